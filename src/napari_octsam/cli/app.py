@@ -1,0 +1,69 @@
+"""The application: its commands, its version, and how it tells errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from napari_octsam import __version__
+from napari_octsam.cli import convert, demo, doctor, evaluate, models, predict, pretrain
+from napari_octsam.cli.console import complain, out
+from napari_octsam.core.errors import UserError
+
+__all__ = ["app", "main"]
+
+
+class _Commands(TyperGroup):
+    """Commands whose errors for people are one line, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            complain(str(error))
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            complain("Stopped.")
+            raise typer.Exit(130) from error
+
+
+app = typer.Typer(
+    name="octsam",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("predict")(predict.predict)
+app.command("models")(models.models)
+app.command("convert")(convert.convert)
+app.command("doctor")(doctor.doctor)
+app.command("evaluate")(evaluate.evaluate)
+app.command("pretrain")(pretrain.pretrain)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"octsam {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _octsam(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Promptable segmentation of retinal OCT, as in the napari plugin napari-octsam.
+
+    Research use only. Not a medical device.
+    """
+
+
+def main() -> None:
+    """Run the command line; the entry point of `octsam`."""
+    app(prog_name="octsam")

@@ -1,0 +1,80 @@
+"""Where the commands print: results on stdout, notes, progress and errors on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+__all__ = ["complain", "download_bar", "note", "out", "steps_bar", "working"]
+
+out = Console()
+_err = Console(stderr=True)
+
+
+def complain(message: str) -> None:
+    """Print an error as one red line."""
+    _err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Print something to know beside the result."""
+    _err.print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def working(message: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done while the block runs; gives a function that changes the text."""
+    with _err.status(message) as status:
+        yield status.update
+
+
+@contextmanager
+def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while the block runs; gives a function that is told the bytes done and in total.
+
+    The total is 0 where it is not known.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err) as progress:
+        task = progress.add_task(name, total=None)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total or None)
+
+        yield show
+
+
+@contextmanager
+def steps_bar(name: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show a bar while the block runs; gives a function that is told the steps done and a text."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Progress(*columns, console=_err) as progress:
+        task = progress.add_task(name, total=total, text="")
+
+        def show(done: int, text: str) -> None:
+            progress.update(task, completed=done, text=text)
+
+        yield show

@@ -1,0 +1,47 @@
+"""`octsam convert`: a checkpoint of any known kind to this project's format or the original's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from napari_octsam.cli.console import note, out
+from napari_octsam.core.errors import UserError
+from napari_octsam.models.header import Profile
+
+__all__ = ["convert"]
+
+
+_Format = Literal["octsam", "transformers"]
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="Checkpoint to read.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="Checkpoint to write.")],
+    to: Annotated[
+        _Format, typer.Option(help="octsam: safetensors with a header. transformers: SamModel.")
+    ] = "octsam",
+    profile: Annotated[
+        Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
+    ] = None,
+) -> None:
+    """Convert a checkpoint: segment-anything, MedSAM, transformers' SamModel or octsam."""
+    from napari_octsam.models.checkpoints import (
+        read_checkpoint,
+        save_checkpoint,
+        write_transformers,
+    )
+
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target} is the checkpoint to read: name another file to write.")
+    checkpoint = read_checkpoint(source, profile)
+    header = checkpoint.header
+    if checkpoint.note:
+        note(checkpoint.note)
+    if to == "octsam":
+        save_checkpoint(target, checkpoint.state_dict, header)
+    else:
+        write_transformers(target, checkpoint.state_dict, header.architecture)
+    out.print(f"{target}: {header.architecture}, profile {header.profile}", soft_wrap=True)

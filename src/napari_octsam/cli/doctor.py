@@ -1,0 +1,32 @@
+"""`octsam doctor`: whether everything is there that the plugin needs."""
+
+from __future__ import annotations
+
+import typer
+from rich.table import Column, Table
+from rich.text import Text
+
+from napari_octsam.cli.console import out, working
+
+__all__ = ["doctor"]
+
+_STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
+
+
+def doctor() -> None:
+    """Check versions, Qt, OpenGL, device, cache and disk; exit code 1 where one is a problem."""
+    from napari_octsam.cli.checks import CHECKS, Verdict, examine
+
+    table = Table("Check", "Verdict", Column("Found, and what to do", overflow="fold"))
+    worst = False
+    with working("Checking") as now:
+        for name, check in CHECKS.items():
+            now(f"Checking {name}")
+            finding = examine(check)
+            verdict = Text(finding.verdict, _STYLES[finding.verdict])
+            advice = f"\n{finding.advice}" if finding.advice else ""
+            table.add_row(name, verdict, Text.assemble(finding.found, (advice, "bold")))
+            worst |= finding.verdict is Verdict.PROBLEM
+    out.print(table)
+    if worst:
+        raise typer.Exit(1)

@@ -1,0 +1,133 @@
+"""`octsam predict`: prompts on a picture become labels in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from napari_octsam.cli.console import note, out, working
+from napari_octsam.cli.models import download_if_needed
+from napari_octsam.core.errors import UserError
+from napari_octsam.models.header import Profile
+
+if TYPE_CHECKING:
+    from napari_octsam.cli.prediction import PredictedObject
+    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.core.prompts import Prompt
+
+__all__ = ["predict"]
+
+
+def predict(
+    image: Annotated[Path, typer.Argument(help="B-scan or volume: PNG, JPEG, TIFF or NPY.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Labels to write: .tif, .png or .npy.")
+    ],
+    box: Annotated[
+        list[str] | None,
+        typer.Option(metavar="R0,C0,R1,C1[:CLASS]", help="Box around an object. Repeatable."),
+    ] = None,
+    point: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="R,C,+|-[:CLASS]",
+            help="Point on (+) or off (-) an object: of the smallest box around it, else all "
+            "such points of a class are one object. Repeatable.",
+        ),
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Prompts saved as JSON.")
+    ] = None,
+    bscan: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="B-scan of a volume that prompts without one belong to."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Name from 'octsam models', or a checkpoint file.")
+    ] = "octsam-tiny",
+    schema: Annotated[
+        str, typer.Option(help="Classes: oct14, layers7, organoid or a TOML file.")
+    ] = "oct14",
+    threshold: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Probability that makes a pixel foreground.")
+    ] = 0.5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    profile: Annotated[
+        Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
+    ] = None,
+) -> None:
+    """Segment what the prompts mark and write a labels image of the picture's shape.
+
+    A CLASS is a value, a name or a short name of the schema. Coordinates are pixels, rows first.
+    """
+    from napari_octsam.cli.prediction import check_prompts, predict_labels
+    from napari_octsam.core.classes import load_schema
+    from napari_octsam.io.pictures import check_labels_path, read_picture, write_labels
+
+    check_labels_path(output)
+    if output.exists() and image.exists() and output.samefile(image):
+        raise UserError(f"{output} is the picture itself: name another file for the labels.")
+    classes = load_schema(schema)
+    picture = read_picture(image)
+    wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
+    download_if_needed(model)
+    with working(f"Loading {model}") as now:
+        from napari_octsam.models.checkpoints import load_model  # torch, once all else is right
+
+        network = load_model(model, profile, device=device)
+        labels, objects = predict_labels(
+            network,
+            picture,
+            wanted,
+            threshold=threshold,
+            on_bscan=lambda index: now(f"Encoding B-scan {_written(index)}"),
+        )
+    write_labels(output, labels)
+    out.print(_table(objects, classes))
+    size = " x ".join(str(n) for n in labels.shape)
+    out.print(f"Wrote {output}: {size} pixels, uint8.", soft_wrap=True, highlight=False)
+
+
+def _read_prompts(
+    boxes: Sequence[str],
+    points: Sequence[str],
+    file: Path | None,
+    bscan: str | None,
+    schema: LabelSchema,
+) -> list[Prompt]:
+    from napari_octsam.cli.prompts import parse_box, parse_bscan, parse_point
+    from napari_octsam.core.prompts import group, load_prompts
+
+    first = schema.foreground[0]
+    parsed = [parse_box(text, schema, first.value) for text in boxes]
+    written = group(parsed, [parse_point(text, schema) for text in points], first.value)
+    if any(":" not in text for text in [*boxes, *points]):
+        note(f"Prompts without a class get {first.value} {first.name}.")
+    saved = [] if file is None else load_prompts(file)
+    for prompt in saved:
+        schema.find(str(prompt.class_value))
+    if not written and not saved:
+        raise UserError("There is nothing to predict: give --box, --point or --prompts.")
+    index = () if bscan is None else parse_bscan(bscan)
+    return [p if p.bscan else p.on(index) for p in [*written, *saved]]
+
+
+def _table(objects: Sequence[PredictedObject], schema: LabelSchema) -> Table:
+    table = Table("B-scan", "Class", "Score", "Pixels of the class")
+    for o in objects:
+        label_class = schema[o.prompt.class_value]
+        table.add_row(
+            _written(o.prompt.bscan),
+            f"{label_class.value} {label_class.name}",
+            f"{o.score:.2f}",
+            str(o.pixels),
+        )
+    return table
+
+
+def _written(bscan: tuple[int, ...]) -> str:
+    return ",".join(str(i) for i in bscan)

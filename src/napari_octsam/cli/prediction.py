@@ -1,0 +1,104 @@
+"""Labels of a picture from prompts on its B-scans, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.images import as_grey, normalised, take_bscan
+from napari_octsam.core.masks import DecodedObject, composite
+from napari_octsam.core.prompts import Prompt, check_prompt
+from napari_octsam.io.pictures import is_rgb
+
+if TYPE_CHECKING:
+    from napari_octsam.models.sam import Model
+
+__all__ = ["PredictedObject", "check_prompts", "predict_labels"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictedObject:
+    """One prompt and what became of it: the predicted IoU and the pixels labelled."""
+
+    prompt: Prompt
+    score: float
+    pixels: int
+
+
+def check_prompts(picture: npt.NDArray[Any], prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Return the prompts clipped to their B-scans; UserError where one does not fit `picture`."""
+    colour_axes = 1 if is_rgb(picture) else 0
+    *volume, rows, cols = picture.shape[: picture.ndim - colour_axes]
+    for prompt in prompts:
+        if volume and not prompt.bscan:
+            raise UserError(
+                f"The picture is a volume of {' x '.join(map(str, volume))} B-scans: say which one "
+                'with --bscan N, or with "bscan": [N] in the prompts file.'
+            )
+        take_bscan(picture, prompt.bscan, rgb=bool(colour_axes))
+    return [check_prompt(prompt, (rows, cols)) for prompt in prompts]
+
+
+def predict_labels(
+    model: Model,
+    picture: npt.NDArray[Any],
+    prompts: Sequence[Prompt],
+    *,
+    threshold: float = 0.5,
+    on_bscan: Callable[[tuple[int, ...]], None] = lambda _: None,
+) -> tuple[npt.NDArray[np.uint8], list[PredictedObject]]:
+    """Predict the prompts' objects on each B-scan that has any.
+
+    Parameters
+    ----------
+    picture
+        (..., H, W) or (..., H, W, 3 or 4), from `read_picture`.
+    prompts
+        Prompts from `check_prompts`.
+    threshold
+        Probability in (0, 1) above which a pixel belongs to an object.
+    on_bscan
+        Told the index of each B-scan before it is encoded.
+
+    Returns
+    -------
+    labels
+        (..., H, W) uint8 class values; 0 where no object is.
+    objects
+        One a prompt, by B-scan.
+    """
+    rgb = is_rgb(picture)
+    labels = np.zeros(picture.shape[:-1] if rgb else picture.shape, np.uint8)
+    found: list[PredictedObject] = []
+    for bscan in sorted({prompt.bscan for prompt in prompts}):
+        here = [prompt for prompt in prompts if prompt.bscan == bscan]
+        on_bscan(bscan)
+        grey = normalised(as_grey(take_bscan(picture, bscan, rgb=rgb)))
+        objects = model.decode(model.encode(grey), here)
+        labels[bscan] = _painted(grey.shape, here, objects, threshold)
+        found += [
+            PredictedObject(p, o.scores[o.chosen], int((labels[bscan] == p.class_value).sum()))
+            for p, o in zip(here, objects, strict=True)
+        ]
+    return labels, found
+
+
+def _painted(
+    shape: tuple[int, ...],
+    prompts: Sequence[Prompt],
+    objects: Sequence[DecodedObject],
+    threshold: float,
+) -> npt.NDArray[np.uint8]:
+    rows, cols = shape
+    chosen = [
+        (p.class_value, o.candidates[o.chosen]) for p, o in zip(prompts, objects, strict=True)
+    ]
+    painted = composite((rows, cols), chosen, threshold)
+    painted[painted == NOT_LABELLED] = 0
+    return painted

@@ -1,0 +1,63 @@
+"""`octsam pretrain`: octsam-tiny from scratch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_octsam.cli.console import note, out, steps_bar
+
+if TYPE_CHECKING:
+    from napari_octsam.training.pretraining import Pretraining
+
+__all__ = ["pretrain"]
+
+_SAVE_EVERY = 100
+
+
+def pretrain(
+    data: Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model to write: .safetensors.")],
+    steps: Annotated[int, typer.Option(min=1, help="Steps of two B-scans each.")] = 2600,
+    seed: Annotated[int, typer.Option(help="Of weights, views and prompts.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+) -> None:
+    """Train octsam-tiny on labelled B-scans and phantoms, as docs/octsam-tiny.md tells.
+
+    A run that was stopped goes on where it was saved, beside the output, every 100 steps.
+    """
+    from napari_octsam.training.pretraining import Pretraining
+    from napari_octsam.training.recipe import octsam_tiny_config, octsam_tiny_source
+
+    run = Pretraining(octsam_tiny_source(data), octsam_tiny_config(steps, seed), device=device)
+    state = output.with_suffix(".state")
+    if state.exists():
+        run.restore(state)
+        note(f"Going on from step {run.step} of {state}.")
+    with steps_bar("Training", steps) as show:
+        for event in run.run():
+            losses = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
+            show(event.step, losses)
+            if event.step % _SAVE_EVERY == 0 or event.step == steps:
+                run.save(state)
+    _export(run, output)
+    out.print(f"Wrote {output}.", soft_wrap=True, highlight=False)
+
+
+def _export(run: Pretraining, output: Path) -> None:
+    from napari_octsam.models.checkpoints import save_checkpoint
+    from napari_octsam.models.header import Header
+    from napari_octsam.training.recipe import HELD_OUT_FLUID, TRAINING_SUBJECTS
+
+    record = {
+        "data": f"octrima {TRAINING_SUBJECTS}, octdl_fluid, phantoms",
+        "held_out": ["octrima s06_*", *HELD_OUT_FLUID],
+        "steps": run.step,
+        "seed": run.config.seed,
+    }
+    header = Header(
+        name="octsam-tiny", architecture="octsam-tiny", profile="octsam-tiny", training=record
+    )
+    save_checkpoint(output, run.average, header)

@@ -1,0 +1,128 @@
+"""Label schemas: which class a label value means, its names, colour and hotkey."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_octsam.core.errors import UserError
+
+__all__ = [
+    "BUNDLED_SCHEMAS",
+    "NOT_LABELLED",
+    "LabelClass",
+    "LabelSchema",
+    "bundled_schema",
+    "load_schema",
+]
+
+NOT_LABELLED = 255
+"""Label value of a pixel that nobody has labelled: training and evaluation ignore it."""
+
+BUNDLED_SCHEMAS = ("oct14", "layers7", "organoid")
+
+HexColor = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")]
+
+
+class LabelClass(BaseModel):
+    """One class of a schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: int = Field(ge=0, lt=NOT_LABELLED, description="Label value in masks and labels layers.")
+    name: str = Field(min_length=1, description="Full name.")
+    short: str = Field(min_length=1, max_length=8, description="Abbreviation for tables.")
+    color: HexColor = Field(description="Display colour, #rrggbb or #rrggbbaa.")
+    hotkey: str | None = Field(
+        default=None, description="Key that makes this the class of the next prompt."
+    )
+
+
+class LabelSchema(BaseModel):
+    """An ordered set of classes; value 0 is the background.
+
+    A schema is data: three come with the package, a user's own is read from TOML by
+    `load_schema`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    classes: tuple[LabelClass, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _has_unique_values_and_hotkeys(self) -> LabelSchema:
+        values = [c.value for c in self.classes]
+        if len(set(values)) < len(values):
+            raise ValueError("two classes have the same value")
+        if 0 not in values:
+            raise ValueError("no class has the value 0 (the background)")
+        hotkeys = [c.hotkey for c in self.classes if c.hotkey is not None]
+        if len(set(hotkeys)) < len(hotkeys):
+            raise ValueError("two classes have the same hotkey")
+        names = [text.casefold() for c in self.classes for text in {c.name, c.short}]
+        if len(set(names)) < len(names):
+            raise ValueError("two classes have the same name")
+        return self
+
+    @property
+    def foreground(self) -> tuple[LabelClass, ...]:
+        """All classes but the background."""
+        return tuple(c for c in self.classes if c.value != 0)
+
+    def __getitem__(self, value: int) -> LabelClass:
+        """Return the class of a label value; KeyError where the schema has none."""
+        for label_class in self.classes:
+            if label_class.value == value:
+                return label_class
+        raise KeyError(value)
+
+    def find(self, text: str) -> LabelClass:
+        """Return the class that `text` names: a value, a name or a short name, in any case."""
+        wanted = text.strip().casefold()
+        for c in self.classes:
+            if wanted in (str(c.value), c.name.casefold(), c.short.casefold()):
+                return c
+        known = ", ".join(f"{c.value} {c.short}" for c in self.classes)
+        raise UserError(f"The schema {self.name} has no class '{text}'. It has: {known}.")
+
+
+@cache
+def bundled_schema(name: str = "oct14") -> LabelSchema:
+    """Return one of `BUNDLED_SCHEMAS` by name."""
+    if name not in BUNDLED_SCHEMAS:
+        raise UserError(f"No bundled schema '{name}'. There are: {', '.join(BUNDLED_SCHEMAS)}.")
+    text = files("napari_octsam.core").joinpath("schemas", f"{name}.toml").read_text("utf-8")
+    return LabelSchema.model_validate(tomllib.loads(text))
+
+
+def load_schema(name_or_path: str | Path) -> LabelSchema:
+    """Return a bundled schema by name, or read one from a TOML file.
+
+    The file has `name = "..."` and one `[[classes]]` table a class, with the fields of
+    `LabelClass`.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, is not TOML, or does not describe a schema.
+    """
+    if str(name_or_path) in BUNDLED_SCHEMAS:
+        return bundled_schema(str(name_or_path))
+    path = Path(name_or_path)
+    try:
+        return LabelSchema.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise UserError(f"Cannot read the label schema {path}: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a TOML file: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "schema"
+        message = f"{path} is not a label schema: {where}: {first['msg']}."
+        raise UserError(message) from error

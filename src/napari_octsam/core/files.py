@@ -1,0 +1,33 @@
+"""Writing files so that a full disk or a crash never leaves half a file under the real name."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_octsam.core.errors import UserError
+
+__all__ = ["replacing"]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; it takes the place of `path` at the end.
+
+    Where the block raises, the temporary file goes and `path` stays as it was.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written there: no such folder, no right, a full disk.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,138 @@
+"""From predicted logits to a labels image: threshold, overlaps, what may be overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.classes import NOT_LABELLED
+
+__all__ = [
+    "CANDIDATES",
+    "DecodedObject",
+    "LogitWindow",
+    "Overlap",
+    "composite",
+    "merge",
+    "threshold_logit",
+]
+
+CANDIDATES = 4
+"""Masks per object: 0 is SAM's single-mask output, 1 to 3 its three candidates."""
+
+
+class Overlap(StrEnum):
+    """What happens to pixels that already have a class when a prediction is committed."""
+
+    KEEP = "keep"
+    """Only unlabelled pixels (0 or 255) change."""
+    REPLACE = "replace"
+    """Every predicted pixel changes."""
+    REPLACE_CLASSES = "replace only these classes"
+    """Unlabelled pixels and pixels of the named classes change."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogitWindow:
+    """Logits of one mask, cut to the window that can hold foreground.
+
+    Parameters
+    ----------
+    row, col
+        Pixel of the B-scan where the window begins.
+    logits
+        (h, w) float16: log-odds that the pixel belongs to the object. Outside the window the
+        object is not.
+    """
+
+    row: int
+    col: int
+    logits: npt.NDArray[np.float16]
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Index of the window in an (H, W) image of the B-scan."""
+        h, w = self.logits.shape
+        return slice(self.row, self.row + h), slice(self.col, self.col + w)
+
+    def mask(self, shape: tuple[int, int], threshold: float = 0.5) -> npt.NDArray[np.bool_]:
+        """Return the (H, W) mask of the pixels whose probability exceeds `threshold`."""
+        full = np.zeros(shape, bool)
+        full[self.window] = self.logits > threshold_logit(threshold)
+        return full
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedObject:
+    """The masks of one prompt.
+
+    Parameters
+    ----------
+    candidates
+        `CANDIDATES` masks; 0 is the single mask, 1 to 3 the candidates, best first.
+    scores
+        Predicted IoU of each, 0 to 1.
+    chosen
+        Index of the mask to show first.
+    """
+
+    candidates: tuple[LogitWindow, ...]
+    scores: tuple[float, ...]
+    chosen: int
+
+
+def threshold_logit(threshold: float) -> np.float16:
+    """Return the logit of a probability in (0, 1): ln(p / (1 - p))."""
+    return np.float16(np.log(threshold / (1.0 - threshold)))
+
+
+def composite(
+    shape: tuple[int, int],
+    objects: Iterable[tuple[int, LogitWindow]],
+    threshold: float = 0.5,
+) -> npt.NDArray[np.uint8]:
+    """Paint (class value, mask) objects into one image; where they overlap the surer one wins.
+
+    Returns
+    -------
+    (H, W) uint8, class values; `NOT_LABELLED` where no object is, so that the class 0 can be
+    predicted too.
+    """
+    labels = np.full(shape, NOT_LABELLED, np.uint8)
+    best = np.full(shape, threshold_logit(threshold), np.float16)
+    for value, window in objects:
+        here = window.window
+        wins = window.logits > best[here]
+        labels[here][wins] = value
+        best[here][wins] = window.logits[wins]
+    return labels
+
+
+def merge(
+    current: npt.NDArray[np.integer],
+    predicted: npt.NDArray[np.uint8],
+    overlap: Overlap,
+    replaceable: Collection[int] = (),
+) -> npt.NDArray[np.bool_]:
+    """Return the (H, W) mask of pixels of `current` that `predicted` may overwrite and changes.
+
+    Parameters
+    ----------
+    current
+        (H, W) labels as they are.
+    predicted
+        (H, W) from `composite`; `NOT_LABELLED` pixels never overwrite.
+    replaceable
+        Class values that `Overlap.REPLACE_CLASSES` may overwrite.
+    """
+    changes: npt.NDArray[np.bool_] = (predicted != NOT_LABELLED) & (predicted != current)
+    if overlap is Overlap.REPLACE:
+        return changes
+    free: npt.NDArray[np.bool_] = (current == 0) | (current == NOT_LABELLED)
+    if overlap is Overlap.REPLACE_CLASSES:
+        free |= np.isin(current, list(replaceable))
+    return changes & free

@@ -1,0 +1,263 @@
+"""Prompts: what a person marks on a B-scan to say which object is meant.
+
+Coordinates are (row, col) in pixels of the B-scan, the centre of the first pixel at (0, 0), so
+a B-scan of `shape` covers -0.5 .. shape - 0.5, as in napari.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_octsam.core.errors import UserError
+
+__all__ = [
+    "Box",
+    "Point",
+    "Prompt",
+    "bounding_box",
+    "check_prompt",
+    "group",
+    "load_prompts",
+    "save_prompts",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-parallel box, (row, col) corners, both inside the object's extent."""
+
+    row0: float
+    col0: float
+    row1: float
+    col1: float
+
+    def contains(self, row: float, col: float) -> bool:
+        """Whether the point lies in the box, its border included."""
+        return self.row0 <= row <= self.row1 and self.col0 <= col <= self.col1
+
+    @property
+    def area(self) -> float:
+        """Area in pixels; 0 or less where the box is empty or inside out."""
+        return max(self.row1 - self.row0, 0.0) * max(self.col1 - self.col0, 0.0)
+
+    def clipped(self, shape: tuple[int, int]) -> Box:
+        """Return the part of the box inside a B-scan of `shape` (rows, cols)."""
+        rows, cols = shape
+        return Box(
+            min(max(self.row0, 0.0), rows - 1.0),
+            min(max(self.col0, 0.0), cols - 1.0),
+            min(max(self.row1, 0.0), rows - 1.0),
+            min(max(self.col1, 0.0), cols - 1.0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point on the object (`positive`) or off it."""
+
+    row: float
+    col: float
+    positive: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """Everything that marks one object on one B-scan.
+
+    Parameters
+    ----------
+    class_value
+        Label value that the object's pixels get.
+    box
+        Box around the object, or None.
+    points
+        Points on and off the object.
+    mask
+        (H, W) bool in the frame of the B-scan: a rough shape, as a polygon gives; or None.
+    bscan
+        Index of the B-scan in its volume, slowest axis first; empty for a single B-scan.
+    """
+
+    class_value: int
+    box: Box | None = None
+    points: tuple[Point, ...] = ()
+    mask: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
+    bscan: tuple[int, ...] = ()
+
+    def on(self, bscan: Iterable[int]) -> Prompt:
+        """Return the same prompt on another B-scan of the volume."""
+        return replace(self, bscan=tuple(bscan))
+
+
+def bounding_box(mask: npt.NDArray[np.bool_]) -> Box:
+    """Return the tight box of the True pixels of an (H, W) mask; ValueError if there are none."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    cols = np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        raise ValueError("an empty mask has no bounding box")
+    return Box(float(rows[0]), float(cols[0]), float(rows[-1]), float(cols[-1]))
+
+
+def check_prompt(prompt: Prompt, shape: tuple[int, int]) -> Prompt:
+    """Return the prompt clipped to a B-scan of `shape` (rows, cols).
+
+    Raises
+    ------
+    UserError
+        The prompt marks nothing there: no box and no positive point, a box of zero area or
+        wholly outside the B-scan, a point outside it, a coordinate that is not finite.
+    """
+    box = None if prompt.box is None else _checked_box(prompt.box, shape)
+    for point in prompt.points:
+        _check_point(point, shape)
+    if box is None and prompt.mask is None and not any(p.positive for p in prompt.points):
+        what = "only negative points" if prompt.points else "neither a box nor a point"
+        raise UserError(f"The object has {what}: add a box or a positive point on it.")
+    if prompt.mask is not None and prompt.mask.shape != shape:
+        raise UserError(f"The mask prompt is {prompt.mask.shape}, but the B-scan is {shape}.")
+    return replace(prompt, box=box)
+
+
+def _checked_box(box: Box, shape: tuple[int, int]) -> Box:
+    corners = (box.row0, box.col0, box.row1, box.col1)
+    text = (
+        "({:.0f}, {:.0f})-({:.0f}, {:.0f})".format(*corners) if np.isfinite(corners).all() else ""
+    )
+    if not text:
+        raise UserError("A corner of the box is not a finite number.")
+    if not box.area:
+        raise UserError(f"The box {text} has no area: drag it over the whole object.")
+    rows, cols = shape
+    if box.row1 < -0.5 or box.col1 < -0.5 or box.row0 > rows - 0.5 or box.col0 > cols - 0.5:
+        raise UserError(f"The box {text} is outside the B-scan of {rows} x {cols} pixels.")
+    return box.clipped(shape)
+
+
+def _check_point(point: Point, shape: tuple[int, int]) -> None:
+    if not np.isfinite((point.row, point.col)).all():
+        raise UserError("A point's coordinate is not a finite number.")
+    rows, cols = shape
+    if not (-0.5 <= point.row <= rows - 0.5 and -0.5 <= point.col <= cols - 0.5):
+        raise UserError(
+            f"The point ({point.row:.0f}, {point.col:.0f}) is outside the B-scan of "
+            f"{rows} x {cols} pixels."
+        )
+
+
+def group(
+    objects: Sequence[Prompt], points: Iterable[tuple[Point, int | None]], default_class: int
+) -> list[Prompt]:
+    """Join points on a B-scan with the objects that they belong to.
+
+    A point belongs to the smallest box that contains it and has its class. The points outside
+    every such box form one further object a class.
+
+    Parameters
+    ----------
+    objects
+        Prompts of this B-scan, with boxes.
+    points
+        Each with its class value, or None where it is of the class of the object it joins.
+    default_class
+        Class of the further object where none of its points has one.
+    """
+    joined: list[list[Point]] = [list(o.points) for o in objects]
+    loose: dict[int | None, list[Point]] = {}
+    for point, class_value in points:
+        home = _smallest_box_around(point, class_value, objects)
+        (loose.setdefault(class_value, []) if home is None else joined[home]).append(point)
+    without_class = loose.pop(None, [])
+    if without_class:
+        loose.setdefault(next(iter(loose), default_class), []).extend(without_class)
+    grouped = [replace(o, points=tuple(ps)) for o, ps in zip(objects, joined, strict=True)]
+    return grouped + [Prompt(value, points=tuple(ps)) for value, ps in loose.items()]
+
+
+def _smallest_box_around(
+    point: Point, class_value: int | None, objects: Sequence[Prompt]
+) -> int | None:
+    around = [
+        (o.box.area, i)
+        for i, o in enumerate(objects)
+        if o.box is not None
+        and class_value in (None, o.class_value)
+        and o.box.contains(point.row, point.col)
+    ]
+    return min(around)[1] if around else None
+
+
+class _PromptRecord(BaseModel):
+    """A prompt in a JSON file; mask prompts do not travel this way."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    class_value: int = Field(ge=0, lt=255, alias="class")
+    box: tuple[float, float, float, float] | None = None
+    points: list[tuple[float, float, Annotated[str, Literal["+", "-"]]]] = []
+    bscan: list[int] = []
+
+
+class _PromptFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    prompts: list[_PromptRecord]
+
+
+def load_prompts(path: Path) -> list[Prompt]:
+    """Read prompts from JSON.
+
+    The file is `{"prompts": [{"class": 6, "box": [r0, c0, r1, c1], "points": [[r, c, "+"]],
+    "bscan": [3]}, ...]}`; `box`, `points` and `bscan` may be left out.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read or does not have this form.
+    """
+    try:
+        records = _PromptFile.model_validate_json(path.read_bytes()).prompts
+    except OSError as error:
+        raise UserError(f"Cannot read the prompts {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise UserError(f"{path} does not hold prompts: {where}: {first['msg']}.") from error
+    return [
+        Prompt(
+            class_value=r.class_value,
+            box=None if r.box is None else Box(*r.box),
+            points=tuple(Point(row, col, sign == "+") for row, col, sign in r.points),
+            bscan=tuple(r.bscan),
+        )
+        for r in records
+    ]
+
+
+def save_prompts(path: Path, prompts: Sequence[Prompt]) -> None:
+    """Write prompts as JSON, in the form that `load_prompts` reads.
+
+    Raises
+    ------
+    UserError
+        A prompt has a mask, which the form cannot hold.
+    """
+    if any(p.mask is not None for p in prompts):
+        raise UserError("Mask prompts cannot be saved as JSON: save their boxes and points only.")
+    records = [
+        {
+            "class": p.class_value,
+            "box": None if p.box is None else [p.box.row0, p.box.col0, p.box.row1, p.box.col1],
+            "points": [[q.row, q.col, "+" if q.positive else "-"] for q in p.points],
+            "bscan": list(p.bscan),
+        }
+        for p in prompts
+    ]
+    path.write_text(json.dumps({"prompts": records}, indent=1), "utf-8")

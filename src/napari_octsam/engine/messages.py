@@ -1,0 +1,165 @@
+"""What crosses between napari's process and the engine's: small, frozen, numpy and text only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.masks import DecodedObject
+from napari_octsam.core.prompts import Prompt
+
+__all__ = [
+    "Answer",
+    "BScan",
+    "Decode",
+    "Download",
+    "Encode",
+    "Encoded",
+    "LoadModel",
+    "LoadedModel",
+    "Prediction",
+    "Progress",
+    "Request",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Load a model and make it the one in use; where that fails the old one stays.
+
+    Parameters
+    ----------
+    source
+        Name in the registry, or path of a checkpoint file.
+    profile
+        Preprocessing to use instead of the one that the checkpoint suggests, or None.
+    device
+        "auto", "cpu", "cuda", "cuda:1" or "mps".
+    """
+
+    source: str
+    profile: str | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Download a registered checkpoint; answered with its path as str."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BScan:
+    """One B-scan as models take it, with a name for messages.
+
+    Parameters
+    ----------
+    pixels
+        (H, W) uint8, grey, from `core.images.normalised`.
+    name
+        What the person calls it: file or layer, and index in the volume.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    name: str = "B-scan"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encode:
+    """Make the embedding of a B-scan ready (from memory, the disk cache or the encoder)."""
+
+    bscan: BScan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decode:
+    """Predict all objects of one B-scan, encoding it first where needed.
+
+    Parameters
+    ----------
+    prompts
+        Checked prompts (`core.prompts.check_prompt`) of this B-scan.
+    """
+
+    bscan: BScan
+    prompts: tuple[Prompt, ...]
+
+
+Request = LoadModel | Download | Encode | Decode
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """Answer to `LoadModel`: what is in use now.
+
+    Parameters
+    ----------
+    name
+        Name to show.
+    architecture
+        "octsam-tiny", "vit_b", "vit_l" or "vit_h".
+    profile
+        Preprocessing profile in use.
+    device, precision
+        For example "cpu" and "bfloat16".
+    note
+        A sentence that the person should read (a guessed profile, say), or "".
+    """
+
+    name: str
+    architecture: str
+    profile: str
+    device: str
+    precision: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Answer to `Encode`: where the embedding came from and how long it took."""
+
+    origin: Literal["memory", "disk", "encoder"]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Answer to `Decode`: one object per prompt, in the order of the prompts.
+
+    `encode_seconds` is 0 where the embedding was ready.
+    """
+
+    shape: tuple[int, int]
+    objects: tuple[DecodedObject, ...]
+    encode_seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+
+Answer = LoadedModel | str | Encoded | Prediction
+
+Stage = Literal["waiting", "loading", "encoding", "decoding", "downloading"]
+"""What happens to a request; "waiting" where another one goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the engine is doing for a request.
+
+    Parameters
+    ----------
+    stage
+        The state badge's word.
+    done, total
+        Units done and expected (bytes or encoder blocks); `total` 0 where it is not known.
+    subject
+        What is loaded, downloaded or encoded: a model's or a B-scan's name.
+    """
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+    subject: str = ""

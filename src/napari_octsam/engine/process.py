@@ -1,0 +1,110 @@
+"""The engine's process as napari's side sees it: started, spoken to, ended.
+
+It is started by `subprocess` and not by `multiprocessing`, whose spawn imports the parent's main
+module again: under napari that is Qt, and in a script without `if __name__ == "__main__"` it is
+the whole script. The child knows one module and two pipes, its standard input and output. They
+need no address and no key, work alike on Linux, macOS and Windows, and break by themselves when
+either side dies. What libraries and a crash print goes to a log, which exists before the first
+line of Python runs.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from multiprocessing.spawn import get_executable
+from pathlib import Path
+from typing import IO
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.engine.wire import Channel
+
+__all__ = ["LOG_BYTES", "EngineProcess"]
+
+LOG_BYTES = 1 << 20
+"""Size at which the engine's log is begun anew."""
+
+
+class EngineProcess:
+    """A running engine.
+
+    Parameters
+    ----------
+    folder
+        Cache folder: embeddings, and the log `engine.log`.
+    cache_bytes
+        Most bytes of embeddings on the disk.
+
+    Raises
+    ------
+    UserError
+        There is no Python interpreter to run it.
+    OSError
+        It cannot be started.
+    """
+
+    def __init__(self, folder: Path, cache_bytes: int) -> None:
+        # Safe path (-P): a torch.py in the folder where napari was started is not torch.
+        command = [_interpreter(), "-P", "-m", "napari_octsam.engine.worker"]
+        with _open_log(folder) as log:
+            self.log = Path(log.name)
+            self._process = subprocess.Popen(
+                [*command, str(folder), str(cache_bytes)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": _module_path()},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.channel = Channel(self._process.stdout, self._process.stdin)
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    def end(self, timeout: float = 0.0) -> None:
+        """Wait `timeout` seconds for the process to end by itself, then kill it."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def fate(self) -> str:
+        """Return how the process ended, to stand after "The engine"."""
+        code = self._process.returncode
+        if code >= 0:
+            return f"stopped with exit code {code}"
+        name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)
+        hint = ", as happens when memory runs out" if name == "SIGKILL" else ""
+        return f"was stopped by {name}{hint},"
+
+
+def _interpreter() -> str:
+    """Return the Python to run, which a frozen app can name by multiprocessing.set_executable."""
+    executable = os.fsdecode(get_executable() or "")
+    if not executable or (getattr(sys, "frozen", False) and executable == sys.executable):
+        raise UserError(
+            "The engine needs a Python interpreter, which this app does not have: "
+            "install napari with pip or conda."
+        )
+    return executable
+
+
+def _module_path() -> str:
+    """Return the parent's sys.path, so that the engine finds the same modules."""
+    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+
+
+def _open_log(folder: Path) -> IO[bytes]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "engine.log").open("ab")
+    except OSError:
+        return tempfile.NamedTemporaryFile(prefix="octsam-engine-", suffix=".log", delete=False)

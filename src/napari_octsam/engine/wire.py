@@ -1,0 +1,122 @@
+"""Envelopes around requests and answers, and the channel that carries them between processes."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+from napari_octsam.engine.messages import Answer, Progress, Request
+
+__all__ = [
+    "Answered",
+    "Call",
+    "Cancel",
+    "Channel",
+    "Failed",
+    "Progressed",
+    "Ready",
+    "Stopped",
+    "Warned",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """To the engine: a request; `background` requests yield to all others."""
+
+    id: int
+    request: Request
+    background: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """To the engine: nobody waits for this call any more."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the engine: it has imported what it needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """From the engine: what it does for a call."""
+
+    id: int
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """From the engine: a call's answer."""
+
+    id: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From the engine: a call failed; `fault` where its log says more than the sentence."""
+
+    id: int
+    sentence: str
+    fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """From the engine: a cancelled call has ended."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """From the engine: something to know that is no failure of a call."""
+
+    sentence: str
+
+
+class Channel:
+    """One end of the two pipes between napari and its engine: whole Python objects, pickled.
+
+    Both ends are the same package on the same machine, and the pipes have no name that another
+    process could open, so pickle is safe here.
+    """
+
+    def __init__(self, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._lock = threading.Lock()
+
+    def send(self, message: object) -> None:
+        """Send one object; blocks while the pipe is full. OSError where the other end is gone."""
+        data = pickle.dumps(message, protocol=5)
+        with self._lock:
+            if self._outgoing.closed:
+                raise BrokenPipeError
+            self._outgoing.write(data)
+            self._outgoing.flush()
+
+    def receive(self) -> Any:
+        """Return the next object, waiting for it; EOFError where none can come any more."""
+        try:
+            return pickle.load(self._incoming)
+        except Exception as error:  # half an object can raise anything
+            raise EOFError(str(error)) from error
+
+    def hang_up(self) -> None:
+        """Let the other end see that nothing more comes."""
+        with self._lock, suppress(OSError):
+            self._outgoing.close()
+
+    def close(self) -> None:
+        """Close both directions; nobody may be waiting in `receive`."""
+        self.hang_up()
+        self._incoming.close()

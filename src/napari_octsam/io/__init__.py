@@ -1,0 +1,1 @@
+"""Data in and out: B-scans, labels and the synthetic sample."""

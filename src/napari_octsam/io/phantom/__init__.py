@@ -1,0 +1,1 @@
+"""The parts of the phantom generator: eye, lesions, light, acquisition."""

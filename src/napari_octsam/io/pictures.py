@@ -1,0 +1,144 @@
+"""Pictures: reading a B-scan or a volume of them from a file, writing labels to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+import tifffile
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
+
+__all__ = ["PICTURE_SUFFIXES", "check_labels_path", "is_rgb", "read_picture", "write_labels"]
+
+Pixels = npt.NDArray[Any]
+
+
+def is_rgb(picture: Pixels) -> bool:
+    """Whether the last axis of a picture holds colours; no B-scan is 3 or 4 columns wide."""
+    return picture.ndim > 2 and picture.shape[-1] in (3, 4)
+
+
+def read_picture(path: Path) -> Pixels:
+    """Read a B-scan or a volume from PNG, JPEG, TIFF or NPY.
+
+    Returns
+    -------
+    (H, W) or (H, W, 3 or 4), for a volume with more axes before; of the type that the file has.
+    NPY and plain TIFF are mapped read-only: a B-scan is read when it is taken.
+
+    Raises
+    ------
+    UserError
+        There is no such file, it is of another kind, or its content cannot be read.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name one picture in it.")
+    if not path.exists():
+        raise UserError(f"There is no file {path}.")
+    if reader is None:
+        known = ", ".join(PICTURE_SUFFIXES)
+        raise UserError(f"{path} is not of a kind that can be read: {known}.")
+    try:
+        picture = reader(path)
+    except Exception as error:  # readers fail in many ways on broken files: zlib, struct, index ...
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UserError(f"{path} cannot be read as {path.suffix.upper()[1:]}: {reason}.") from error
+    if picture.ndim < 2 or not picture.size:
+        raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
+    return picture
+
+
+def write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
+    """Write labels as TIFF, PNG (one B-scan only) or NPY; an old file stays until the new is whole.
+
+    Parameters
+    ----------
+    labels
+        (..., H, W) uint8 class values.
+
+    Raises
+    ------
+    UserError
+        The suffix is another, PNG is asked of a volume, or the file cannot be written.
+    """
+    writer = _writer(path)
+    if writer is _write_png and labels.ndim != 2:
+        raise UserError(f"PNG cannot hold the labels of a volume: name {path.with_suffix('.tif')}.")
+    with replacing(path) as temporary:
+        writer(temporary, labels)
+
+
+def check_labels_path(path: Path) -> None:
+    """Raise UserError where `write_labels` could not write to `path`, before any work is done."""
+    _writer(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it.")
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to write {path.name} to.")
+
+
+def _read_with_pillow(path: Path) -> Pixels:
+    picture = np.asarray(iio.imread(path, plugin="pillow"))
+    grey_and_alpha = picture.ndim == 3 and picture.shape[-1] == 2
+    return picture[..., 0] if grey_and_alpha else picture
+
+
+def _read_tiff(path: Path) -> Pixels:
+    with tifffile.TiffFile(path) as file:
+        first, *others = file.series
+        same = [s for s in others if (s.shape, s.dtype) == (first.shape, first.dtype)]
+        if same:  # B-scans that were written one by one
+            return np.stack([s.asarray() for s in (first, *same)])
+        plain = first.dataoffset is not None
+        picture = tifffile.memmap(path, mode="r") if plain else first.asarray()
+        return np.moveaxis(picture, -3, -1) if first.axes.endswith("SYX") else picture
+
+
+def _read_npy(path: Path) -> Pixels:
+    picture: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    return picture
+
+
+def _write_tiff(path: Path, labels: npt.NDArray[np.uint8]) -> None:
+    tifffile.imwrite(path, labels, compression="zlib", photometric="minisblack")
+
+
+def _write_png(path: Path, labels: npt.NDArray[np.uint8]) -> None:
+    iio.imwrite(path, labels)
+
+
+def _write_npy(path: Path, labels: npt.NDArray[np.uint8]) -> None:
+    np.save(path, labels)
+
+
+_READERS: dict[str, Callable[[Path], Pixels]] = {
+    ".png": _read_with_pillow,
+    ".jpg": _read_with_pillow,
+    ".jpeg": _read_with_pillow,
+    ".tif": _read_tiff,
+    ".tiff": _read_tiff,
+    ".npy": _read_npy,
+}
+PICTURE_SUFFIXES = tuple(_READERS)
+"""Suffixes of the files that `read_picture` reads."""
+
+_WRITERS: dict[str, Callable[[Path, npt.NDArray[np.uint8]], None]] = {
+    ".tif": _write_tiff,
+    ".tiff": _write_tiff,
+    ".png": _write_png,
+    ".npy": _write_npy,
+}
+
+
+def _writer(path: Path) -> Callable[[Path, npt.NDArray[np.uint8]], None]:
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise UserError(f"Labels cannot be written as {path.name}: use {', '.join(_WRITERS)}.")
+    return writer

@@ -1,0 +1,210 @@
+"""Embeddings kept for later: the key that names one, the recent ones, those on the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
+from napari_octsam.models.network import Embedding, Network
+
+if TYPE_CHECKING:
+    from napari_octsam.models.sam import Model
+
+__all__ = ["EmbeddingCache", "RecentEmbeddings", "embedding_key", "encoder_hash"]
+
+_SHAPE = "bscan_shape"
+_SUFFIX = ".safetensors"
+_STALE = 3600.0  # seconds after which a temporary file was left by a crash
+
+_encoder_hashes: WeakKeyDictionary[Network, str] = WeakKeyDictionary()
+_log = logging.getLogger(__name__)
+
+
+def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
+    """Return the name of the embedding that a model makes of an (H, W) uint8 B-scan.
+
+    It depends on all that the embedding depends on (pixels, preprocessing profile, the image
+    encoder's weights, precision) and on nothing else: fine-tuning the mask decoder keeps it.
+    """
+    digest = hashlib.sha256()
+    parts = (model.header.profile, model.precision, encoder_hash(model.network), grey.shape)
+    digest.update(repr(parts).encode())
+    digest.update(np.ascontiguousarray(grey))
+    return digest.hexdigest()
+
+
+def encoder_hash(network: Network) -> str:
+    """Return the SHA-256 of a network's image encoder; computed once for each network."""
+    if network not in _encoder_hashes:
+        state = network.state_dict()
+        names = sorted(name for name in state if name.startswith(network.encoder_prefixes))
+        with ThreadPoolExecutor() as pool:  # hashlib lets the GIL go
+            digests = pool.map(lambda name: _tensor_hash(state[name]), names)
+        parts = [f"{name}:{digest}" for name, digest in zip(names, digests, strict=True)]
+        _encoder_hashes[network] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return _encoder_hashes[network]
+
+
+def _tensor_hash(tensor: torch.Tensor) -> str:
+    values = tensor.detach().cpu().contiguous()
+    content = values.flatten().view(torch.uint8).numpy()
+    return hashlib.sha256(content).hexdigest() + str((values.dtype, values.shape))
+
+
+class RecentEmbeddings:
+    """The embeddings used last, in memory.
+
+    Parameters
+    ----------
+    max_bytes
+        Most bytes that they take together; the one used last stays, whatever its size.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._embeddings: OrderedDict[str, Embedding] = OrderedDict()
+
+    def get(self, key: str) -> Embedding | None:
+        """Return the embedding of that key, or None."""
+        if key in self._embeddings:
+            self._embeddings.move_to_end(key)
+        return self._embeddings.get(key)
+
+    def put(self, key: str, embedding: Embedding) -> None:
+        """Keep an embedding, and drop those unused for longest where they are too many."""
+        self._embeddings[key] = embedding
+        self._embeddings.move_to_end(key)
+        while len(self._embeddings) > 1 and self._nbytes() > self._max_bytes:
+            self._embeddings.popitem(last=False)
+
+    def _nbytes(self) -> int:
+        return sum(embedding.nbytes for embedding in self._embeddings.values())
+
+
+class EmbeddingCache:
+    """Embeddings in a folder, one safetensors file each, for this session and later ones.
+
+    Several processes may share the folder: files appear whole and under their final name, and
+    each may vanish at any time. A folder that cannot be written turns the cache off for the
+    session; nothing here ever fails.
+
+    Parameters
+    ----------
+    folder
+        Made when the first embedding is kept.
+    max_bytes
+        Most bytes of all files; those unused for longest go first.
+    warn
+        Called once, with a sentence for the person, when the cache turns off.
+    """
+
+    def __init__(
+        self, folder: Path, max_bytes: int, warn: Callable[[str], object] = _log.warning
+    ) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._warn = warn
+        self._on = True
+
+    def get(self, key: str) -> Embedding | None:
+        """Return the embedding of that key, its features on the CPU, or None.
+
+        A file that is no embedding is deleted.
+        """
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        try:
+            embedding = _from_bytes(content)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            _log.warning("deleted %s, which is no embedding: %s", path, error)
+            _delete(path)
+            return None
+        _touch(path)
+        return embedding
+
+    def put(self, key: str, embedding: Embedding) -> None:
+        """Keep an embedding, and delete files unused for longest where they are too large."""
+        if not self._on:
+            return
+        path = self._path(key)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_bytes(_to_bytes(embedding))
+        except (OSError, UserError) as error:
+            if path.exists():  # another process kept it first, and on Windows has it open
+                return
+            self._on = False
+            self._warn(f"Embeddings are not kept on the disk for now: {error}")
+            return
+        self._evict()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}{_SUFFIX}"
+
+    def _evict(self) -> None:
+        files = sorted(_files(self._folder), key=lambda file: file[1].st_mtime, reverse=True)
+        total = 0
+        for path, status in files:
+            total += status.st_size
+            half_written = path.name.startswith(".")
+            stale = time.time() - status.st_mtime > _STALE
+            if stale if half_written else total > self._max_bytes:
+                _delete(path)
+
+
+def _to_bytes(embedding: Embedding) -> bytes:
+    tensors = {name: feature.cpu().contiguous() for name, feature in embedding.features.items()}
+    return safetensors.torch.save({_SHAPE: torch.tensor(embedding.shape), **tensors})
+
+
+def _from_bytes(content: bytes) -> Embedding:
+    tensors = safetensors.torch.load(content)
+    rows, cols = tensors.pop(_SHAPE).tolist()
+    if "image" not in tensors or any(feature.shape[:1] != (1,) for feature in tensors.values()):
+        raise ValueError("it does not hold the features of one image")
+    return Embedding(tensors, (int(rows), int(cols)))
+
+
+def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    """Return the files of the cache that still stand, half-written ones too."""
+    found = []
+    for path in folder.glob(f"*{_SUFFIX}"):
+        try:
+            found.append((path, path.stat()))
+        except OSError:
+            continue  # another process deleted it
+    return found
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:
+        _log.debug("cannot mark %s as used", path)
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        _log.debug("cannot delete %s", path)

@@ -1,0 +1,40 @@
+"""The header of a checkpoint: what must be known beside the weights to use them rightly."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from napari_octsam.core.classes import LabelSchema
+
+__all__ = ["ARCHITECTURES", "HEADER_KEY", "PROFILES", "Architecture", "Header", "Profile"]
+
+Architecture = Literal["octsam-tiny", "vit_b", "vit_l", "vit_h"]
+Profile = Literal["sam", "medsam", "octsam-tiny"]
+
+ARCHITECTURES: tuple[Architecture, ...] = ("octsam-tiny", "vit_b", "vit_l", "vit_h")
+PROFILES: tuple[Profile, ...] = ("sam", "medsam", "octsam-tiny")
+
+HEADER_KEY = "napari_octsam"
+"""Key of the safetensors metadata under which the header stands, as JSON."""
+
+
+class Header(BaseModel):
+    """What a checkpoint says about its weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name to show.")
+    architecture: Architecture = Field(description="The network that the weights belong to.")
+    profile: Profile = Field(description="How a B-scan is preprocessed and framed for it.")
+    single_mask: bool = Field(
+        default=False,
+        description="Only mask 0 is trained: the three candidates are never chosen.",
+    )
+    label_schema: LabelSchema | None = Field(
+        default=None, description="Classes of the training data, where they are known."
+    )
+    training: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Record of the training run."
+    )

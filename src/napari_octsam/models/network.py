@@ -1,0 +1,123 @@
+"""What every promptable network offers: encode an image once, then decode each prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import nn
+
+__all__ = ["Embedding", "Features", "MaskPrompts", "Network", "PointPrompts", "PromptEmbedding"]
+
+Features = dict[str, torch.Tensor]
+"""What the encoder makes of images: name -> (B, ...) tensor; "image" is SAM's embedding."""
+
+PointPrompts = tuple[torch.Tensor, torch.Tensor]
+"""(N, P, 2) float32 coordinates (x, y) in pixels of the encoder's input, pixel centres at integers,
+and (N, P) int labels: 1 on the object, 0 off it."""
+
+MaskPrompts = torch.Tensor
+"""(N, 1, h, w) float32 logits of a rough mask, of the size `Network.mask_input_size`."""
+
+PromptEmbedding = tuple[torch.Tensor, ...]
+"""What the prompt encoder makes of N prompts: tensors (N, ...), for `decode_masks` only."""
+
+
+@runtime_checkable
+class Network(Protocol):
+    """A promptable segmentation network; every implementation is an `nn.Module` too.
+
+    Attributes
+    ----------
+    input_size
+        Rows and columns of the encoder's input.
+    input_channels
+        Channels of the encoder's input: 1 or 3.
+    mask_size
+        Rows and columns of the low-resolution logits.
+    mask_input_size
+        Rows and columns of a mask prompt.
+    """
+
+    @property
+    def input_size(self) -> tuple[int, int]: ...
+    @property
+    def input_channels(self) -> int: ...
+    @property
+    def mask_size(self) -> tuple[int, int]: ...
+    @property
+    def mask_input_size(self) -> tuple[int, int]: ...
+
+    @property
+    def encoder_blocks(self) -> tuple[nn.Module, ...]:
+        """Parts of the encoder that run one after the other, for progress and cancelling."""
+        ...
+
+    @property
+    def encoder_prefixes(self) -> tuple[str, ...]:
+        """Prefixes of the state dict's keys that an embedding depends on."""
+        ...
+
+    def encode_image(self, pixels: torch.Tensor) -> Features:
+        """Encode (B, C, H, W) float32 preprocessed pixels of the size `input_size`."""
+        ...
+
+    def encode_prompts(
+        self,
+        points: PointPrompts | None = None,
+        boxes: torch.Tensor | None = None,
+        masks: MaskPrompts | None = None,
+    ) -> PromptEmbedding:
+        """Encode N prompts, all with the same parts.
+
+        Parameters
+        ----------
+        points
+            Coordinates (N, P, 2) and labels (N, P); see `PointPrompts`.
+        boxes
+            (N, 4) float32 corners x0, y0, x1, y1, in the frame of the points.
+        masks
+            (N, 1, h, w) float32 logits; see `MaskPrompts`.
+        """
+        ...
+
+    def decode_masks(
+        self, features: Features, prompts: PromptEmbedding
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode N prompts on one image, whose features are (1, ...).
+
+        Returns
+        -------
+        logits
+            (N, 4, h, w) float32 of the size `mask_size`; 0 is the single mask, 1 to 3 candidates.
+        scores
+            (N, 4) float32, predicted IoU of each.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """One encoded B-scan: all that is needed to decode prompts on it.
+
+    Parameters
+    ----------
+    features
+        Output of `Network.encode_image` for one image, each (1, ...) float32.
+    shape
+        Rows and columns of the B-scan.
+    """
+
+    features: Features
+    shape: tuple[int, int]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the features take in memory."""
+        return sum(feature.nbytes for feature in self.features.values())
+
+    def to(self, device: torch.device | str) -> Embedding:
+        """Return the embedding with its features on `device`."""
+        features = {name: feature.to(device) for name, feature in self.features.items()}
+        return Embedding(features, self.shape)

@@ -1,0 +1,113 @@
+"""segment_anything's Sam as a `Network`."""
+
+from __future__ import annotations
+
+import torch
+from segment_anything import sam_model_registry
+from segment_anything.modeling import Sam
+from torch import nn
+
+from napari_octsam.models.attention import ChunkedAttention
+from napari_octsam.models.network import Features, MaskPrompts, PointPrompts, PromptEmbedding
+
+__all__ = ["SamNetwork"]
+
+
+class SamNetwork(nn.Module):
+    """SAM with a plain vision transformer; its state dict has segment_anything's keys.
+
+    Autocast, where the caller turns it on, covers the transformer's blocks only: what stands
+    before and after them is cheap and loses most by rounding.
+
+    Parameters
+    ----------
+    sam
+        The model whose parts are taken over.
+    """
+
+    def __init__(self, sam: Sam) -> None:
+        super().__init__()
+        self.image_encoder = sam.image_encoder
+        self.prompt_encoder = sam.prompt_encoder
+        self.mask_decoder = sam.mask_decoder
+        for block in self.image_encoder.blocks:
+            block.attn = ChunkedAttention(block.attn)
+        self._grid_encoding: tuple[object, torch.Tensor] | None = None
+
+    @classmethod
+    def from_name(cls, name: str) -> SamNetwork:
+        """Build "vit_b", "vit_l" or "vit_h", on `torch.device` in force, weights untrained."""
+        return cls(sam_model_registry[name]())
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Rows and columns of the encoder's input."""
+        side: int = self.image_encoder.img_size
+        return side, side
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the encoder's input."""
+        return 3
+
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Rows and columns of the low-resolution logits."""
+        return self.mask_input_size
+
+    @property
+    def mask_input_size(self) -> tuple[int, int]:
+        """Rows and columns of a mask prompt."""
+        rows, cols = self.prompt_encoder.mask_input_size
+        return rows, cols
+
+    @property
+    def encoder_blocks(self) -> tuple[nn.Module, ...]:
+        """The transformer's blocks."""
+        return tuple(self.image_encoder.blocks)
+
+    @property
+    def encoder_prefixes(self) -> tuple[str, ...]:
+        """Prefix of the keys that an embedding depends on."""
+        return ("image_encoder.",)
+
+    def encode_image(self, pixels: torch.Tensor) -> Features:
+        """Encode (B, 3, 1024, 1024) float32 into "image": (B, 256, 64, 64) float32."""
+        encoder = self.image_encoder
+        with torch.autocast(pixels.device.type, enabled=False):
+            tokens = encoder.patch_embed(pixels) + encoder.pos_embed
+        for block in encoder.blocks:
+            tokens = block(tokens)
+        with torch.autocast(pixels.device.type, enabled=False):
+            return {"image": encoder.neck(tokens.float().permute(0, 3, 1, 2))}
+
+    def encode_prompts(
+        self,
+        points: PointPrompts | None = None,
+        boxes: torch.Tensor | None = None,
+        masks: MaskPrompts | None = None,
+    ) -> PromptEmbedding:
+        """Encode N prompts into sparse (N, T, 256) and dense (N, 256, 64, 64) embeddings."""
+        sparse, dense = self.prompt_encoder(points, boxes, masks)
+        return sparse, dense
+
+    def decode_masks(
+        self, features: Features, prompts: PromptEmbedding
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode N prompts on one image: (N, 4, 256, 256) logits and (N, 4) predicted IoU."""
+        sparse, dense = prompts
+        logits, scores = self.mask_decoder.predict_masks(
+            image_embeddings=features["image"],
+            image_pe=self._encode_grid(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+        )
+        return logits, scores
+
+    def _encode_grid(self) -> torch.Tensor:
+        """Return the positional encoding of the image's grid, (1, 256, 64, 64), made once."""
+        matrix = self.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+        origin = (matrix.data_ptr(), matrix._version, matrix.device)
+        if self._grid_encoding is None or self._grid_encoding[0] != origin:
+            self._grid_encoding = (origin, self.prompt_encoder.get_dense_pe())
+        return self._grid_encoding[1]

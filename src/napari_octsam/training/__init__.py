@@ -1,0 +1,1 @@
+"""Learning: samples, simulated prompts, losses and loops."""

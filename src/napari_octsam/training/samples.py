@@ -1,0 +1,74 @@
+"""What a network learns from: B-scans with one or more maps of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.synthetic import make_phantom
+
+__all__ = ["Sample", "SampleSource", "mixed_source", "phantom_sample", "sample_from_pair"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A B-scan and its label maps by name of the schema.
+
+    Parameters
+    ----------
+    name
+        Name for messages.
+    image
+        (H, W) uint8 grey.
+    maps
+        Schema name -> (H, W) uint8 label values; `NOT_LABELLED` pixels are ignored.
+    """
+
+    name: str
+    image: npt.NDArray[np.uint8]
+    maps: dict[str, npt.NDArray[np.uint8]]
+
+
+SampleSource = Callable[[np.random.Generator], Sample]
+"""Draws a sample."""
+
+
+def sample_from_pair(pair: LabelledBScan, schema: str) -> Sample:
+    """Take a labelled B-scan whose labels follow the schema of that name."""
+    return Sample(pair.name, pair.image, {schema: pair.labels})
+
+
+def phantom_sample(seed: int, shape: tuple[int, int] = (496, 640)) -> Sample:
+    """Make a synthetic B-scan with both of its label maps."""
+    phantom = make_phantom(seed, shape)
+    maps = {"oct14": phantom.labels, "layers7": phantom.layers}
+    return Sample(f"phantom {seed}", phantom.image, maps)
+
+
+def mixed_source(groups: Sequence[tuple[float, Sequence[Sample]]], phantoms: float) -> SampleSource:
+    """Draw from groups of samples by weight, and phantoms, each seen once, by theirs.
+
+    Parameters
+    ----------
+    groups
+        (weight, samples) of each group.
+    phantoms
+        Weight of new phantoms.
+    """
+    weights = np.array([weight for weight, _ in groups] + [phantoms], float)
+    weights /= weights.sum()
+
+    def draw(rng: np.random.Generator) -> Sample:
+        group = int(rng.choice(len(weights), p=weights))
+        if group == len(groups):
+            rows = int(rng.integers(380, 640))
+            cols = int(rng.integers(420, 900))
+            return phantom_sample(int(rng.integers(2**31)), (rows, cols))
+        samples = groups[group][1]
+        return samples[int(rng.integers(len(samples)))]
+
+    return draw

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+from typer.testing import CliRunner, Result
+
+from napari_octsam import __version__
+from napari_octsam.cli import app
+from napari_octsam.cli.checks import Finding, Verdict, examine
+
+SHAPE = (96, 128)
+BSCAN = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
+Octsam = Callable[..., Result]
+
+
+@pytest.fixture
+def octsam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Octsam:
+    """Run a command in an empty folder, with a terminal wide enough for every table."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "home"))
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an octsam-tiny of random weights."""
+    import torch
+
+    from napari_octsam.models.checkpoints import save_checkpoint
+    from napari_octsam.models.header import Header
+    from napari_octsam.models.tiny import TinyNetwork
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
+    header = Header(name="random", architecture="octsam-tiny", profile="octsam-tiny")
+    save_checkpoint(path, TinyNetwork(), header)
+    return path
+
+
+@pytest.fixture
+def bscan(tmp_path: Path) -> Path:
+    iio.imwrite(tmp_path / "bscan.png", BSCAN)
+    return tmp_path / "bscan.png"
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    tifffile.imwrite(tmp_path / "volume.tif", np.stack([BSCAN] * 3), photometric="minisblack")
+    return tmp_path / "volume.tif"
+
+
+def said(result: Result) -> str:
+    """Return the one line that a failed command printed on stderr."""
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit)
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_help_is_quick_and_says_what_the_tool_is_not_for() -> None:
+    code = (
+        "import sys\n"
+        "from napari_octsam.cli import app\n"
+        "try: app(['predict', '--help'])\n"
+        "except SystemExit: pass\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'napari', 'qtpy', 'numpy', 'skimage'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "Research use only. Not a medical device." in done.stdout
+
+
+def test_version(octsam: Octsam) -> None:
+    assert octsam("--version").stdout.strip() == f"octsam {__version__}"
+
+
+def test_predict_writes_labels_of_the_pictures_shape(
+    octsam: Octsam, bscan: Path, checkpoint: Path
+) -> None:
+    result = octsam(
+        *("predict", bscan, "-o", "labels.tif", "--model", checkpoint, "--threshold", 0.05),
+        *("--box", "10,20,60,100:IRF", "--box", "70.5,0,90,127:choroid border"),
+        *("--point", "30,50,+", "--point", "40,60,-", "--point", "5,5,+:12"),
+    )
+
+    assert result.exit_code == 0, result.output
+    labels = tifffile.imread("labels.tif")
+    assert labels.shape == SHAPE
+    assert labels.dtype == np.uint8
+    assert set(np.unique(labels)) <= {0, 3, 9, 12}
+    for name in ("3 intraretinal fluid", "9 choroid border", "12 vitreous body"):
+        assert name in result.stdout
+    assert result.stdout.count("intraretinal fluid") == 1, "its points did not join the box"
+
+
+def test_predict_equals_the_model_asked_directly(
+    octsam: Octsam, bscan: Path, checkpoint: Path
+) -> None:
+    from napari_octsam.core.masks import NOT_LABELLED, composite
+    from napari_octsam.core.prompts import Box, Prompt
+    from napari_octsam.models.checkpoints import load_model
+
+    model = load_model(checkpoint, device="cpu")
+    (answer,) = model.decode(model.encode(BSCAN), [Prompt(6, Box(10, 20, 60, 100))])
+    expected = composite(SHAPE, [(6, answer.candidates[answer.chosen])], 0.3)
+    expected[expected == NOT_LABELLED] = 0
+
+    options = ("--model", checkpoint, "--device", "cpu", "--threshold", 0.3)
+    octsam("predict", bscan, "-o", "labels.npy", "--box", "60,100,10,20:RPE", *options)
+
+    np.testing.assert_array_equal(np.load("labels.npy"), expected)
+
+
+def test_a_prompt_without_class_gets_the_first_of_the_schema(
+    octsam: Octsam, bscan: Path, checkpoint: Path
+) -> None:
+    model = ("--model", checkpoint, "--schema", "layers7")
+    result = octsam("predict", bscan, "-o", "labels.png", "--box", "10,20,60,100", *model)
+
+    assert result.exit_code == 0, result.output
+    assert "without a class get 1 retinal nerve fiber layer" in result.stderr
+    assert set(np.unique(iio.imread("labels.png"))) <= {0, 1}
+
+
+def test_prompts_of_a_volume_label_their_own_bscans_only(
+    octsam: Octsam, volume: Path, checkpoint: Path
+) -> None:
+    prompts = [{"class": 6, "box": [5, 5, 90, 120], "bscan": [i]} for i in (0, 2)]
+    Path("prompts.json").write_text(json.dumps({"prompts": prompts}))
+    model = ("--model", checkpoint, "--threshold", 0.01)
+    result = octsam("predict", volume, "-o", "labels.tif", "--prompts", "prompts.json", *model)
+
+    assert result.exit_code == 0, result.output
+    labels = tifffile.imread("labels.tif")
+    assert labels.shape == (3, *SHAPE)
+    assert not labels[1].any()
+    np.testing.assert_array_equal(labels[0], labels[2])
+
+
+def test_boxes_and_points_go_to_the_named_bscan(
+    octsam: Octsam, volume: Path, checkpoint: Path
+) -> None:
+    options = ("--model", checkpoint, "--threshold", 0.01, "--bscan", 1)
+    result = octsam("predict", volume, "-o", "labels.tif", "--box", "5,5,90,120:6", *options)
+
+    assert result.exit_code == 0, result.output
+    labels = tifffile.imread("labels.tif")
+    assert not labels[[0, 2]].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "nothing to predict"),
+        (["--box", "1,2,3"], "The box '1,2,3' is not r0,c0,r1,c1"),
+        (["--box", "1,2,3,x:6"], "The box '1,2,3,x:6' is not r0,c0,r1,c1"),
+        (["--box", "nan,2,30,40:6"], "not a finite number"),
+        (["--box", "10,10,10,50:6"], "has no area"),
+        (["--box", "200,200,300,300:6"], "is outside the B-scan of 96 x 128 pixels"),
+        (["--box", "1,2,30,40:retna"], "has no class 'retna'. It has: 0 BG, 1 ERM"),
+        (["--point", "1,2"], "The point '1,2' is not r,c,+"),
+        (["--point", "1,2,?"], "The point '1,2,?' is not r,c,+"),
+        (["--point", "10,10,-:6"], "only negative points"),
+        (["--point", "10,500,+:6"], "is outside the B-scan of 96 x 128 pixels"),
+        (["--box", "1,2,30,40:6", "--bscan", "x"], "The B-scan 'x' is not a number"),
+        (["--box", "1,2,30,40:6", "--bscan", "0"], "B-scan"),
+        (["--box", "1,2,30,40:6", "--schema", "layers8"], "Cannot read the label schema layers8"),
+        (["--prompts", "gone.json"], "Cannot read the prompts gone.json"),
+        (["--box", "1,2,30,40:6", "-o", "labels.gif"], "cannot be written as labels.gif"),
+        (["--box", "1,2,30,40:6", "-o", "gone/labels.tif"], "There is no folder gone"),
+        (["--box", "1,2,30,40:6", "-o", "bscan.png"], "is the picture itself"),
+        (["--box", "1,2,30,40:6", "--model", "gone.pth"], "gone.pth"),
+    ],
+)
+def test_a_bad_request_is_one_line_and_writes_nothing(
+    octsam: Octsam, bscan: Path, options: list[str], sentence: str
+) -> None:
+    before = bscan.read_bytes()
+
+    assert sentence in said(octsam("predict", bscan, "-o", "labels.tif", *options))
+    assert bscan.read_bytes() == before
+    assert list(bscan.parent.iterdir()) == [bscan]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "sentence"),
+    [
+        (np.zeros((1, 1), np.uint8), "too small"),
+        (np.full(SHAPE, np.nan), "12288 pixels that are NaN"),
+        (np.zeros((9000, 9000), np.uint8), "too large"),
+        (np.zeros(SHAPE, complex), "complex128 is not a grey image"),
+    ],
+)
+def test_a_picture_that_is_no_bscan_is_one_line(
+    octsam: Octsam, tmp_path: Path, checkpoint: Path, pixels: np.ndarray, sentence: str
+) -> None:
+    np.save(tmp_path / "bscan.npy", pixels)
+    options = ("--box", "0,0,0.8,0.8:6", "--model", checkpoint)
+
+    assert sentence in said(octsam("predict", "bscan.npy", "-o", "labels.tif", *options))
+    assert not Path("labels.tif").exists()
+
+
+def test_a_volume_without_bscan_says_how_to_name_one(octsam: Octsam, volume: Path) -> None:
+    sentence = said(octsam("predict", volume, "-o", "labels.tif", "--box", "1,2,30,40:6"))
+
+    assert "a volume of 3 B-scans: say which one with --bscan" in sentence
+
+
+def test_a_prompt_of_an_unknown_class_in_a_file_is_refused(octsam: Octsam, bscan: Path) -> None:
+    prompts = {"prompts": [{"class": 99, "box": [1, 2, 30, 40]}]}
+    Path("prompts.json").write_text(json.dumps(prompts))
+
+    sentence = said(octsam("predict", bscan, "-o", "labels.tif", "--prompts", "prompts.json"))
+    assert "has no class '99'" in sentence
+
+
+def test_models_lists_each_with_its_state(octsam: Octsam) -> None:
+    result = octsam("models")
+
+    assert result.exit_code == 0, result.output
+    rows = {line.split("│")[1].strip(): line for line in result.stdout.splitlines() if "│" in line}
+    assert set(rows) == {"octsam-tiny", "vit_b", "vit_l", "vit_h"}
+    assert "bundled" in rows["octsam-tiny"]
+    assert "375.0 MB" in rows["vit_b"]
+    assert "not downloaded" in rows["vit_b"]
+
+
+def test_an_unknown_model_cannot_be_downloaded(octsam: Octsam) -> None:
+    assert "vit_x" in said(octsam("models", "--download", "vit_x"))
+
+
+def test_convert_keeps_the_weights_and_sets_the_profile(octsam: Octsam, checkpoint: Path) -> None:
+    from napari_octsam.models.checkpoints import read_checkpoint
+
+    result = octsam("convert", checkpoint, "again.safetensors")
+
+    assert result.exit_code == 0, result.output
+    old, new = read_checkpoint(checkpoint), read_checkpoint(Path("again.safetensors"))
+    assert new.header == old.header
+    assert all((new.state_dict[key] == value).all() for key, value in old.state_dict.items())
+
+
+def test_convert_refuses_to_write_over_its_source(octsam: Octsam, checkpoint: Path) -> None:
+    before = checkpoint.read_bytes()
+
+    assert "name another file" in said(octsam("convert", checkpoint, checkpoint))
+    assert checkpoint.read_bytes() == before
+
+
+def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) -> None:
+    (tmp_path / "page.pth").write_text("<!DOCTYPE html><html>")
+
+    assert "page.pth" in said(octsam("convert", "page.pth", "out.safetensors"))
+    assert not Path("out.safetensors").exists()
+
+
+def test_doctor_gives_a_verdict_on_everything(octsam: Octsam) -> None:
+    result = octsam("doctor")
+
+    for name in ("versions", "plugin", "Qt", "OpenGL", "device", "cache", "disk"):
+        assert f"│ {name}" in result.stdout
+    assert result.exit_code == (1 if "problem" in result.stdout else 0)
+    assert __version__ in result.stdout
+
+
+def test_doctor_finds_a_cache_that_cannot_be_written(
+    octsam: Octsam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "file" / "cache"))
+    result = octsam("doctor")
+
+    assert result.exit_code == 1
+    assert "Make the folder writable" in result.stdout
+
+
+def test_a_check_that_crashes_is_a_problem_not_a_traceback() -> None:
+    def crash() -> Finding:
+        raise RuntimeError("first line\nlast line")
+
+    finding = examine(crash)
+
+    assert finding.verdict is Verdict.PROBLEM
+    assert finding.found == "last line"
+
+
+def test_the_demo_of_a_missing_picture_is_one_line(octsam: Octsam) -> None:
+    assert said(octsam("demo", "gone.png")) == "There is no file gone.png."
+
+
+def test_the_command_itself_fails_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "napari_octsam", "predict", "gone.png", "-o", "labels.tif"]
+    done = subprocess.run(
+        [*command, "--box", "1,2,30,40:6"], capture_output=True, text=True, cwd=tmp_path
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == "There is no file gone.png."
+    assert done.stdout == ""
