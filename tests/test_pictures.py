@@ -152,7 +152,7 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None
 def test_an_array_that_is_no_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
 
-    with pytest.raises(UserError, match="not a picture|cannot be read"):
+    with pytest.raises(UserError, match=r"not a picture|cannot be read"):
         read_picture(tmp_path / "a.npy")
 
 

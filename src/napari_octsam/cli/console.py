@@ -52,7 +52,7 @@ def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_err) as progress:
+    with Progress(*columns, console=_err, transient=True) as progress:
         task = progress.add_task(name, total=None)
 
         def show(done: int, total: int) -> None:
@@ -71,7 +71,7 @@ def steps_bar(name: str, total: int) -> Iterator[Callable[[int, str], None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
     )
-    with Progress(*columns, console=_err) as progress:
+    with Progress(*columns, console=_err, transient=True) as progress:
         task = progress.add_task(name, total=total, text="")
 
         def show(done: int, text: str) -> None:

@@ -46,6 +46,6 @@ def _table() -> Table:
     for model in REGISTRY.values():
         path = local_path(model.name)
         size = path.stat().st_size if path is not None else model.bytes
-        where = "not downloaded" if path is None else "bundled" if model.url is None else str(path)
+        where = "bundled" if model.url is None else "not downloaded" if path is None else str(path)
         table.add_row(model.name, model.title, "" if size is None else decimal(size), where)
     return table

@@ -79,6 +79,8 @@ def predict(
         from napari_octsam.models.checkpoints import load_model  # torch, once all else is right
 
         network = load_model(model, profile, device=device)
+        if network.note:
+            note(network.note)
         labels, objects = predict_labels(
             network,
             picture,
@@ -89,7 +91,8 @@ def predict(
     write_labels(output, labels)
     out.print(_table(objects, classes))
     size = " x ".join(str(n) for n in labels.shape)
-    out.print(f"Wrote {output}: {size} pixels, uint8.", soft_wrap=True, highlight=False)
+    by = f"{network.header.name} on {network.device}, {network.precision}"
+    out.print(f"Wrote {output}: {size} pixels, by {by}.", soft_wrap=True, highlight=False)
 
 
 def _read_prompts(
@@ -106,7 +109,7 @@ def _read_prompts(
     parsed = [parse_box(text, schema, first.value) for text in boxes]
     written = group(parsed, [parse_point(text, schema) for text in points], first.value)
     if any(":" not in text for text in [*boxes, *points]):
-        note(f"Prompts without a class get {first.value} {first.name}.")
+        note(f"Where neither prompt nor box has a class it is {first.value} {first.name}.")
     saved = [] if file is None else load_prompts(file)
     for prompt in saved:
         schema.find(str(prompt.class_value))

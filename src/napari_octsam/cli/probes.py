@@ -22,21 +22,16 @@ def probe_qt() -> dict[str, Any]:
 
 
 def probe_opengl() -> dict[str, Any]:
-    """Return the renderer and version of an OpenGL context as napari's canvas makes one."""
-    from OpenGL import GL
-    from qtpy.QtGui import QOffscreenSurface, QOpenGLContext
-    from qtpy.QtWidgets import QApplication
+    """Return the renderer and version of an OpenGL context, made as napari makes its canvas."""
+    from vispy.app import Canvas
+    from vispy.gloo import gl
 
-    application = QApplication([])
-    surface = QOffscreenSurface()
-    surface.create()
-    context = QOpenGLContext()
-    if not context.create() or not context.makeCurrent(surface):
+    canvas = Canvas(show=False)
+    renderer, version = gl.glGetParameter(gl.GL_RENDERER), gl.glGetParameter(gl.GL_VERSION)
+    canvas.close()
+    if not renderer:
         raise RuntimeError("Qt could not create an OpenGL context")
-    renderer, version = GL.glGetString(GL.GL_RENDERER), GL.glGetString(GL.GL_VERSION)
-    context.doneCurrent()
-    application.quit()
-    return {"renderer": renderer.decode(), "version": version.decode()}
+    return {"renderer": renderer, "version": version}
 
 
 def probe_torch() -> dict[str, Any]:

@@ -56,7 +56,7 @@ class EngineProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=os.environ | {"PYTHONPATH": _module_path()},
+                env=_environment(),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         assert self._process.stdin is not None
@@ -97,9 +97,15 @@ def _interpreter() -> str:
     return executable
 
 
-def _module_path() -> str:
-    """Return the parent's sys.path, so that the engine finds the same modules."""
-    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+def _environment() -> dict[str, str]:
+    """Return the parent's environment with what the engine needs besides.
+
+    The engine finds the same modules as napari. Its OpenMP threads sleep while they wait for one
+    another: by default they spin, and then one busy thread of napari on a machine of few cores
+    makes a decode several times slower.
+    """
+    modules = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    return {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONPATH": modules}
 
 
 def _open_log(folder: Path) -> IO[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +26,7 @@ from napari_octsam.engine.messages import (
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
 from napari_octsam.models.network import Embedding
-from napari_octsam.models.registry import REGISTRY, fetch, local_path
+from napari_octsam.models.registry import REGISTRY, fetch
 from napari_octsam.models.sam import Model
 
 __all__ = ["Service", "Tell"]
@@ -45,9 +44,8 @@ class Tell(Protocol):
 class Service:
     """One model, and the embeddings that were made of late.
 
-    Torch computes with all cores up to three, and leaves one to napari beyond: on two cores,
-    giving one away would cost half of the speed, and the system shares them well enough that
-    napari's window stays alive.
+    Torch computes on all cores where there are up to three, and leaves one to napari beyond: of
+    two, giving one away would cost up to half of the speed, and the system shares them well.
 
     Parameters
     ----------
@@ -74,30 +72,24 @@ class Service:
         UserError
             The request cannot be met, and the person can mend it; the model in use stays.
         """
-        try:
-            match request:
-                case LoadModel():
-                    return self._load(request, tell)
-                case Download(name):
-                    return str(_download(name, tell))
-                case Encode(bscan):
-                    return self._embedding(bscan, tell)[1]
-                case Decode():
-                    return self._decode(request, tell)
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise UserError(
-                "Memory ran out: close other programs, take a smaller model, or compute on the CPU."
-            ) from error
+        match request:
+            case LoadModel():
+                return self._load(request, tell)
+            case Download(name):
+                return str(_download(name, tell))
+            case Encode(bscan):
+                return self._embedding(bscan, tell)[1]
+            case Decode():
+                return self._decode(request, tell)
 
     def _load(self, request: LoadModel, tell: Tell) -> LoadedModel:
         source = request.source
-        if source in REGISTRY and local_path(source) is None:
+        if source in REGISTRY:
             _download(source, tell)
         tell("loading", subject=source)
-        model = load_model(source, request.profile, device=request.device)
-        tell("loading", subject=source)  # the last moment at which a cancel leaves the old model
+        model = load_model(source, request.profile, request.device)
+        tell("loading", subject=source)  # a cancel still leaves the old model in use
         self._model = model
-        gc.collect()
         return LoadedModel(
             name=model.header.name,
             architecture=model.header.architecture,
@@ -134,7 +126,7 @@ class Service:
             tell("encoding", subject=bscan.name)
             embedding = model.encode(
                 bscan.pixels, lambda done, total: tell("encoding", done, total, bscan.name)
-            )
+            ).to("cpu")  # a GPU's memory is for computing
             self._disk.put(key, embedding)
         self._recent.put(key, embedding)
         return embedding, Encoded(origin, time.perf_counter() - started)

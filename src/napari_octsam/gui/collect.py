@@ -37,11 +37,14 @@ class PlacedPrompt:
         Rows of its shapes in the shapes layer: a box before the scribbles that joined it.
     points
         Rows of its points in the points layer.
+    candidate
+        The person's choice of mask, 1 to 3; 0 leaves it to the model.
     """
 
     prompt: Prompt
     shapes: tuple[int, ...]
     points: tuple[int, ...]
+    candidate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +95,18 @@ def collect(shapes: Shapes | None, points: Points | None, image: Image, plane: P
     marks = list(_drawn_points(points, image, plane)) if points is not None else []
     objects = [d.prompt for d in drawn]
     grouped = group(objects, [(m.point, _home_class(m, objects)) for m in marks], _class(points))
-    rows = [d.rows for d in drawn] + [()] * (len(grouped) - len(drawn))
+    drawn_rows = [d.rows for d in drawn] + [()] * (len(grouped) - len(drawn))
     placed = []
-    for prompt, own_shapes in zip(grouped, rows, strict=True):
+    for prompt, own_shapes in zip(grouped, drawn_rows, strict=True):
         own = tuple(m.row for m in marks if any(m.point is p for p in prompt.points))
         try:
             checked = check_prompt(prompt.on(plane.index), (shape[0], shape[1]))
         except UserError as error:
             problems.append(str(error))
         else:
-            placed.append(PlacedPrompt(checked, own_shapes, own))
+            layer, rows = (shapes, own_shapes) if own_shapes else (points, own)
+            candidate = int(layer.features["mask"][rows[0]])
+            placed.append(PlacedPrompt(checked, own_shapes, own, candidate))
     return Collected(tuple(placed), tuple(problems))
 
 

@@ -102,10 +102,10 @@ def write(
     if not rows.size:
         return None
     indices = plane.indices(rows, cols)
-    after = predicted[rows, cols].astype(labels.data.dtype)
+    before, after = current[rows, cols], predicted[rows, cols].astype(labels.data.dtype)
     with labels.block_history():
         labels.data_setitem(indices, after)
-    return Written(labels, indices, current[rows, cols].copy(), after)
+    return Written(labels, indices, before, after)
 
 
 def undo_write(written: Written) -> None:
@@ -163,7 +163,7 @@ def _has(written: Written, values: npt.NDArray[np.integer]) -> bool:
 
 def _check_writable(labels: Labels) -> None:
     if not labels.editable:
-        raise UserError(f"{labels.name} is locked: unlock it in the layer list, or choose another.")
+        raise UserError(f"{labels.name} cannot be edited now: choose another labels layer.")
     flags = getattr(labels.data, "flags", None)
     read_only = flags is not None and not getattr(flags, "writeable", True)
     if labels.multiscale or read_only or not hasattr(labels.data, "__setitem__"):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 __all__ = ["MainThread"]
 
@@ -22,10 +22,10 @@ class MainThread(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._open = True
-        self._called.connect(self._run)
+        self._called.connect(self._run, Qt.ConnectionType.QueuedConnection)
 
     def call(self, function: Callable[[], object]) -> None:
-        """Run `function()` in the main thread, soon; callable from any thread."""
+        """Run `function()` in the main thread, later; callable from any thread, and this one."""
         if self._open:
             self._called.emit(function)
 

@@ -86,7 +86,7 @@ class Preview:
         layer = Labels(empty, name=PREVIEW_NAME, opacity=0.5, **placed_as(image))
         layer.editable = False
         with same_selection(self._viewer):
-            self._viewer.layers.insert(self._viewer.layers.index(image) + 1, layer)
+            self._viewer.layers.append(layer)
         self._layer, self._schema = layer, None
         return layer
 

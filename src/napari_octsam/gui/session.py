@@ -76,6 +76,8 @@ class Session:
     """The `LabelSchema` in use."""
     told = Signal(str)
     """A sentence for the person."""
+    failed = Signal(str)
+    """Why a request failed."""
     closed = Signal()
 
     def __init__(self, settings: Settings | None = None, engine: Engine | None = None) -> None:
@@ -106,6 +108,11 @@ class Session:
         if schema != self._schema:
             self._schema = schema
             self.schema_changed.emit(schema)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `close` has not been called."""
+        return self._is_open
 
     def submit(
         self,
@@ -172,7 +179,7 @@ class Session:
     def _ensure_model(self) -> None:
         if self.model is None and self._loading is None:
             source = self.settings.model
-            if not _is_here(source):
+            if source != BUNDLED_MODEL and not _is_here(source):
                 self.told.emit(f"The model {source} is not downloaded: {BUNDLED_MODEL} is used.")
                 source = BUNDLED_MODEL
             self.load_model(LoadModel(source, device=self.settings.device))
@@ -200,7 +207,9 @@ class Session:
         if error is None:
             done(future.result())
         else:
-            failed(self._explain(error))
+            sentence = self._explain(error)
+            failed(sentence)
+            self.failed.emit(sentence)
 
     def _explain(self, error: BaseException) -> str:
         """Return the sentence for an error; a death of the engine is announced once as well."""
@@ -254,7 +263,7 @@ def session_of(viewer: Viewer) -> Session:
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     session = _SESSIONS.get(viewer)
-    if session is None:
+    if session is None or not session.is_open:
         session = Session(read_settings())
         _SESSIONS[viewer] = session
         weakref.finalize(viewer, session.close)

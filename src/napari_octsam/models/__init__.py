@@ -1,0 +1,1 @@
+"""Networks, their checkpoints and what lies between a B-scan, prompts and masks. No Qt."""

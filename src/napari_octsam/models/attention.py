@@ -16,8 +16,8 @@ class ChunkedAttention(nn.Module):
     """Drop-in for segment_anything's `Attention`: same parameters, keys and result, less memory.
 
     The original writes all weights of a global block, 12 x 4096 x 4096 for vit_b, to memory
-    four times; on a CPU that takes longer than the arithmetic. Here a few rows of queries are
-    attended at a time.
+    several times over; on a CPU that takes longer than the arithmetic. Here a few rows of
+    queries are attended at a time.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class ChunkedAttention(nn.Module):
     def _position_biases(
         self, query: torch.Tensor, size: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (B * heads, H, W, H) and (B * heads, H, W, W) biases of queries to rows, columns."""
+        """Return the biases to the keys' rows and columns: (B * heads, H, W, H) and (.., W)."""
         height, width = size
         grid = query.view(len(query), height, width, -1)
         rows = get_rel_pos(height, height, self.rel_pos_h)  # (H, H, c)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -20,34 +20,27 @@ and (N, P) int labels: 1 on the object, 0 off it."""
 MaskPrompts = torch.Tensor
 """(N, 1, h, w) float32 logits of a rough mask, of the size `Network.mask_input_size`."""
 
-PromptEmbedding = tuple[torch.Tensor, ...]
-"""What the prompt encoder makes of N prompts: tensors (N, ...), for `decode_masks` only."""
+PromptEmbedding = tuple[Any, ...]
+"""What the prompt encoder makes of N prompts, for `decode_masks` of the same network only."""
 
 
-@runtime_checkable
 class Network(Protocol):
-    """A promptable segmentation network; every implementation is an `nn.Module` too.
-
-    Attributes
-    ----------
-    input_size
-        Rows and columns of the encoder's input.
-    input_channels
-        Channels of the encoder's input: 1 or 3.
-    mask_size
-        Rows and columns of the low-resolution logits.
-    mask_input_size
-        Rows and columns of a mask prompt.
-    """
+    """A promptable segmentation network; every implementation is an `nn.Module` too."""
 
     @property
-    def input_size(self) -> tuple[int, int]: ...
+    def input_size(self) -> tuple[int, int]:
+        """Rows and columns of the encoder's input."""
+        ...
+
     @property
-    def input_channels(self) -> int: ...
+    def mask_size(self) -> tuple[int, int]:
+        """Rows and columns of the low-resolution logits."""
+        ...
+
     @property
-    def mask_size(self) -> tuple[int, int]: ...
-    @property
-    def mask_input_size(self) -> tuple[int, int]: ...
+    def mask_input_size(self) -> tuple[int, int]:
+        """Rows and columns of a mask prompt."""
+        ...
 
     @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
@@ -57,6 +50,10 @@ class Network(Protocol):
     @property
     def encoder_prefixes(self) -> tuple[str, ...]:
         """Prefixes of the state dict's keys that an embedding depends on."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights by name."""
         ...
 
     def encode_image(self, pixels: torch.Tensor) -> Features:
@@ -82,10 +79,8 @@ class Network(Protocol):
         """
         ...
 
-    def decode_masks(
-        self, features: Features, prompts: PromptEmbedding
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode N prompts on one image, whose features are (1, ...).
+    def decode_masks(self, features: Features, prompts: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """Decode N prompts, from `encode_prompts`, on one image, whose features are (1, ...).
 
         Returns
         -------

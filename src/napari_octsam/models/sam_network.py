@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from torch import nn
 
@@ -34,21 +33,11 @@ class SamNetwork(nn.Module):
             block.attn = ChunkedAttention(block.attn)
         self._grid_encoding: tuple[object, torch.Tensor] | None = None
 
-    @classmethod
-    def from_name(cls, name: str) -> SamNetwork:
-        """Build "vit_b", "vit_l" or "vit_h", on `torch.device` in force, weights untrained."""
-        return cls(sam_model_registry[name]())
-
     @property
     def input_size(self) -> tuple[int, int]:
         """Rows and columns of the encoder's input."""
         side: int = self.image_encoder.img_size
         return side, side
-
-    @property
-    def input_channels(self) -> int:
-        """Channels of the encoder's input."""
-        return 3
 
     @property
     def mask_size(self) -> tuple[int, int]:
@@ -109,5 +98,6 @@ class SamNetwork(nn.Module):
         matrix = self.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
         origin = (matrix.data_ptr(), matrix._version, matrix.device)
         if self._grid_encoding is None or self._grid_encoding[0] != origin:
-            self._grid_encoding = (origin, self.prompt_encoder.get_dense_pe())
+            with torch.inference_mode(False), torch.no_grad():  # so that training may use it too
+                self._grid_encoding = (origin, self.prompt_encoder.get_dense_pe())
         return self._grid_encoding[1]

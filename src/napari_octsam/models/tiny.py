@@ -4,7 +4,7 @@ SAM's interface (encode a B-scan once, then decode each prompt) with segment_any
 encoder and two-way transformer, but a convolutional encoder in the form of a U-Net, whose
 detailed maps reach the mask decoder, in the way of SAM 2 (arXiv:2408.00714) and HQ-SAM
 (arXiv:2306.01567). Prompts also reach the decoder as maps at every scale, so that a box edge is
-known to the pixel.
+known to the pixel, and what the encoder sees under a prompt becomes a token of its own.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import NamedTuple
 import torch
 from segment_anything.modeling import MaskDecoder, PromptEncoder, TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
+from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_octsam.models.prompt_features import PromptFeatures
 from napari_octsam.models.prompt_maps import PROMPT_MAPS, draw_prompt_maps
 
 __all__ = ["TinyConfig", "TinyNetwork", "TinyPrompts"]
@@ -51,6 +53,10 @@ class TinyPrompts(NamedTuple):
     """(N, embed_dim, H/16, W/16) embedded mask prompts."""
     maps: Tensor
     """(N, PROMPT_MAPS, H/2, W/2) prompts drawn as maps."""
+    points: tuple[Tensor, Tensor] | None
+    """The points and their labels as they came."""
+    boxes: Tensor | None
+    """The boxes as they came."""
 
 
 class TinyNetwork(nn.Module):
@@ -89,15 +95,25 @@ class TinyNetwork(nn.Module):
         rows, cols = self.config.input_size
         return rows // 4, cols // 4
 
+    @property
+    def encoder_blocks(self) -> tuple[nn.Module, ...]:
+        """The parts of the encoder, down and up again."""
+        return (*self.image_encoder.down, *self.image_encoder.up)
+
+    @property
+    def encoder_prefixes(self) -> tuple[str, ...]:
+        """Prefix of the encoder's weights."""
+        return ("image_encoder.",)
+
     def encode_image(self, pixels: Tensor) -> dict[str, Tensor]:
         """Encode (B, 1, H, W) float32 into maps "image" (1/16), "stride8", "stride4", "stride2"."""
         return self.image_encoder(pixels)  # type: ignore[no-any-return]
 
     def encode_prompts(
         self,
-        points: tuple[Tensor, Tensor] | None,
-        boxes: Tensor | None,
-        masks: Tensor | None,
+        points: tuple[Tensor, Tensor] | None = None,
+        boxes: Tensor | None = None,
+        masks: Tensor | None = None,
     ) -> TinyPrompts:
         """Encode the prompts of N objects; coordinates are (x, y) in pixels of the input.
 
@@ -112,7 +128,7 @@ class TinyNetwork(nn.Module):
         """
         sparse, dense = self.prompt_encoder(points, boxes, masks)
         maps = draw_prompt_maps(points, boxes, masks, self.mask_size)
-        return TinyPrompts(sparse, dense, maps)
+        return TinyPrompts(sparse, dense, maps, points, boxes)
 
     def decode_masks(
         self, features: dict[str, Tensor], prompts: TinyPrompts
@@ -123,6 +139,13 @@ class TinyNetwork(nn.Module):
         -------
         (N, 4, H/2, W/2) logits and (N, 4) predicted IoU.
         """
+        logits, iou, _ = self.decode_with_tokens(features, prompts)
+        return logits, iou
+
+    def decode_with_tokens(
+        self, features: dict[str, Tensor], prompts: TinyPrompts
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode as `decode_masks` does, and return the (N, 4, embed_dim) mask tokens too."""
         pe = self.prompt_encoder.get_dense_pe()
         return self.mask_decoder(features, pe, prompts)  # type: ignore[no-any-return]
 
@@ -204,7 +227,7 @@ class UNetEncoder(nn.Module):
             {
                 "stride8": nn.Conv2d(eighth, embed_dim // 2, 1),
                 "stride4": nn.Conv2d(quarter, embed_dim // 4, 1),
-                "stride2": nn.Conv2d(half, embed_dim // 8, 1),
+                "stride2": nn.Conv2d(half, embed_dim // 4, 1),
             }
         )
 
@@ -262,6 +285,11 @@ class DetailedMaskDecoder(MaskDecoder):  # type: ignore[misc]
         )
         del self.output_upscaling
         self.prompt_pyramid = PromptPyramid(dim)
+        self.prompt_features = PromptFeatures(dim // 4, dim)
+        self.detail = nn.Conv2d(dim // 4, dim // 8, 1)
+        self.detail_weights = nn.ModuleList(
+            MLP(dim, dim, dim // 4, 3) for _ in range(self.num_mask_tokens)
+        )
         self.to_eighth = nn.ConvTranspose2d(dim, dim // 2, 2, stride=2)
         self.to_quarter = nn.ConvTranspose2d(dim // 2, dim // 4, 2, stride=2)
         self.to_half = nn.ConvTranspose2d(dim // 4, dim // 8, 2, stride=2)
@@ -271,26 +299,47 @@ class DetailedMaskDecoder(MaskDecoder):  # type: ignore[misc]
 
     def forward(
         self, features: dict[str, Tensor], image_pe: Tensor, prompts: TinyPrompts
-    ) -> tuple[Tensor, Tensor]:
-        """Return (N, 4, H/2, W/2) logits and (N, 4) predicted IoU of N prompts on one image."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (N, 4, H/2, W/2) logits, (N, 4) predicted IoU and (N, 4, dim) mask tokens.
+
+        A mask is its token's weighing of two maps: one drawn for the prompt, and the finest one
+        of the image, which knows the layers.
+        """
         half, quarter, eighth, sixteenth = self.prompt_pyramid(prompts.maps)
-        tokens, x = self._attend(features["image"], image_pe, prompts, sixteenth)
+        tokens, x = self._attend(features, image_pe, prompts, sixteenth)
         x = F.relu(self.norm_eighth(self.to_eighth(x) + features["stride8"] + eighth))
         x = F.relu(self.to_quarter(x) + features["stride4"] + quarter)
         x = F.relu(x + self.mix_quarter(x))
-        x = F.relu(self.to_half(x) + features["stride2"] + half)
+        x = F.relu(self.to_half(x) + self.detail(features["stride2"]) + half)
         x = F.relu(x + self.mix_half(x))
-        weights = [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)]
-        logits = torch.einsum("nkc,nchw->nkhw", torch.stack(weights, dim=1), x)
-        return logits, self.iou_prediction_head(tokens[:, 0])
+        mask_tokens = tokens[:, 1 : 1 + self.num_mask_tokens]
+        drawn = torch.einsum(
+            "nkc,nchw->nkhw", _each(self.output_hypernetworks_mlps, mask_tokens), x
+        )
+        known = torch.einsum(
+            "nkc,chw->nkhw", _each(self.detail_weights, mask_tokens), features["stride2"][0]
+        )
+        return drawn + known, self.iou_prediction_head(tokens[:, 0]), mask_tokens
 
     def _attend(
-        self, image: Tensor, image_pe: Tensor, prompts: TinyPrompts, prompt_map: Tensor
+        self,
+        features: dict[str, Tensor],
+        image_pe: Tensor,
+        prompts: TinyPrompts,
+        prompt_map: Tensor,
     ) -> tuple[Tensor, Tensor]:
         n = prompts.sparse.shape[0]
         own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([own.expand(n, -1, -1), prompts.sparse], dim=1)
-        source = image + prompts.dense + prompt_map
+        if prompts.points is not None or prompts.boxes is not None:
+            seen = self.prompt_features(features["stride2"], prompts.points, prompts.boxes)
+            tokens = torch.cat([tokens, seen], dim=1)
+        source = features["image"] + prompts.dense + prompt_map
         tokens, source = self.transformer(source, image_pe.expand(n, -1, -1, -1), tokens)
         _, dim, rows, cols = prompt_map.shape
         return tokens, source.transpose(1, 2).reshape(n, dim, rows, cols)
+
+
+def _each(networks: nn.ModuleList, tokens: Tensor) -> Tensor:
+    """Give each of the (N, K, dim) tokens to its own network: (N, K, C)."""
+    return torch.stack([net(tokens[:, i]) for i, net in enumerate(networks)], dim=1)

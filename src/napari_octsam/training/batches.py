@@ -28,6 +28,7 @@ class ObjectBatch(NamedTuple):
     masks: Tensor | None
     target: Tensor
     counts: Tensor
+    named: list[tuple[str, int] | None]
 
     def to(self, device: torch.device) -> ObjectBatch:
         """Return the batch on another device."""
@@ -39,6 +40,7 @@ class ObjectBatch(NamedTuple):
             masks=None if self.masks is None else self.masks.to(device),
             target=self.target.to(device),
             counts=self.counts.to(device),
+            named=self.named,
         )
 
 
@@ -61,6 +63,7 @@ def object_batches(
             masks=_masks(prompts, mask_input_size) if has_mask else None,
             target=area_targets(truth, mask_size),
             counts=1 - area_targets(torch.from_numpy(np.stack(ignored)), mask_size),
+            named=[o.named for o in members],
         )
 
 

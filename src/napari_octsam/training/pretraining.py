@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.training.augment import View, random_view
 from napari_octsam.training.batches import object_batches
+from napari_octsam.training.class_heads import ClassHeads
 from napari_octsam.training.losses import mask_losses
 from napari_octsam.training.samples import SampleSource
 from napari_octsam.training.simulation import draw_objects
@@ -40,7 +40,8 @@ class PretrainConfig:
     views: int = 2
     objects: int = 6
     average_decay: float = 0.998
-    class_weight: float = 1.0
+    pixel_weight: float = 1.0
+    object_weight: float = 0.5
     seed: int = 0
 
     def rate(self, step: int) -> float:
@@ -58,36 +59,6 @@ class StepDone:
     losses: dict[str, float] = field(default_factory=dict)
 
 
-_CLASSES = {"layers7": 8, "oct14": 14}
-
-
-class ClassHeads(nn.Module):
-    """Names the class of each pixel from the encoder's finest maps: only while training.
-
-    It teaches the encoder the layers from few B-scans much faster than the prompts alone.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.heads = nn.ModuleDict({k: nn.Conv2d(channels, n, 1) for k, n in _CLASSES.items()})
-
-    def forward(self, finest: Tensor, views: Sequence[View]) -> Tensor:
-        """Return the mean cross entropy of (B, C, H/2, W/2) maps over the labelled views."""
-        losses = [
-            F.cross_entropy(
-                self.heads[name](finest[i : i + 1]),
-                torch.from_numpy(view.maps[name][::2, ::2].astype(np.int64))[None].to(
-                    finest.device
-                ),
-                ignore_index=NOT_LABELLED,
-            )
-            for i, view in enumerate(views)
-            for name in self.heads
-            if name in view.maps
-        ]
-        return torch.stack(losses).mean() if losses else finest.sum() * 0.0
-
-
 class Pretraining:
     """The state of a training run; `run` goes on from wherever it stands."""
 
@@ -103,7 +74,8 @@ class Pretraining:
         self.config = config
         self.device = torch.device(device)
         network = TinyNetwork(sizes)
-        heads = ClassHeads(network.config.widths[0])
+        dim = network.config.embed_dim
+        heads = ClassHeads(dim // 4, dim)
         self.trained = nn.ModuleDict({"network": network, "heads": heads}).to(self.device)
         self.trained.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(network).requires_grad_(False).to(self.device)
@@ -136,23 +108,25 @@ class Pretraining:
     def _losses(self, views: Sequence[View], rng: np.random.Generator) -> dict[str, Tensor]:
         network: Any = self.trained["network"]
         pixels = torch.stack([view.pixels for view in views]).to(self.device)
-        pyramid = network.image_encoder.pyramid(pixels)
-        features = network.image_encoder.project(pyramid)
-        parts: dict[str, list[tuple[int, Tensor]]] = {"single": [], "candidates": [], "iou": []}
+        heads: Any = self.trained["heads"]
+        features = network.encode_image(pixels)
+        parts: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
         for i, view in enumerate(views):
             own = {name: maps[i : i + 1] for name, maps in features.items()}
             objects = draw_objects(view.maps, self.config.objects, rng)
             for batch in object_batches(objects, network.mask_size, network.mask_input_size):
                 batch = batch.to(self.device)
                 prompts = network.encode_prompts(batch.points, batch.boxes, batch.masks)
-                logits, iou = network.decode_masks(own, prompts)
+                logits, iou, tokens = network.decode_with_tokens(own, prompts)
                 found = mask_losses(logits, iou, batch.target, batch.counts)
-                for name, loss in found._asdict().items():
+                objects_loss = heads.object_loss(tokens[:, 0], batch.named)
+                for name, loss in {**found._asdict(), "objects": objects_loss}.items():
                     parts[name].append((len(batch.target), loss))
-        losses = {name: _mean(found) for name, found in parts.items() if found}
-        losses["classes"] = self.config.class_weight * self.trained["heads"](
-            pyramid["stride2"], views
-        )
+        losses = {name: _mean(found) for name, found in parts.items()}
+        if "objects" in losses:
+            losses["objects"] = self.config.object_weight * losses["objects"]
+        pixel_loss = heads.pixel_loss(features["stride2"], views)
+        losses["pixels"] = self.config.pixel_weight * pixel_loss
         return losses
 
     def _update_average(self) -> None:

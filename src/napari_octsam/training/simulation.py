@@ -22,27 +22,40 @@ _SMALLEST = 12  # pixels
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedObject:
-    """An object of the truth, the prompt that asks for it, and the pixels that do not count."""
+    """An object of the truth and the prompt that asks for it.
+
+    Parameters
+    ----------
+    mask
+        (H, W) bool.
+    prompt
+        In the same frame.
+    ignored
+        (H, W) bool, pixels that do not count, or None.
+    named
+        Schema and label value of the object, or None where it is several classes together.
+    """
 
     mask: Mask
     prompt: Prompt
     ignored: Mask | None = None
+    named: tuple[str, int] | None = None
 
 
 def draw_objects(
     maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
 ) -> list[SimulatedObject]:
     """Draw up to `count` objects from the label maps of one B-scan, with a prompt each."""
-    objects: list[SimulatedObject] = []
-    for mask, ignored in _draw_masks(maps, count, rng):
-        if mask.sum() >= _SMALLEST:
-            objects.append(SimulatedObject(mask, simulate_prompt(mask, rng), ignored))
-    return objects
+    return [
+        SimulatedObject(mask, simulate_prompt(mask, rng), ignored, named)
+        for mask, ignored, named in _draw_masks(maps, count, rng)
+        if mask.sum() >= _SMALLEST
+    ]
 
 
 def _draw_masks(
     maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
-) -> Iterator[tuple[Mask, Mask | None]]:
+) -> Iterator[tuple[Mask, Mask | None, tuple[str, int] | None]]:
     names = sorted(maps)
     present = {name: np.setdiff1d(np.unique(maps[name]), [0, NOT_LABELLED]) for name in names}
     names = [name for name in names if present[name].size]
@@ -56,13 +69,15 @@ def _draw_masks(
         chosen.add((name, value))
         ignored = labels == NOT_LABELLED
         mask = labels == value
+        named: tuple[str, int] | None = (name, value)
         if name == "layers7":
             if rng.random() < 0.15:
                 last = min(value + int(rng.integers(1, 7)), int(values.max()))
                 mask = (labels >= value) & (labels <= last)
+                named = named if last == value else None
         else:
             mask = _one_component(mask, rng)
-        yield mask, ignored if ignored.any() else None
+        yield mask, ignored if ignored.any() else None, named
 
 
 def _one_component(mask: Mask, rng: np.random.Generator) -> Mask:

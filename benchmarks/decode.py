@@ -1,0 +1,176 @@
+"""From prompts to masks, through the engine's process and its pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.peer import Peer, random_vit_b
+from benchmarks.report import Findings, Table, Target
+from benchmarks.run import Run
+from benchmarks.samples import CLASS, box_prompts, sample_bscan
+from benchmarks.timing import Spread, in_turn, pairwise, timed
+from benchmarks.wording import duration_spread, ratio_spread
+from napari_octsam.core.masks import composite
+from napari_octsam.core.prompts import Prompt
+from napari_octsam.engine.client import EngineClient
+from napari_octsam.engine.messages import BScan, Decode, Encode, LoadModel, Prediction
+
+__all__ = ["TARGETS", "measure"]
+
+_IDLE = Target(name="one box to mask, napari idle / SamPredictor.predict", limit=1.15)
+_BUSY = Target(name="one box to mask, napari busy / SamPredictor.predict idle", limit=1.5)
+
+TARGETS = (_IDLE, _BUSY)
+
+_COUNTS = (1, 14, 50)
+_RANDOM = (
+    "Random weights put logits near 0 everywhere, so that each of our four masks crosses the pipe "
+    "as a whole B-scan: trained weights send the object's window only."
+)
+
+T = TypeVar("T")
+
+
+def measure(run: Run) -> Findings:
+    """Decode boxes by turns with SamPredictor in this process and through our engine."""
+    checkpoint, bscan = random_vit_b(run), sample_bscan()
+    peer = Peer(checkpoint)
+    peer.encode(bscan.pixels)
+    with (
+        _engine(run.folder / "engine-vit_b", str(checkpoint), bscan) as vit_b,
+        _engine(run.folder / "engine-tiny", "octsam-tiny", bscan) as tiny,
+    ):
+        one, measured = _one_box(run, peer, vit_b, bscan)
+        many = _many_boxes(run, peer, vit_b, tiny, bscan)
+    return Findings(tables=(one, many), measured=measured)
+
+
+def _one_box(
+    run: Run, peer: Peer, engine: EngineClient, bscan: BScan
+) -> tuple[Table, dict[str, float]]:
+    (prompt,) = box_prompts(bscan.pixels.shape, 1)
+    request = Decode(bscan, (prompt,))
+    with ThreadPoolExecutor(1) as thread:
+        taken = in_turn(
+            {
+                "theirs": timed(lambda: peer.predict(prompt)),
+                "ours": timed(lambda: _paint(engine.submit(request).result())),
+                "ours busy": timed(lambda: _paint(_wait_at_work(engine.submit(request)))),
+                "theirs busy": timed(lambda: _wait_at_work(thread.submit(peer.predict, prompt))),
+            },
+            run.repeats(full=20, quick=5),
+        )
+    ratios = {name: pairwise(seconds, taken["theirs"]) for name, seconds in taken.items()}
+    titles = {
+        "theirs": "SamPredictor.predict, process idle",
+        "ours": "ours, through the engine, napari's thread idle",
+        "ours busy": "ours, through the engine, napari's thread busy in Python",
+        "theirs busy": "SamPredictor.predict in a thread, main thread busy in Python",
+    }
+    table = Table(
+        title="One box, from prompt to mask (vit_b, its embedding ready)",
+        columns=("", "time", "/ SamPredictor idle"),
+        rows=tuple(
+            (
+                title,
+                duration_spread(Spread.of(taken[name])),
+                "1" if name == "theirs" else ratio_spread(ratios[name]),
+            )
+            for name, title in titles.items()
+        ),
+        notes=(
+            f"{len(taken['theirs'])} rounds by turns. Ours includes the pipe both ways and the "
+            f"mask in napari's process. {_RANDOM}",
+        ),
+    )
+    return table, {_IDLE.name: ratios["ours"].median, _BUSY.name: ratios["ours busy"].median}
+
+
+def _many_boxes(
+    run: Run, peer: Peer, vit_b: EngineClient, tiny: EngineClient, bscan: BScan
+) -> Table:
+    rounds = run.repeats(full=5, quick=1)
+    rows = tuple(
+        _count_row(peer, vit_b, tiny, bscan, box_prompts(bscan.pixels.shape, count), rounds)
+        for count in _COUNTS
+    )
+    return Table(
+        title="Many boxes on one B-scan",
+        columns=(
+            "boxes",
+            "SamPredictor.predict one by one",
+            "SamPredictor.predict_torch at once",
+            "ours, vit_b, one request",
+            "/ one by one",
+            "/ at once",
+            "ours, octsam-tiny, one request",
+        ),
+        rows=rows,
+        notes=(f"{rounds} rounds by turns. {_RANDOM}",),
+    )
+
+
+def _count_row(
+    peer: Peer,
+    vit_b: EngineClient,
+    tiny: EngineClient,
+    bscan: BScan,
+    prompts: tuple[Prompt, ...],
+    rounds: int,
+) -> tuple[str, ...]:
+    request = Decode(bscan, prompts)
+    taken = in_turn(
+        {
+            "each": timed(partial(peer.predict_each, prompts)),
+            "batch": timed(partial(peer.predict_batch, prompts)),
+            "vit_b": timed(lambda: _paint(vit_b.submit(request).result())),
+            "tiny": timed(lambda: _paint(tiny.submit(request).result())),
+        },
+        rounds,
+        warm_up=len(prompts) == 1,
+    )
+    times = {name: duration_spread(Spread.of(seconds)) for name, seconds in taken.items()}
+    return (
+        str(len(prompts)),
+        times["each"],
+        times["batch"],
+        times["vit_b"],
+        ratio_spread(pairwise(taken["vit_b"], taken["each"])),
+        ratio_spread(pairwise(taken["vit_b"], taken["batch"])),
+        times["tiny"],
+    )
+
+
+@contextmanager
+def _engine(folder: Path, source: str, bscan: BScan) -> Iterator[EngineClient]:
+    """Run an engine with a model that has encoded the B-scan."""
+    client = EngineClient(folder)
+    try:
+        client.submit(LoadModel(source, device="cpu")).result()
+        client.submit(Encode(bscan)).result()
+        yield client
+    finally:
+        client.shutdown()
+
+
+def _paint(prediction: Prediction) -> npt.NDArray[np.uint8]:
+    """Make the labels of a prediction, as the preview does."""
+    windows = [(CLASS, found.candidates[found.chosen]) for found in prediction.objects]
+    return composite(prediction.shape, windows)
+
+
+def _wait_at_work(future: Future[T]) -> T:
+    """Wait for a future with this thread at work in pure Python, as napari's event loop can be."""
+    number: Any = 1
+    while not future.done():
+        for _ in range(10_000):  # about half a millisecond
+            number = number * 31 % 1009
+    return future.result()

@@ -1,0 +1,30 @@
+"""The B-scan and the prompts that all parts use. No torch: napari's process has them too."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_octsam.core.prompts import Box, Prompt
+from napari_octsam.engine.messages import BScan
+from napari_octsam.io.synthetic import demo_phantom
+
+__all__ = ["CLASS", "box_prompts", "sample_bscan"]
+
+CLASS = 6
+"""Retinal pigment epithelium; which class it is makes no difference."""
+
+
+def sample_bscan() -> BScan:
+    """Return the demo's synthetic B-scan, 496 x 768."""
+    return BScan(demo_phantom().image, "synthetic B-scan")
+
+
+def box_prompts(shape: tuple[int, int], count: int) -> tuple[Prompt, ...]:
+    """Return objects with a box each, spread over a B-scan of `shape` (rows, cols)."""
+    rng = np.random.default_rng(0)
+    heights, widths = rng.uniform(20, 90, count), rng.uniform(40, 300, count)
+    rows, cols = rng.uniform(0, shape[0] - heights), rng.uniform(0, shape[1] - widths)
+    return tuple(
+        Prompt(CLASS, Box(float(r), float(c), float(r + h - 1), float(c + w - 1)))
+        for r, c, h, w in zip(rows, cols, heights, widths, strict=True)
+    )

@@ -1,0 +1,180 @@
+"""A piece of work in napari, done by the real widgets, with a timer that notes what stands still.
+
+No torch here: this is napari's process.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QEventLoop, Qt, QTimer
+
+from benchmarks.samples import box_prompts, sample_bscan
+from benchmarks.window import PLUGIN, open_viewer
+
+__all__ = ["COUNTED", "TICK", "LoopWatch", "watch_work"]
+
+TICK = 0.01
+"""Seconds between the ticks of the timer."""
+
+_BOXES = 14
+_PATIENCE = 300.0  # seconds for a phase on a slow machine
+_LINGER = 0.3  # seconds: what an answer sets off belongs to its phase
+
+_LOADING = "the engine starts and loads"
+_ENCODING = "it encodes"
+_DECODING = f"it decodes, {_BOXES} boxes drawn one by one"
+
+COUNTED = (_LOADING, _ENCODING, _DECODING)
+"""The phases that the target is about."""
+
+
+class LoopWatch:
+    """A timer in Qt's event loop, and the gaps between its ticks in each phase of the work."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[str, list[float]] = {}
+        self._loop = QEventLoop()
+        self._phase = ""
+        self._last = self._deadline = 0.0
+        self._is_over: Callable[[], bool] = bool
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(round(TICK * 1000))
+        self._timer.timeout.connect(self._tick)
+
+    def watch(self, phase: str, action: Callable[[], object], is_over: Callable[[], bool]) -> None:
+        """Do something within the event loop and watch it until `is_over` is true.
+
+        Raises
+        ------
+        TimeoutError
+            It is not over in the end.
+        """
+        self._phase, self._is_over = phase, is_over
+        self._deadline = time.perf_counter() + _PATIENCE
+        QTimer.singleShot(0, action)
+        self._last = time.perf_counter()
+        self._timer.start()
+        self._loop.exec()
+        self._timer.stop()
+        if time.perf_counter() > self._deadline:
+            raise TimeoutError(f"Not over after {_PATIENCE:.0f} s: {phase}")
+
+    def linger(self, seconds: float) -> None:
+        """Go on watching the same phase for a while."""
+        until = time.perf_counter() + seconds
+        self.watch(self._phase, _do_nothing, lambda: time.perf_counter() > until)
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.gaps.setdefault(self._phase, []).append(now - self._last)
+        self._last = now
+        if self._is_over() or now > self._deadline:
+            self._loop.quit()
+
+
+def watch_work(checkpoint: str) -> dict[str, Any]:
+    """Load a checkpoint, encode a B-scan, draw boxes and commit; return the gaps of each phase.
+
+    Returns
+    -------
+    "gaps": the seconds between ticks by phase, and "opengl": what draws the canvas.
+    """
+    image = sample_bscan().pixels
+    viewer = open_viewer(image)
+    boxes = [_corners(prompt.box) for prompt in box_prompts(image.shape, _BOXES)]
+    watch = LoopWatch()
+    _watch_napari_alone(watch, viewer, boxes)
+    _watch_plugin(watch, viewer, Path(checkpoint), boxes)
+    assert "torch" not in sys.modules
+    answer = {"gaps": watch.gaps, "opengl": _renderer()}
+    viewer.close()
+    return answer
+
+
+def _watch_napari_alone(watch: LoopWatch, viewer: Any, boxes: list[Any]) -> None:
+    watch.watch("napari, nobody there", _do_nothing, _after(2.0))
+    watch.watch("napari, a layer of shapes is added", viewer.add_shapes, _after(_LINGER))
+    shapes = viewer.layers[-1]
+    for box in boxes:
+        watch.watch(
+            f"napari, {_BOXES} boxes drawn one by one",
+            lambda box=box: shapes.add_rectangles(box),
+            _after(_LINGER),
+        )
+    viewer.layers.remove(shapes)
+
+
+def _watch_plugin(watch: LoopWatch, viewer: Any, checkpoint: Path, boxes: list[Any]) -> None:
+    widgets: dict[str, Any] = {}
+
+    def open_widget(name: str) -> None:
+        widgets[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
+
+    def load() -> None:
+        widgets["Model"].device.setCurrentText("cpu")
+        widgets["Model"].open_file(checkpoint)
+
+    watch.watch("the Model widget opens", lambda: open_widget("Model"), _after(_LINGER))
+    session = widgets["Model"].session
+    watch.watch(_LOADING, load, lambda: session.model is not None)
+    watch.linger(_LINGER)
+
+    watch.watch("the Prompt widget opens", lambda: open_widget("Prompt"), lambda: True)
+    prompter = widgets["Prompt"].prompter
+    encoded: list[object] = []
+    prompter.prefetch.encoded.connect(encoded.append)
+    watch.watch(_ENCODING, _do_nothing, lambda: bool(encoded))
+    watch.linger(_LINGER)
+
+    from napari_octsam.gui.drawing import Tool
+
+    watch.watch(
+        "the layers for prompts are added",
+        lambda: prompter.start_drawing(Tool.BOX),
+        _after(_LINGER),
+    )
+    for count, box in enumerate(boxes, start=1):
+        watch.watch(
+            _DECODING,
+            lambda box=box: prompter.drawing.shapes.add_rectangles(box),
+            lambda count=count: _has_predicted(prompter, count),
+        )
+        watch.linger(_LINGER)
+    watch.watch("the masks are committed", prompter.commit, _after(1.0))
+
+
+def _has_predicted(prompter: Any, count: int) -> bool:
+    return prompter.predicted is not None and len(prompter.predicted.objects) == count
+
+
+def _corners(box: Any) -> Any:
+    return np.array([[box.row0, box.col0], [box.row1, box.col1]])
+
+
+def _renderer() -> str:
+    from vispy.gloo import gl
+
+    return str(gl.glGetParameter(gl.GL_RENDERER))
+
+
+def _do_nothing() -> None:
+    """A phase in which nothing is done."""
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    """Return a condition that holds from a while after its first question on."""
+    until: list[float] = []
+
+    def is_over() -> bool:
+        if not until:
+            until.append(time.perf_counter() + seconds)
+        return time.perf_counter() > until[0]
+
+    return is_over

@@ -1,0 +1,166 @@
+"""From a prediction to the labels layer, and back."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.masks import Overlap
+from napari_octsam.gui.bscans import Plane, line_up
+from napari_octsam.gui.collect import PlacedPrompt, rows_on_plane
+from napari_octsam.gui.commits import Step, TakenPrompts, put_back, take_prompts, undo_write, write
+from napari_octsam.gui.new_layers import new_labels, show_schema
+from napari_octsam.gui.preview import same_selection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.drawing import Drawing
+
+__all__ = ["Committer"]
+
+_UNDO_STEPS = 20
+
+
+class Committer:
+    """Writes predictions into the target labels layer, takes their prompts away, undoes both.
+
+    Methods return a sentence on what was done, and raise `UserError` where they do nothing.
+
+    Parameters
+    ----------
+    viewer
+        Where new labels layers go.
+    drawing
+        The prompts.
+    """
+
+    target_changed = Signal()
+    """`target` is another layer."""
+
+    def __init__(self, viewer: ViewerModel, drawing: Drawing) -> None:
+        self._viewer = viewer
+        self._drawing = drawing
+        self._target: Labels | None = None
+        self._steps: deque[Step] = deque(maxlen=_UNDO_STEPS)
+        self.overlap = Overlap.KEEP
+        self.replaceable: frozenset[int] = frozenset()
+        viewer.layers.events.removed.connect(self._forget)
+
+    @property
+    def target(self) -> Labels | None:
+        """Labels layer that commits write into; None: the next commit makes a new one."""
+        return self._target
+
+    @target.setter
+    def target(self, labels: Labels | None) -> None:
+        if labels is not self._target:
+            self._target = labels
+            if labels is not None and _has_default_colors(labels):
+                show_schema(labels, self._drawing.schema)
+            self.target_changed.emit()
+
+    def commit(
+        self,
+        image: Image,
+        plane: Plane,
+        placed: Sequence[PlacedPrompt],
+        labels: npt.NDArray[np.uint8],
+    ) -> str:
+        """Write an (H, W) prediction on a plane of an image; take the prompts that it came from."""
+        target, note = self._target_for(image)
+        written = write(target, plane, labels, self.overlap, self.replaceable)
+        predicted = int(np.count_nonzero(labels != NOT_LABELLED))
+        if written is None:
+            raise UserError(_why_nothing(predicted, self.overlap))
+        rows = [[r for p in placed for r in p.shapes], [r for p in placed for r in p.points]]
+        layers = (self._drawing.shapes, self._drawing.points)
+        taken = self._take(zip(layers, rows, strict=True))
+        self._steps.append(Step(written, taken))
+        objects = "1 object" if len(placed) == 1 else f"{len(placed)} objects"
+        return f"{objects} committed: {written.after.size:,} pixels of {target.name}. {note}".strip()
+
+    def clear(self, image: Image, plane: Plane) -> str:
+        """Take all prompts of a B-scan away."""
+        layers = self._drawing.layers
+        taken = self._take((layer, rows_on_plane(layer, image, plane)) for layer in layers)
+        return self._remember_cleared(taken)
+
+    def clear_all(self) -> str:
+        """Take the prompts of every B-scan away."""
+        layers = self._drawing.layers
+        taken = self._take((layer, list(range(len(layer.data)))) for layer in layers)
+        return self._remember_cleared(taken)
+
+    def undo(self) -> str:
+        """Undo the last commit or clearing."""
+        if not self._steps:
+            raise UserError("There is no commit to undo.")
+        step = self._steps[-1]
+        gone = step.written is not None and step.written.labels not in self._viewer.layers
+        if step.written is not None and not gone:
+            undo_write(step.written)
+        self._steps.pop()
+        with self._drawing.one_edit():
+            for taken in step.taken:
+                put_back(taken)
+        if gone:
+            return "The labels layer of that commit is gone; its prompts are back."
+        return "The commit is undone." if step.written else "The prompts are back."
+
+    def close(self) -> None:
+        """Follow the viewer no more."""
+        self._viewer.layers.events.removed.disconnect(self._forget)
+
+    def _target_for(self, image: Image) -> tuple[Labels, str]:
+        if self._target is not None:
+            if not line_up(self._target, image):
+                raise UserError(
+                    f"{self._target.name} does not lie pixel for pixel on {image.name}: "
+                    "choose another labels layer, or a new one."
+                )
+            return self._target, ""
+        labels, note = new_labels(image, self._drawing.schema, f"{image.name} labels")
+        with same_selection(self._viewer):
+            self._viewer.layers.insert(self._viewer.layers.index(image) + 1, labels)
+        self.target = labels
+        return labels, note
+
+    def _take(self, layers_and_rows: Any) -> tuple[TakenPrompts, ...]:
+        with self._drawing.one_edit():
+            return tuple(take_prompts(layer, rows) for layer, rows in layers_and_rows if rows)
+
+    def _remember_cleared(self, taken: tuple[TakenPrompts, ...]) -> str:
+        if not taken:
+            raise UserError("There are no prompts here.")
+        self._steps.append(Step(None, taken))
+        return "The prompts are cleared; Undo brings them back."
+
+    def _forget(self, event: Any) -> None:
+        if event.value is self._target:
+            self.target = None
+
+
+def _why_nothing(predicted: int, overlap: Overlap) -> str:
+    if not predicted:
+        return "The masks are empty at this threshold: lower it, or draw other prompts."
+    if overlap is Overlap.REPLACE:
+        return "All predicted pixels have that class already."
+    return f"Nothing is changed: all {predicted:,} predicted pixels have a class. Choose Replace."
+
+
+def _has_default_colors(labels: Labels) -> bool:
+    from napari.utils.colormaps import CyclicLabelColormap
+
+    return isinstance(labels.colormap, CyclicLabelColormap)

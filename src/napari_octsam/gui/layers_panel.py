@@ -1,0 +1,112 @@
+"""Which layers the Prompt widget works on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_octsam.gui.layer_combo import LayerCombo
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_octsam.gui.prompter import Prompter
+    from napari_octsam.gui.session_widget import SessionWidget
+
+__all__ = ["LayersPanel"]
+
+
+class LayersPanel(QWidget):
+    """Combos for the image and the labels; below a fold, for the layers of the prompts."""
+
+    def __init__(self, owner: SessionWidget, prompter: Prompter) -> None:
+        super().__init__(owner)
+        from napari.layers import Image, Labels, Points, Shapes
+
+        self._prompter = prompter
+        preview, viewer = prompter.preview, owner.viewer
+
+        def is_users_labels(layer: Layer) -> bool:
+            return isinstance(layer, Labels) and layer is not preview.layer
+
+        self.image = LayerCombo(viewer, lambda x: isinstance(x, Image), "choose an image")
+        self.labels = LayerCombo(viewer, is_users_labels, "new layer at the first commit")
+        self.shapes = LayerCombo(viewer, lambda x: isinstance(x, Shapes), "new layer when drawn")
+        self.points = LayerCombo(viewer, lambda x: isinstance(x, Points), "new layer when drawn")
+        self._lay_out()
+        self.image.chosen.connect(self._choose_image)
+        self.labels.chosen.connect(self._choose_labels)
+        self.shapes.chosen.connect(prompter.drawing.use_shapes)
+        self.points.chosen.connect(prompter.drawing.use_points)
+        for combo in (self.image, self.labels, self.shapes, self.points):
+            owner.when_released(combo.release)
+        owner.listen(prompter.shown.image_changed, self.refresh)
+        owner.listen(prompter.drawing.layers_changed, self.refresh)
+        owner.listen(prompter.committer.target_changed, self.refresh)
+        viewer.layers.events.inserted.connect(self._take_first_image)
+        owner.when_released(
+            lambda: viewer.layers.events.inserted.disconnect(self._take_first_image)
+        )
+        self._never_had_image = True
+        self._take_first_image()
+
+    def refresh(self) -> None:
+        """Show the layers that the prompter works on."""
+        self.image.choose(self._prompter.shown.image)
+        self.labels.choose(self._prompter.committer.target)
+        self.shapes.choose(self._prompter.drawing.shapes)
+        self.points.choose(self._prompter.drawing.points)
+
+    def _lay_out(self) -> None:
+        self._fold = QPushButton("Prompt layers ▸")
+        self._fold.setCheckable(True)
+        self._fold.setFlat(True)
+        self._fold.setStyleSheet("text-align: left; padding: 2px; background: transparent;")
+        self._fold.setToolTip("Draw on shapes and points layers of your own")
+        self._folded = QWidget()
+        prompts = _form(self._folded)
+        prompts.addRow("Shapes", self.shapes)
+        prompts.addRow("Points", self.points)
+        self._folded.hide()
+        self._fold.toggled.connect(self._unfold)
+        top = QWidget()
+        form = _form(top)
+        form.addRow("Image", self.image)
+        form.addRow("Labels", self.labels)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        for widget in (top, self._fold, self._folded):
+            column.addWidget(widget)
+
+    def _unfold(self, unfolded: bool) -> None:
+        self._folded.setVisible(unfolded)
+        self._fold.setText("Prompt layers ▾" if unfolded else "Prompt layers ▸")
+
+    def _choose_image(self, image: Any) -> None:
+        self._never_had_image = False
+        self._prompter.shown.image = image
+
+    def _choose_labels(self, labels: Any) -> None:
+        self._prompter.committer.target = labels
+
+    def _take_first_image(self, _event: Any = None) -> None:
+        """Take an image that is there before the person ever chose one."""
+        if not self._never_had_image:
+            return
+        from napari.layers import Image
+
+        layers = self.image.viewer.layers
+        images = [layer for layer in layers if isinstance(layer, Image)]
+        active = layers.selection.active
+        if images:
+            self._choose_image(active if active in images else images[-1])
+
+
+def _form(widget: QWidget) -> QFormLayout:
+    form = QFormLayout(widget)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setVerticalSpacing(4)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return form

@@ -1,0 +1,136 @@
+"""The Prompt widget: draw, see, commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.gui.class_panel import ClassPanel
+from napari_octsam.gui.draw_panel import DrawPanel
+from napari_octsam.gui.keys import Key, Keys, KeySheet
+from napari_octsam.gui.layers_panel import LayersPanel
+from napari_octsam.gui.mask_panel import MaskPanel
+from napari_octsam.gui.message_line import MessageLine
+from napari_octsam.gui.prompter import Prompter
+from napari_octsam.gui.session_widget import SessionWidget
+from napari_octsam.gui.state_badge import StateBadge
+from napari_octsam.gui.vertical_scroll import VerticalScroll
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["PromptWidget"]
+
+
+class PromptWidget(SessionWidget):
+    """Boxes and points in, labels out.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer, or its proxy.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.prompter = Prompter(self.viewer, self.session)
+        self.when_released(self.prompter.close)
+        self.badge = StateBadge(self)
+        self.layers = LayersPanel(self, self.prompter)
+        self.draw = DrawPanel(self, self.prompter)
+        self.classes = ClassPanel(self, self.prompter)
+        self.masks = MaskPanel(self, self.prompter)
+        self.live = QCheckBox("Live preview")
+        self.commit = QPushButton("Commit")
+        self.undo = QPushButton("Undo")
+        self.clear = QPushButton("Clear")
+        self.help = QPushButton("Keys")
+        self.message = MessageLine()
+        self._lay_out()
+        self._connect()
+        self._keys = Keys(self.viewer)
+        self.when_released(self._keys.release)
+        self._bind_keys(self.session.schema)
+        if self.prompter.shown.image is None:
+            self.message.say("Open a B-scan, then draw a box around what is to be labelled.")
+
+    def _lay_out(self) -> None:
+        self.live.setChecked(True)
+        self.live.setToolTip("Predict after each edit")
+        self.commit.setToolTip("Write the predicted masks into the labels layer (Shift-Enter)")
+        self.commit.setStyleSheet("font-weight: bold; padding: 6px;")
+        self.undo.setToolTip("Undo the last commit and bring its prompts back (Shift-Z)")
+        self.clear.setToolTip("Clear the prompts of this B-scan (Shift-Delete)")
+        for button in (self.commit, self.undo, self.clear, self.help):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        actions = QHBoxLayout()
+        actions.setSpacing(2)
+        actions.addWidget(self.commit, 2)
+        actions.addWidget(self.undo, 1)
+        actions.addWidget(self.clear, 1)
+        options = QHBoxLayout()
+        options.addWidget(self.live, 1)
+        options.addWidget(self.help)
+
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(8, 6, 8, 6)
+        column.setSpacing(8)
+        parts = (self.badge, self.layers, self.draw, self.classes, self.masks)
+        for part in parts:
+            column.addWidget(part)
+        column.addLayout(options)
+        column.addLayout(actions)
+        column.addWidget(self.message)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(VerticalScroll(content))
+
+    def _connect(self) -> None:
+        self.live.toggled.connect(self._on_live)
+        self.commit.clicked.connect(self.prompter.commit)
+        self.undo.clicked.connect(self.prompter.undo)
+        self.clear.clicked.connect(self.prompter.clear)
+        self.help.clicked.connect(self._show_keys)
+        self.listen(self.prompter.told, self.message.say)
+        self.listen(self.session.told, self.message.say)
+        self.listen(self.session.schema_changed, self._bind_keys)
+
+    def _on_live(self, live: bool) -> None:
+        self.prompter.live = live
+
+    def _bind_keys(self, schema: LabelSchema) -> None:
+        taken = self._keys.bind(self._all_keys(schema))
+        if taken:
+            names = ", ".join(key.binding for key in taken)
+            self.message.say(f"napari or another plugin has these keys: {names}.")
+
+    def _show_keys(self) -> None:
+        KeySheet(self._all_keys(self.session.schema), self).show()
+
+    def _all_keys(self, schema: LabelSchema) -> list[Key]:
+        prompter = self.prompter
+        drawing = prompter.drawing
+        actions = [
+            Key("Q", "point on / off the object", drawing.switch_sign),
+            Key("W", "next mask", prompter.next_candidate),
+            Key("Shift-Enter", "commit", prompter.commit),
+            Key("Shift-Z", "undo the commit", prompter.undo),
+            Key("Shift-Delete", "clear the prompts", prompter.clear),
+        ]
+        classes = [
+            Key(c.hotkey, c.name, lambda value=c.value: drawing.choose_class(value))
+            for c in schema.classes
+            if c.hotkey is not None
+        ]
+        return actions + classes

@@ -1,0 +1,329 @@
+"""From prompts on the layers of a viewer to a prediction, shown as they are edited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.masks import CANDIDATES, DecodedObject, composite
+from napari_octsam.engine.messages import BScan, Decode, LoadedModel, Prediction
+from napari_octsam.gui.bscans import Plane, read_bscan
+from napari_octsam.gui.collect import PlacedPrompt, collect
+from napari_octsam.gui.committer import Committer
+from napari_octsam.gui.drawing import Drawing, Tool
+from napari_octsam.gui.prefetch import Prefetch
+from napari_octsam.gui.preview import Preview
+from napari_octsam.gui.shown import ShownBScan
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.prompt_layers import PromptLayer
+    from napari_octsam.gui.session import Session
+
+__all__ = ["AUTOMATIC", "EDIT_DELAY", "Predicted", "Prompter"]
+
+EDIT_DELAY = 60
+"""Milliseconds from the last edit to the prediction."""
+AUTOMATIC = 0
+"""The candidate that stands for the model's own choice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predicted:
+    """A prediction and what it was made from."""
+
+    image: Image
+    plane: Plane
+    placed: tuple[PlacedPrompt, ...]
+    prediction: Prediction
+
+    @property
+    def objects(self) -> list[tuple[PlacedPrompt, DecodedObject]]:
+        """Each prompt with its masks."""
+        return list(zip(self.placed, self.prediction.objects, strict=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    generation: int
+    image: Image
+    plane: Plane
+    placed: tuple[PlacedPrompt, ...]
+
+
+class Prompter:
+    """Predicts what the prompts on the shown B-scan mean, shows it, and has it committed.
+
+    The last request wins: an answer to an earlier one is dropped.
+
+    Parameters
+    ----------
+    viewer
+        The viewer itself, not its proxy.
+    session
+        Its session.
+    """
+
+    told = Signal(str)
+    """A sentence for the person; "" takes the last one back."""
+    predicted_changed = Signal()
+    """`predicted`, or the candidate of one of its objects, is another."""
+
+    def __init__(self, viewer: ViewerModel, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        self.shown = ShownBScan(viewer)
+        self.drawing = Drawing(viewer, session.schema)
+        self.committer = Committer(viewer, self.drawing)
+        self.preview = Preview(viewer)
+        self.prefetch = Prefetch(session, self.shown)
+        self.predicted: Predicted | None = None
+        self._live = True
+        self._threshold = 0.5
+        self._generation = 0
+        self._pending: Future[Any] | None = None
+        self._commit_next = False
+        self._choosing = False
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(EDIT_DELAY)
+        self._timer.timeout.connect(self.predict)
+        self.shown.moved.connect(self._drop)
+        self.shown.settled.connect(self._predict_if_live)
+        self.drawing.edited.connect(self._on_edit)
+        self.prefetch.failed.connect(self.told.emit)
+        session.schema_changed.connect(self._change_schema)
+        session.model_changed.connect(self._on_model)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether there is a prediction of the prompts as they are now."""
+        waits = self._pending is not None or self._timer.isActive()
+        return self.predicted is not None and not waits
+
+    @property
+    def live(self) -> bool:
+        """Whether each edit is followed by a prediction."""
+        return self._live
+
+    @live.setter
+    def live(self, live: bool) -> None:
+        self._live = live
+        self._drop()
+        self._predict_if_live()
+
+    @property
+    def threshold(self) -> float:
+        """Probability above which a pixel belongs to an object, 0 to 1."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._show()
+
+    def start_drawing(self, tool: Tool) -> None:
+        """Make the layer that a tool draws on the active one, in the tool's mode."""
+        try:
+            image, plane = self.shown.chosen(), self.shown.plane()
+        except UserError as error:
+            self.told.emit(str(error))
+            return
+        self.preview.prepare(image, self._session.schema, plane)
+        self.drawing.start(tool, image)
+
+    def predict(self) -> None:
+        """Predict the objects of the shown B-scan."""
+        self._cancel()
+        try:
+            image, plane = self.shown.chosen(), self.shown.plane()
+            collected = collect(self.drawing.shapes, self.drawing.points, image, plane)
+        except UserError as error:
+            self._drop()
+            self.told.emit(str(error))
+            return
+        if collected.problems or collected.placed:
+            self.told.emit(collected.problems[0] if collected.problems else "")
+        if not collected.placed:
+            self._drop()
+            return
+        asked = _Asked(self._generation, image, plane, collected.placed)
+        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
+        self._pending = self._session.read(partial(read_bscan, image, plane), decode, failed)
+
+    def commit(self) -> None:
+        """Write the predicted objects into the target, and take their prompts away.
+
+        Where the prediction is not there yet, it is waited for.
+        """
+        if self.is_current:
+            self._write()
+            return
+        self._timer.stop()
+        has_prompts = any(len(layer.data) for layer in self.drawing.layers)
+        if self.shown.image is not None and not has_prompts:
+            self.told.emit("There is nothing to commit: draw a box or a point first.")
+            return
+        self.predict()
+        self._commit_next = self._pending is not None
+
+    def clear(self) -> None:
+        """Take all prompts of the shown B-scan away; `undo` brings them back."""
+        self._tell_outcome(lambda: self.committer.clear(self.shown.chosen(), self.shown.plane()))
+
+    def undo(self) -> None:
+        """Undo the last commit or clearing, and bring its prompts back."""
+        self._tell_outcome(self.committer.undo)
+
+    def at_hand(self) -> tuple[PlacedPrompt, DecodedObject] | None:
+        """Return the selected object of the prediction, or else the last."""
+        objects = self.predicted.objects if self.predicted else []
+        selected = self.drawing.selected()
+        if selected:
+            layer, rows = selected
+            for placed, decoded in objects:
+                if rows[0] in (placed.shapes if layer is self.drawing.shapes else placed.points):
+                    return placed, decoded
+        return objects[-1] if objects else None
+
+    def choose_candidate(self, candidate: int) -> None:
+        """Choose mask 1, 2 or 3, or `AUTOMATIC`, for the object at hand."""
+        here, predicted = self.at_hand(), self.predicted
+        if here is None or predicted is None or not self.is_current:
+            return
+        chosen = here[0]
+        layer, rows = (
+            (self.drawing.shapes, chosen.shapes)
+            if chosen.shapes
+            else (self.drawing.points, chosen.points)
+        )
+        if layer is not None:
+            self._choosing = True  # the prompts stay as they are: nothing to predict again
+            self.drawing.set_feature(layer, rows, "mask", candidate)
+            self._choosing = False
+        placed = tuple(
+            replace(p, candidate=candidate) if p is chosen else p for p in predicted.placed
+        )
+        self.predicted = replace(predicted, placed=placed)
+        self._show()
+
+    def next_candidate(self) -> None:
+        """Choose the next candidate mask of the object at hand."""
+        here = self.at_hand()
+        if here is not None:
+            self.choose_candidate((here[0].candidate + 1) % CANDIDATES)
+
+    def close(self) -> None:
+        """Stop for good; prompts and labels stay."""
+        self._cancel()
+        self._timer.stop()
+        self._session.schema_changed.disconnect(self._change_schema)
+        self._session.model_changed.disconnect(self._on_model)
+        self.prefetch.close()
+        self.committer.close()
+        self.drawing.close()
+        self.shown.close()
+
+
+    def _decode(self, asked: _Asked, bscan: BScan) -> None:
+        if asked.generation == self._generation:
+            request = Decode(bscan, tuple(p.prompt for p in asked.placed))
+            take, failed = partial(self._take, asked), partial(self._fail, asked)
+            self._pending = self._session.submit(request, take, failed)
+
+    def _take(self, asked: _Asked, prediction: Prediction) -> None:
+        if asked.generation != self._generation:
+            return
+        self._pending = None
+        self.predicted = Predicted(asked.image, asked.plane, asked.placed, prediction)
+        self._show()
+        if self._commit_next:
+            self._commit_next = False
+            self._write()
+
+    def _fail(self, asked: _Asked, sentence: str) -> None:
+        if asked.generation == self._generation:
+            self._drop()
+            self.told.emit(sentence)
+
+    def _write(self) -> None:
+        predicted = self.predicted
+        if predicted is not None:
+            self._tell_outcome(
+                lambda: self.committer.commit(
+                    predicted.image, predicted.plane, predicted.placed, self._composite(predicted)
+                )
+            )
+
+    def _tell_outcome(self, action: Callable[[], str]) -> None:
+        try:
+            self.told.emit(action())
+        except UserError as error:
+            self.told.emit(str(error))
+
+    def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
+        windows = (
+            (placed.prompt.class_value, decoded.candidates[placed.candidate or decoded.chosen])
+            for placed, decoded in predicted.objects
+        )
+        return composite(predicted.prediction.shape, windows, self._threshold)
+
+    def _show(self) -> None:
+        predicted = self.predicted
+        if predicted is not None:
+            labels = self._composite(predicted)
+            self.preview.show(predicted.image, self._session.schema, predicted.plane, labels)
+        self.predicted_changed.emit()
+
+    def _cancel(self) -> None:
+        self._generation += 1
+        if self._pending is not None:
+            self._pending.cancel()
+            self._pending = None
+
+    def _drop(self) -> None:
+        """Forget the prediction, and the one that is on its way."""
+        self._cancel()
+        self._timer.stop()
+        if self._commit_next:
+            self._commit_next = False
+            self.told.emit("Nothing was committed: the prediction was not there yet.")
+        if self.predicted is not None:
+            self.predicted = None
+            self.preview.clear()
+            self.predicted_changed.emit()
+
+    def _on_edit(self) -> None:
+        if self._choosing:
+            return
+        if self._live:
+            self._cancel()
+            self._timer.start()
+        else:
+            self._drop()
+
+    def _predict_if_live(self) -> None:
+        if self._live and self.shown.image is not None and self.drawing.layers:
+            self.predict()
+
+    def _on_model(self, _model: LoadedModel) -> None:
+        if self._pending is None:  # what is pending comes from the new model already
+            self._drop()
+            self._predict_if_live()
+
+    def _change_schema(self, schema: LabelSchema) -> None:
+        self._drop()
+        self.committer.target = None
+        self.drawing.schema = schema

@@ -1,0 +1,108 @@
+"""How precisely the encoder computes: in 16 bit where that is faster and the masks stay."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
+from napari_octsam.core.folders import cache_folder
+from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.models.embeddings import encoder_hash
+from napari_octsam.models.header import Header
+from napari_octsam.models.network import Network
+from napari_octsam.models.sam import Model
+
+__all__ = ["choose_precision", "faster_precision", "mask_agreement"]
+
+_MIN_AGREEMENT = 0.99
+_FILE = "precision.json"
+
+_PROMPTS = (
+    Prompt(1, box=Box(150, 40, 190, 727)),
+    Prompt(1, box=Box(230, 300, 330, 500)),
+    Prompt(1, points=(Point(170, 384),)),
+    Prompt(1, box=Box(150, 40, 330, 727), points=(Point(200, 200), Point(260, 600, False))),
+)
+
+
+def choose_precision(network: Network, header: Header, device: torch.device) -> str:
+    """Return the precision for a network's encoder on its device.
+
+    It is `faster_precision` where the masks agree with those in float32, else "float32". What
+    was measured is kept in the cache folder, for these weights, this device and this torch.
+    octsam-tiny gains too little to lose anything for it.
+    """
+    fast = faster_precision(device)
+    if fast == "float32" or header.architecture == "octsam-tiny":
+        return "float32"
+    key = f"{encoder_hash(network)} {header.profile} {_name(device)} {fast} {torch.__version__}"
+    measured = _read_measured()
+    if key not in measured:
+        exact, rounded = (Model(network, header, device, p) for p in ("float32", fast))
+        measured[key] = mask_agreement(exact, rounded)
+        _write_measured(measured)
+    return fast if measured[key] >= _MIN_AGREEMENT else "float32"
+
+
+def faster_precision(device: torch.device) -> str:
+    """Return the 16-bit type that the device computes faster in than in float32, or "float32"."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    if device.type == "cpu" and any(
+        getattr(torch.cpu, name, lambda: False)() for name in instructions
+    ):
+        return "bfloat16"
+    return "float32"
+
+
+def mask_agreement(exact: Model, rounded: Model) -> float:
+    """Return the lowest IoU of the two models' single masks, of a few prompts on a test picture."""
+    picture = _layered_picture()
+    masks = [
+        [decoded.candidates[0].mask(picture.shape) for decoded in model.decode(embedding, _PROMPTS)]
+        for model in (exact, rounded)
+        for embedding in [model.encode(picture)]
+    ]
+    return min(_iou(a, b) for a, b in zip(*masks, strict=True))
+
+
+def _layered_picture() -> npt.NDArray[np.uint8]:
+    """Return bands with speckle, (496, 768): enough of a B-scan to compare two precisions on."""
+    rows, cols = np.mgrid[:496, :768]
+    depth = rows - 150 - 25 * np.sin(cols / 120)
+    bands = 0.35 + 0.25 * np.sin(depth / 9) * np.exp(-((depth - 90) ** 2) / 8000)
+    speckle = np.random.default_rng(0).gamma(8, 1 / 8, bands.shape)
+    picture: npt.NDArray[np.uint8] = (bands * speckle * 200).clip(0, 255).astype(np.uint8)
+    return picture
+
+
+def _iou(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
+    union = int((a | b).sum())
+    return int((a & b).sum()) / union if union else 1.0
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _read_measured() -> dict[str, float]:
+    try:
+        found = json.loads((cache_folder() / _FILE).read_text("utf-8"))
+        return {str(key): float(value) for key, value in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write_measured(measured: dict[str, float]) -> None:
+    path = cache_folder() / _FILE
+    with suppress(OSError, UserError):  # it is only measured again next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_text(json.dumps(measured, indent=1), "utf-8")

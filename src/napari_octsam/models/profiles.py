@@ -1,0 +1,66 @@
+"""Preprocessing: what each kind of checkpoint expects to see of a B-scan.
+
+Feeding one kind with another's preprocessing gives no error, only worse masks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from skimage.transform import resize as skimage_resize
+from torchvision.transforms.functional import resize, to_pil_image
+
+from napari_octsam.models.frames import make_frame
+from napari_octsam.models.header import Profile
+
+__all__ = ["preprocess"]
+
+# ImageNet's, in 0 .. 255, as segment_anything has them
+_PIXEL_MEAN = torch.tensor([123.675, 116.28, 103.53])[:, None, None]
+_PIXEL_STD = torch.tensor([58.395, 57.12, 57.375])[:, None, None]
+
+
+def preprocess(
+    grey: npt.NDArray[np.uint8], profile: Profile, input_size: tuple[int, int]
+) -> torch.Tensor:
+    """Return an (H, W) uint8 B-scan as the input of a network, (1, C, *input_size) float32.
+
+    - "sam" (also transformers' `SamProcessor`): longest side to that of the input, 8 bit;
+      ImageNet's mean and deviation; zeros below or to the right. 3 channels.
+    - "medsam": stretched with cubic splines, 8 bit, then its own range to 0 .. 1, as
+      `MedSAM_Inference.py` has it. 3 channels.
+    - "octsam-tiny": its own mean to 0 and deviation to 1, then stretched. 1 channel.
+    """
+    if profile == "sam":
+        return _preprocess_sam(grey, input_size)
+    if profile == "medsam":
+        return _preprocess_medsam(grey, input_size)
+    return _preprocess_octsam(grey, input_size)
+
+
+def _preprocess_sam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
+    rows, cols = make_frame("sam", grey.shape, input_size).content
+    scaled = torch.from_numpy(np.array(resize(to_pil_image(grey), [rows, cols])))
+    pixels = torch.zeros(1, 3, *input_size)
+    pixels[0, :, :rows, :cols] = (scaled - _PIXEL_MEAN) / _PIXEL_STD
+    return pixels
+
+
+def _preprocess_medsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
+    stretched = skimage_resize(  # type: ignore[no-untyped-call]
+        grey, input_size, order=3, preserve_range=True, anti_aliasing=True
+    )
+    pixels = torch.from_numpy(stretched.astype(np.uint8)).float()
+    low, high = pixels.min(), pixels.max()
+    scaled = (pixels - low) / (high - low).clamp(min=1e-8)
+    return scaled.expand(1, 3, *input_size)
+
+
+def _preprocess_octsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
+    pixels = torch.from_numpy(grey).float() / 255
+    standardised = (pixels - pixels.mean()) / (pixels.std() + 1e-3)
+    return F.interpolate(
+        standardised[None, None], input_size, mode="bilinear", antialias=True, align_corners=False
+    )

@@ -1,0 +1,141 @@
+"""What a file of weights is, told from the names and shapes in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.models.build import expected_shapes
+from napari_octsam.models.conversion import from_transformers, transformers_key
+from napari_octsam.models.header import Architecture
+
+__all__ = ["Weights", "check_weights", "recognise"]
+
+_WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
+_PREFIX = "module."  # of torch's DataParallel
+_CONSTANTS = ("pixel_mean", "pixel_std")  # in some state dicts, never trained
+_ENCODER_WIDTHS: dict[int, Architecture] = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
+
+_OTHER_MODELS = (
+    (r"image_encoder\.(patch_embed\.seq|layers\.\d+\.blocks)\.", "MobileSAM"),
+    (r"(image_encoder\.trunk|memory_attention|vision_encoder\.backbone)\.", "SAM 2"),
+    (r"((backbone|encoder)\.)*layer1\.0\.conv1\.weight", "a ResNet"),
+)
+"""Pattern that a name begins with, and the model that has such names."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """A state dict under this package's names, and what it is.
+
+    Parameters
+    ----------
+    architecture
+        The network that they belong to.
+    state_dict
+        Tensors as they are in the file.
+    from_transformers
+        Whether the file has transformers' names.
+    """
+
+    architecture: Architecture
+    state_dict: dict[str, torch.Tensor]
+    from_transformers: bool = False
+
+
+def recognise(content: Any, source: str) -> Weights:
+    """Tell what the content of a checkpoint file is.
+
+    Takes a state dict, bare or under one of the usual keys, with or without the prefix
+    "module.", under segment_anything's, transformers' or octsam-tiny's names.
+
+    Parameters
+    ----------
+    content
+        What the file holds.
+    source
+        The file, for messages.
+
+    Raises
+    ------
+    UserError
+        It is none of these; the message says what it looks like.
+    """
+    state = _state_dict(content, source)
+    if "image_encoder.down.0.reduce.weight" in state:
+        return Weights("octsam-tiny", state)
+    foreign = "vision_encoder.pos_embed" in state
+    positions = state.get("vision_encoder.pos_embed" if foreign else "image_encoder.pos_embed")
+    if positions is None:
+        raise UserError(f"{source} holds {_look(state)}, not a SAM of vit_b, vit_l or vit_h.")
+    width = positions.shape[-1] if positions.ndim else 0
+    architecture = _ENCODER_WIDTHS.get(width)
+    if architecture is None:
+        raise UserError(
+            f"{source} looks like a SAM with an encoder {width} wide, "
+            "which none of vit_b, vit_l and vit_h has."
+        )
+    if foreign:
+        return Weights(architecture, from_transformers(state, architecture), from_transformers=True)
+    return Weights(architecture, state)
+
+
+def check_weights(weights: Weights, source: str) -> None:
+    """Check that the weights are complete, of the right shapes, and numbers.
+
+    Raises
+    ------
+    UserError
+        Some are missing, too many, of another shape, or NaN or infinite; the message counts them
+        and names the first as the file does.
+    """
+    expected = expected_shapes(weights.architecture)
+    state = weights.state_dict
+    faults = {
+        "missing": [key for key in expected if key not in state],
+        "too many": [key for key in state if key not in expected],
+        "of another shape": [
+            key for key, shape in expected.items() if key in state and state[key].shape != shape
+        ],
+    }
+    faults["NaN or infinite"] = [
+        key for key in expected if key in state and not state[key].isfinite().all()
+    ]
+    for fault, keys in faults.items():
+        if keys:
+            first = transformers_key(keys[0]) if weights.from_transformers else keys[0]
+            number = "1 weight is" if len(keys) == 1 else f"{len(keys)} weights are"
+            which = "" if len(keys) == 1 else "the first of them "
+            raise UserError(
+                f"{source} looks like {weights.architecture}, but {number} {fault}: {which}{first}."
+            )
+
+
+def _state_dict(content: Any, source: str) -> dict[str, torch.Tensor]:
+    while isinstance(content, Mapping) and not _tensors(content):
+        inner = next((content[key] for key in _WRAPPERS if key in content), None)
+        if inner is None:
+            break
+        content = inner
+    state = _tensors(content) if isinstance(content, Mapping) else {}
+    if not state:
+        raise UserError(f"{source} holds no weights: save the model's state dict instead.")
+    if all(key.startswith(_PREFIX) for key in state):
+        state = {key.removeprefix(_PREFIX): weights for key, weights in state.items()}
+    return {key: weights for key, weights in state.items() if key not in _CONSTANTS}
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    return {key: part for key, part in content.items() if isinstance(part, torch.Tensor)}
+
+
+def _look(state: Mapping[str, torch.Tensor]) -> str:
+    for pattern, model in _OTHER_MODELS:
+        if any(re.match(pattern, key) for key in state):
+            return f"what looks like {model}"
+    return f"{len(state)} weights, the first of them {next(iter(state))}"

@@ -1,0 +1,139 @@
+"""A model ready for use: encode a B-scan once, then decode prompts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from napari_octsam.core.masks import DecodedObject, LogitWindow
+from napari_octsam.core.prompts import Prompt
+from napari_octsam.models.devices import explaining_memory
+from napari_octsam.models.frames import make_frame
+from napari_octsam.models.header import Header
+from napari_octsam.models.network import Embedding, Network
+from napari_octsam.models.profiles import preprocess
+from napari_octsam.models.prompt_batches import prompt_batches
+from napari_octsam.models.windows import cut_windows
+
+__all__ = ["EncodeProgress", "Model"]
+
+EncodeProgress = Callable[[int, int], None]
+"""Called with (blocks done, blocks in all) after each block of the encoder; may raise to cancel."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A network with what is needed to use it rightly.
+
+    Parameters
+    ----------
+    network
+        On `device`, with weights for inference.
+    header
+        Of the checkpoint.
+    device
+        Where it computes.
+    precision
+        "float32", "bfloat16" or "float16": of the encoder. The decoder computes in float32.
+    note
+        A sentence about the checkpoint that the person should read, or "".
+    """
+
+    network: Network
+    header: Header
+    device: torch.device
+    precision: str = "float32"
+    note: str = ""
+
+    def encode(
+        self, grey: npt.NDArray[np.uint8], progress: EncodeProgress | None = None
+    ) -> Embedding:
+        """Encode an (H, W) uint8 B-scan, from `core.images.normalised`.
+
+        Raises
+        ------
+        UserError
+            Memory ran out.
+        """
+        with torch.inference_mode(), explaining_memory(self.device):
+            pixels = preprocess(grey, self.header.profile, self.network.input_size)
+            dtype = getattr(torch, self.precision)
+            with (
+                _reporting(self.network.encoder_blocks, progress),
+                torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32),
+            ):
+                features = self.network.encode_image(pixels.to(self.device))
+        rows, cols = grey.shape
+        return Embedding({name: part.float() for name, part in features.items()}, (rows, cols))
+
+    def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> list[DecodedObject]:
+        """Predict the masks of each prompt on an encoded B-scan.
+
+        Parameters
+        ----------
+        embedding
+            From `encode` of this model.
+        prompts
+            Checked prompts (`core.prompts.check_prompt`) of that B-scan.
+
+        Raises
+        ------
+        UserError
+            Memory ran out.
+        """
+        frame = make_frame(self.header.profile, embedding.shape, self.network.input_size)
+        size = self.network.mask_input_size
+        decoded: dict[int, DecodedObject] = {}
+        with torch.inference_mode(), explaining_memory(self.device):
+            features = embedding.to(self.device).features
+            for batch in prompt_batches(prompts, frame, size, self.device):
+                encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
+                logits, scores = self.network.decode_masks(features, encoded)
+                for i, masks, ious in zip(
+                    batch.indices, cut_windows(logits, frame), scores.tolist(), strict=True
+                ):
+                    decoded[i] = self._ranked(prompts[i], masks, ious)
+        return [decoded[i] for i in range(len(prompts))]
+
+    def _ranked(
+        self, prompt: Prompt, masks: tuple[LogitWindow, ...], ious: list[float]
+    ) -> DecodedObject:
+        """Put the candidates' best first, and choose as segment_anything's ONNX model does.
+
+        One click is ambiguous: the best of the candidates answers it. Anything more says which
+        object is meant: that is the single mask's task.
+        """
+        order = [0, *sorted(range(1, len(ious)), key=lambda i: -ious[i])]
+        one_click = len(prompt.points) == 1 and prompt.box is None and prompt.mask is None
+        return DecodedObject(
+            candidates=tuple(masks[i] for i in order),
+            scores=tuple(min(max(ious[i], 0.0), 1.0) for i in order),
+            chosen=1 if one_click and not self.header.single_mask else 0,
+        )
+
+
+@contextmanager
+def _reporting(blocks: Sequence[nn.Module], progress: EncodeProgress | None) -> Iterator[None]:
+    """Call `progress` after each of the blocks while the context lasts."""
+    if progress is None:
+        yield
+        return
+    done = 0
+
+    def count(*_: object) -> None:
+        nonlocal done
+        done += 1
+        progress(done, len(blocks))
+
+    hooks = [block.register_forward_hook(count) for block in blocks]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -1,0 +1,627 @@
+"""The Prompt widget in a viewer, with an engine that answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+from psygnal import Signal
+
+from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.masks import DecodedObject, LogitWindow, Overlap
+from napari_octsam.core.prompts import Prompt
+from napari_octsam.engine.client import EngineDied
+from napari_octsam.engine.messages import (
+    Decode,
+    Encode,
+    Encoded,
+    LoadedModel,
+    LoadModel,
+    Prediction,
+    Request,
+)
+from napari_octsam.gui import session as session_module
+from napari_octsam.gui.drawing import Tool
+from napari_octsam.gui.prompt_widget import PromptWidget
+from napari_octsam.gui.session import Session, session_of
+from napari_octsam.gui.settings import Settings
+
+NSR, IRF, SRF, RPE = 2, 3, 4, 6
+BOX = np.array([[10, 10], [10, 50], [30, 50], [30, 10]], float)
+INSIDE = (slice(10, 31), slice(10, 51))
+
+
+class PromptEngine:
+    """Fills each box; around a lone point a square. Answers at once, unless it is held."""
+
+    state_changed = Signal(str)
+    warned = Signal(str)
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.held: list[tuple[Request, Future[Any]]] = []
+        self.hold = False
+        self.fails_with: Exception | None = None
+
+    def submit(
+        self, request: Request, *, on_progress: Any = None, background: bool = False
+    ) -> Future[Any]:
+        self.requests.append(request)
+        future: Future[Any] = Future()
+        if self.hold and isinstance(request, Decode):
+            self.held.append((request, future))
+        else:
+            self._answer(request, future)
+        return future
+
+    def release(self) -> None:
+        for request, future in self.held:
+            if future.set_running_or_notify_cancel():
+                self._answer(request, future)
+        self.held.clear()
+
+    def shutdown(self) -> None:
+        self.state_changed.emit("stopped")
+
+    def asked_for(self, kind: type) -> list[Any]:
+        return [request for request in self.requests if isinstance(request, kind)]
+
+    def _answer(self, request: Request, future: Future[Any]) -> None:
+        if self.fails_with is not None and isinstance(request, Decode):
+            future.set_exception(self.fails_with)
+        elif isinstance(request, LoadModel):
+            future.set_result(LoadedModel(request.source, "octsam-tiny", "sam", "cpu", "float32"))
+        elif isinstance(request, Encode):
+            future.set_result(Encoded("encoder", 0.1))
+        elif isinstance(request, Decode):
+            shape = request.bscan.pixels.shape
+            objects = tuple(fill(p, (shape[0], shape[1])) for p in request.prompts)
+            future.set_result(Prediction((shape[0], shape[1]), objects))
+
+
+def fill(prompt: Prompt, shape: tuple[int, int]) -> DecodedObject:
+    """The box itself; candidate k is k pixels smaller on each side."""
+    if prompt.box is not None:
+        b = prompt.box
+        r0, c0, r1, c1 = (round(x) for x in (b.row0, b.col0, b.row1, b.col1))
+    else:
+        p = prompt.points[0]
+        r0, c0, r1, c1 = (round(x) for x in (p.row - 3, p.col - 3, p.row + 3, p.col + 3))
+    candidates = tuple(
+        LogitWindow(r0 + k, c0 + k, np.full((r1 - r0 + 1 - 2 * k, c1 - c0 + 1 - 2 * k), 2.0, "f2"))
+        for k in range(4)
+    )
+    return DecodedObject(candidates, (0.9, 0.8, 0.7, 0.6), 0)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptEngine]:
+    """The engine of every session that the test makes."""
+    engine = PromptEngine()
+    made: list[Session] = []
+
+    def session(_settings: Settings | None = None) -> Session:
+        made.append(Session(Settings(), engine))
+        return made[-1]
+
+    monkeypatch.setattr(session_module, "Session", session)
+    yield engine
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def open_prompt(
+    make_napari_viewer_proxy: Callable[[], Any], engine: PromptEngine, qtbot: Any
+) -> Callable[..., tuple[Any, PromptWidget]]:
+    """Open the widget in a viewer with an image (or none, with None)."""
+
+    def open_(image: np.ndarray | None = None, **kwargs: Any) -> tuple[Any, PromptWidget]:
+        viewer = make_napari_viewer_proxy()
+        if image is not None:
+            viewer.add_image(image, name="scan", **kwargs)
+        widget = PromptWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Prompt")
+        return viewer, widget
+
+    return open_
+
+
+def bscan() -> np.ndarray:
+    return np.zeros((60, 80), np.uint8)
+
+
+def draw_box(widget: PromptWidget, vertices: np.ndarray = BOX, value: int = NSR) -> None:
+    widget.prompter.drawing.choose_class(value)
+    widget.prompter.start_drawing(Tool.BOX)
+    shapes = widget.prompter.drawing.shapes
+    assert shapes is not None
+    shapes.add(vertices, shape_type="rectangle")
+
+
+def wait_for_prediction(qtbot: Any, widget: PromptWidget, objects: int = 1) -> None:
+    def predicted() -> bool:
+        now = widget.prompter.predicted
+        return now is not None and len(now.placed) == objects and widget.prompter.is_current
+
+    qtbot.waitUntil(predicted, timeout=3000)
+
+
+def preview(widget: PromptWidget) -> np.ndarray:
+    layer = widget.prompter.preview.layer
+    assert layer is not None
+    return np.asarray(layer.data)
+
+
+def test_a_box_is_previewed_and_committed_as_one_undo_step(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    assert (preview(widget)[INSIDE] == NSR).all()
+
+    widget.commit.click()
+
+    labels = widget.prompter.committer.target
+    assert labels is not None
+    assert labels.name == "scan labels"
+    assert (labels.data[INSIDE] == NSR).all()
+    assert (labels.data != 0).sum() == 21 * 41
+    assert len(widget.prompter.drawing.shapes.data) == 0
+    assert "1 object committed" in widget.message.text()
+    labels.undo()
+    assert not labels.data.any()
+
+
+def test_undo_brings_the_prompts_back_with_their_classes(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget, BOX, NSR)
+    draw_box(widget, BOX + 20, RPE)
+    drawing = widget.prompter.drawing
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.choose_class(IRF)
+    drawing.points.add([[50, 70]])
+    drawing.choose_sign("-")
+    drawing.points.add([[52, 72]])
+    wait_for_prediction(qtbot, widget, 3)
+    widget.commit.click()
+    assert not len(drawing.points.data)
+
+    widget.undo.click()
+
+    assert not widget.prompter.committer.target.data.any()
+    assert list(drawing.shapes.features["class"]) == [NSR, RPE]
+    assert list(drawing.points.features["sign"]) == ["+", "-"]
+    assert np.array_equal(drawing.points.data, [[50, 70], [52, 72]])
+    wait_for_prediction(qtbot, widget, 3)
+
+
+def test_undo_never_undoes_what_the_person_painted_since(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    labels = widget.prompter.committer.target
+    labels.data_setitem((np.array([55]), np.array([75])), SRF)
+
+    widget.undo.click()
+
+    assert "painted on after the commit" in widget.message.text()
+    assert labels.data[55, 75] == SRF
+    assert (labels.data[INSIDE] == NSR).all()
+    labels.undo()
+    widget.undo.click()
+    assert not labels.data.any()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_ctrl_z_before_undo_only_leaves_the_prompts_to_bring_back(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    labels = widget.prompter.committer.target
+    labels.undo()
+    widget.undo.click()
+    assert not labels.data.any()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+@pytest.mark.parametrize(
+    ("overlap", "survivors"),
+    [
+        (Overlap.KEEP, {SRF, RPE}),
+        (Overlap.REPLACE, set()),
+        (Overlap.REPLACE_CLASSES, {RPE}),
+    ],
+)
+def test_the_overlap_policy_decides_what_a_commit_may_touch(
+    open_prompt: Any, qtbot: Any, overlap: Overlap, survivors: set[int]
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    mine = bscan()
+    mine[12, 12], mine[14, 14] = SRF, RPE
+    labels = viewer.add_labels(mine, name="mine")
+    widget.layers.labels.setCurrentText("mine")
+    widget.layers.labels.activated.emit(widget.layers.labels.currentIndex())
+    widget.masks.overlap.setCurrentIndex(widget.masks.overlap.findData(overlap))
+    widget.prompter.committer.replaceable = frozenset({SRF})
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert set(np.unique(labels.data[INSIDE])) == {NSR} | survivors
+
+
+def test_preserve_labels_holds_whatever_the_policy(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    mine = bscan()
+    mine[12, 12] = SRF
+    labels = viewer.add_labels(mine)
+    labels.preserve_labels = True
+    widget.prompter.committer.target = labels.__wrapped__
+    widget.prompter.committer.overlap = Overlap.REPLACE
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert labels.data[12, 12] == SRF
+    assert labels.data[13, 13] == NSR
+
+
+def test_nothing_to_change_keeps_the_prompts(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    labels = viewer.add_labels(np.full((60, 80), SRF, np.uint8))
+    widget.prompter.committer.target = labels.__wrapped__
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert "Nothing is changed" in widget.message.text()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_labels_that_do_not_line_up_are_refused(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan(), scale=(4, 12))
+    labels = viewer.add_labels(bscan(), name="unscaled")
+    widget.prompter.committer.target = labels.__wrapped__
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert "unscaled does not lie pixel for pixel on scan" in widget.message.text()
+    assert not labels.data.any()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_a_commit_in_a_flipped_scaled_volume_writes_its_bscan_only(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    volume = np.zeros((5, 60, 80), np.uint16)
+    viewer, widget = open_prompt(volume, scale=(50, -4, 12), translate=(0, 99, 7))
+    viewer.dims.set_current_step(0, 3)
+    draw_box(widget, np.insert(BOX, 0, 3, axis=1))
+    wait_for_prediction(qtbot, widget)
+    shown = widget.prompter.preview.layer
+    assert shown.data.shape == (1, 60, 80)
+    assert shown.data_to_world((0, 10, 20)) == pytest.approx(
+        viewer.layers["scan"].data_to_world((3, 10, 20))
+    )
+    widget.commit.click()
+    labels = widget.prompter.committer.target
+    assert (labels.data[(3, *INSIDE)] == NSR).all()
+    assert set(np.unique(np.nonzero(labels.data)[0])) == {3}
+
+
+def test_moving_the_slider_drops_the_preview_and_keeps_the_prompts(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8))
+    viewer.dims.set_current_step(0, 1)
+    draw_box(widget, np.insert(BOX, 0, 1, axis=1))
+    wait_for_prediction(qtbot, widget)
+    viewer.dims.set_current_step(0, 2)
+    assert widget.prompter.predicted is None
+    assert (preview(widget) == 255).all()
+    widget.commit.click()
+    qtbot.wait(150)
+    assert widget.prompter.committer.target is None
+    viewer.dims.set_current_step(0, 1)
+    wait_for_prediction(qtbot, widget)
+
+
+def test_the_shown_bscan_is_encoded_first_and_its_neighbours_next(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    volume = np.zeros((5, 60, 80), np.uint8) + np.arange(5, dtype=np.uint8)[:, None, None]
+    viewer, _ = open_prompt(volume)
+    viewer.dims.set_current_step(0, 3)
+    qtbot.waitUntil(lambda: len(engine.asked_for(Encode)) >= 3, timeout=3000)
+    assert [int(r.bscan.pixels[0, 0]) for r in engine.asked_for(Encode)[-3:]] == [3, 4, 2]
+    assert isinstance(engine.requests[0], LoadModel)
+
+
+def test_a_late_answer_to_an_older_edit_is_dropped(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    engine.hold = True
+    draw_box(widget)
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
+    draw_box(widget, BOX + 20)
+    qtbot.waitUntil(lambda: len(engine.held) == 2, timeout=3000)
+    first, second = engine.held
+    assert first[1].cancelled()
+    engine.release()
+    wait_for_prediction(qtbot, widget, 2)
+
+
+def test_a_commit_right_after_an_edit_waits_for_its_prediction(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    widget.commit.click()
+    qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=3000)
+    assert (widget.prompter.committer.target.data[INSIDE] == NSR).all()
+
+
+def test_without_live_preview_only_a_commit_predicts(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    widget.live.click()
+    draw_box(widget)
+    qtbot.wait(200)
+    assert not engine.asked_for(Decode)
+    widget.commit.click()
+    qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=3000)
+
+
+def test_candidates_and_threshold_change_the_preview_without_asking_again(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    asked = len(engine.asked_for(Decode))
+    widget.masks.candidates[2].click()
+    assert preview(widget)[11, 11] == 255
+    assert preview(widget)[12, 12] == NSR
+    assert widget.masks.score.text() == "IoU 0.70"
+    widget.prompter.next_candidate()
+    assert preview(widget)[12, 12] == 255
+    widget.masks.threshold.setValue(95)
+    assert (preview(widget) == 255).all()
+    qtbot.wait(120)
+    assert len(engine.asked_for(Decode)) == asked
+
+
+def test_each_object_keeps_its_own_candidate(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget, BOX)
+    wait_for_prediction(qtbot, widget)
+    widget.prompter.choose_candidate(1)
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget, 2)
+    assert [p.candidate for p in widget.prompter.predicted.placed] == [1, 0]
+
+
+def test_class_keys_change_the_selected_prompts_and_the_next(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    press = viewer.__wrapped__.window._qt_viewer.canvas._key_map_handler.press_key
+    draw_box(widget)
+    press("Shift-R")
+    assert drawing.class_value == RPE
+    assert list(drawing.shapes.features["class"]) == [NSR]
+    drawing.shapes.mode = "select"
+    drawing.shapes.selected_data = {0}
+    press("Shift-I")
+    assert list(drawing.shapes.features["class"]) == [IRF]
+    assert list(drawing.shapes.text.values) == ["IRF"]
+    assert widget.classes.chooser.checked == IRF
+
+
+def test_q_switches_the_sign_of_the_selected_points_and_the_next(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    press = viewer.__wrapped__.window._qt_viewer.canvas._key_map_handler.press_key
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[10, 10]])
+    press("Q")
+    drawing.points.add([[20, 20]])
+    assert list(drawing.points.features["sign"]) == ["+", "-"]
+    drawing.points.mode = "select"
+    drawing.points.selected_data = {0}
+    press("Q")
+    assert list(drawing.points.features["sign"]) == ["-", "-"]
+    assert widget.draw.signs["-"].isChecked()
+
+
+def test_keys_are_gone_when_the_widget_is_closed(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    assert viewer.keymap
+    viewer.window.remove_dock_widget(widget)
+    assert not viewer.keymap
+    viewer.dims.ndisplay = 3
+    viewer.dims.ndisplay = 2
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_keys_of_napari_are_left_to_it(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    schema = bundled_schema("organoid")
+    taken = schema.classes[1].model_copy(update={"hotkey": "Shift-V"})
+    widget.session.schema = schema.model_copy(update={"classes": (schema.classes[0], taken)})
+    assert "Shift-V" in widget.message.text()
+    assert "Shift+V" not in {str(key) for key in viewer.keymap}
+
+
+def test_clearing_prompts_can_be_undone(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.clear.click()
+    assert not len(widget.prompter.drawing.shapes.data)
+    qtbot.waitUntil(lambda: bool((preview(widget) == 255).all()), timeout=3000)
+    widget.undo.click()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_the_preview_is_never_a_target(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    combo = widget.layers.labels
+    assert [combo.itemText(i) for i in range(combo.count())] == ["new layer at the first commit"]
+
+
+def test_combos_never_switch_by_themselves(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    other = viewer.add_image(bscan(), name="other")
+    assert widget.layers.image.currentText() == "scan"
+    mine = viewer.add_labels(bscan(), name="mine")
+    assert widget.layers.labels.currentIndex() == 0
+    widget.prompter.committer.target = mine.__wrapped__
+    mine.name = "renamed"
+    assert widget.layers.labels.currentText() == "renamed"
+    viewer.add_labels(bscan(), name="theirs")
+    assert widget.layers.labels.currentText() == "renamed"
+    viewer.layers.remove("renamed")
+    assert widget.prompter.committer.target is None
+    viewer.layers.remove("scan")
+    assert widget.prompter.shown.image is None
+    assert widget.layers.image.currentText() == "choose an image"
+    assert other.__wrapped__ in viewer.layers
+
+
+def test_layers_may_go_while_the_engine_works(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    engine.hold = True
+    draw_box(widget)
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
+    viewer.layers.clear()
+    engine.release()
+    qtbot.wait(150)
+    assert widget.prompter.predicted is None
+    widget.commit.click()
+    assert "no image" in widget.message.text()
+
+
+def test_a_dead_engine_says_so_once_and_loses_nothing(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", warnings.append)
+    _, widget = open_prompt(bscan())
+    engine.fails_with = EngineDied("The engine was killed while decoding.")
+    draw_box(widget)
+    qtbot.waitUntil(lambda: "killed" in widget.message.text(), timeout=3000)
+    draw_box(widget, BOX + 20)
+    qtbot.wait(200)
+    assert warnings == ["The engine was killed while decoding."]
+    assert len(widget.prompter.drawing.shapes.data) == 2
+    assert "stopped" in widget.badge.text
+    engine.fails_with = None
+    draw_box(widget, BOX + 5)
+    wait_for_prediction(qtbot, widget, 3)
+
+
+def test_a_users_error_of_the_engine_is_shown_in_the_widget(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    engine.fails_with = UserError("Memory ran out.")
+    draw_box(widget)
+    qtbot.waitUntil(lambda: widget.message.text() == "Memory ran out.", timeout=3000)
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        (np.zeros((1, 1), np.uint8), "too small"),
+        (np.full((60, 80), np.nan, np.float32), "NaN"),
+        (np.broadcast_to(np.uint8(0), (20_000, 20_000)), "too large"),
+    ],
+    ids=["one pixel", "nan", "20000 x 20000"],
+)
+def test_bad_images_get_a_sentence(
+    open_prompt: Any, qtbot: Any, image: np.ndarray, sentence: str
+) -> None:
+    _, widget = open_prompt(image, contrast_limits=(0, 1))
+    qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=3000)
+
+
+@pytest.mark.parametrize(
+    ("vertices", "sentence"),
+    [
+        (BOX + 500, "outside the B-scan"),
+        (BOX * [0, 1] + [20, 0], "has no area"),
+    ],
+    ids=["outside", "flat"],
+)
+def test_bad_boxes_get_a_sentence_and_stay(
+    open_prompt: Any, qtbot: Any, vertices: np.ndarray, sentence: str
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget, vertices)
+    qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=3000)
+    draw_box(widget, BOX)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_only_negative_points_get_a_sentence(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    widget.prompter.start_drawing(Tool.POINT)
+    widget.prompter.drawing.choose_sign("-")
+    widget.prompter.drawing.points.add([[10, 10]])
+    qtbot.waitUntil(lambda: "only negative points" in widget.message.text(), timeout=3000)
+
+
+def test_without_an_image_the_widget_waits_for_the_first(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(None)
+    assert "Open a B-scan" in widget.message.text()
+    widget.draw.tools[Tool.BOX].click()
+    assert "no image" in widget.message.text()
+    viewer.add_image(bscan(), name="late")
+    assert widget.layers.image.currentText() == "late"
+
+
+def test_a_new_schema_is_asked_about_where_there_are_prompts(
+    open_prompt: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, widget = open_prompt(bscan())
+    answers = [False, True]
+    monkeypatch.setattr(widget.classes, "_confirm", lambda *_: answers.pop(0))
+    draw_box(widget)
+    layers7 = bundled_schema("layers7")
+    assert not widget.classes.use_schema(layers7)
+    assert widget.session.schema.name == "oct14"
+    assert widget.classes.use_schema(layers7)
+    assert not len(widget.prompter.drawing.shapes.data)
+    assert widget.classes.chooser.checked == 1
+    assert widget.masks.classes.values == frozenset()
+
+
+def test_every_viewer_has_its_own_session(
+    make_napari_viewer_proxy: Callable[[], Any], engine: PromptEngine
+) -> None:
+    one, other = make_napari_viewer_proxy(), make_napari_viewer_proxy()
+    assert session_of(one) is session_of(one)
+    assert session_of(one) is session_of(one.__wrapped__)
+    assert session_of(one) is not session_of(other)
+    session_of(one).close()
+    assert session_of(one).is_open
