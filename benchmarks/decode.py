@@ -15,7 +15,7 @@ import numpy.typing as npt
 from benchmarks.peer import Peer, random_vit_b
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
-from benchmarks.samples import CLASS, box_prompts, sample_bscan
+from benchmarks.samples import CLASS, TINY, box_prompts, sample_bscan
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import duration_spread, ratio_spread
 from napari_octsam.core.masks import composite
@@ -46,7 +46,7 @@ def measure(run: Run) -> Findings:
     peer.encode(bscan.pixels)
     with (
         _engine(run.folder / "engine-vit_b", str(checkpoint), bscan) as vit_b,
-        _engine(run.folder / "engine-tiny", "octsam-tiny", bscan) as tiny,
+        _engine(run.folder / "engine-tiny", TINY, bscan) as tiny,
     ):
         one, measured = _one_box(run, peer, vit_b, bscan)
         many = _many_boxes(run, peer, vit_b, tiny, bscan)

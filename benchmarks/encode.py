@@ -7,7 +7,7 @@ import torch
 from benchmarks.peer import Peer, random_vit_b
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
-from benchmarks.samples import sample_bscan
+from benchmarks.samples import TINY, sample_bscan
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import duration_spread, ratio_spread
 from napari_octsam.models.checkpoints import load_model
@@ -26,7 +26,7 @@ def measure(run: Run) -> Findings:
     checkpoint = random_vit_b(run)
     grey = sample_bscan().pixels
     peer = Peer(checkpoint)
-    vit_b, tiny = load_model(checkpoint, device="cpu"), load_model("octsam-tiny", device="cpu")
+    vit_b, tiny = load_model(checkpoint, device="cpu"), load_model(TINY, device="cpu")
     taken = in_turn(
         {
             "theirs": timed(lambda: peer.encode(grey)),

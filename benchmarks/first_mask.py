@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
-from benchmarks.samples import CLASS, box_prompts, sample_bscan
+from benchmarks.samples import CLASS, TINY, box_prompts, sample_bscan
 from benchmarks.timing import Spread, in_turn, timed
 from benchmarks.wording import duration_spread
 from napari_octsam.core.masks import composite
@@ -50,7 +50,7 @@ def _time_life(folder: Path) -> dict[str, float]:
 
     client.state_changed.connect(note)
     started = time.perf_counter()
-    loading = client.submit(LoadModel("octsam-tiny", device="cpu"))
+    loading = client.submit(LoadModel(TINY, device="cpu"))
     loading.add_done_callback(lambda _: note("loaded"))
     prediction: Prediction = client.submit(request).result()
     found = prediction.objects[0]

@@ -1,4 +1,4 @@
-"""The B-scan and the prompts that all parts use. No torch: napari's process has them too."""
+"""The B-scan, the prompts and the small model of all parts; no torch, for napari's process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from napari_octsam.core.prompts import Box, Prompt
 from napari_octsam.engine.messages import BScan
 from napari_octsam.io.synthetic import demo_phantom
 
-__all__ = ["CLASS", "box_prompts", "sample_bscan"]
+__all__ = ["CLASS", "TINY", "box_prompts", "sample_bscan"]
+
+TINY = "octsam-tiny"
+"""Name in the registry of the bundled model."""
 
 CLASS = 6
 """Retinal pigment epithelium; which class it is makes no difference."""

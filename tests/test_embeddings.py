@@ -5,13 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from dataclasses import replace
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings
+from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
+from napari_octsam.models.header import Header
 from napari_octsam.models.network import Embedding
+from napari_octsam.models.sam import Model
+from napari_octsam.models.tiny import TinyNetwork
 
 KB = 1024
 
@@ -106,15 +112,16 @@ def test_folder_that_cannot_be_made_turns_the_cache_off(tmp_path: Path) -> None:
     assert cache.get("a") is None
 
 
-def churn(folder: Path, seed: int) -> None:
+def churn(folder: Path, begun: Event) -> None:
     """Put and get in a cache that has room for two of five embeddings."""
 
     def complain(warning: str) -> None:
         raise AssertionError(warning)
 
     cache = EmbeddingCache(folder, 30 * KB, complain)
-    for step in range(100):
-        wanted = (seed + step) % 5
+    begun.set()
+    for step in range(200):
+        wanted = step % 5
         cache.put(f"key{wanted}", make_embedding(wanted, 10))
         found = cache.get(f"key{(wanted + 1) % 5}")
         assert found is None or same(found, make_embedding((wanted + 1) % 5, 10))
@@ -122,13 +129,44 @@ def churn(folder: Path, seed: int) -> None:
 
 def test_two_processes_share_a_folder(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=churn, args=(tmp_path, seed)) for seed in (0, 3)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    begun = context.Event()
+    other = context.Process(target=churn, args=(tmp_path, begun))
+    other.start()
+    assert begun.wait(60)
+    churn(tmp_path, begun)
+    other.join()
+    assert other.exitcode == 0
     assert not list(tmp_path.glob(".*"))
+
+
+def test_key_depends_on_what_the_embedding_depends_on_and_no_more() -> None:
+    torch.manual_seed(0)
+    network = TinyNetwork()
+    header = Header(name="a", architecture="octsam-tiny", profile="octsam-tiny")
+    model = Model(network, header, torch.device("cpu"))
+    grey = np.arange(64 * 96, dtype=np.uint8).reshape(64, 96)
+    key = embedding_key(model, grey)
+
+    tuned = TinyNetwork()
+    tuned.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        tuned.mask_decoder.iou_token.weight += 1
+    renamed = header.model_copy(update={"name": "b"})
+    assert embedding_key(Model(tuned, renamed, torch.device("cpu")), grey.copy()) == key
+
+    other_encoder = TinyNetwork()
+    other_encoder.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        next(other_encoder.image_encoder.parameters()).view(-1)[0] += 1e-3
+    others = {
+        embedding_key(model, grey.T),
+        embedding_key(model, grey + 1),
+        embedding_key(model, grey.reshape(96, 64)),
+        embedding_key(replace(model, network=other_encoder), grey),
+        embedding_key(replace(model, precision="bfloat16"), grey),
+        embedding_key(replace(model, header=header.model_copy(update={"profile": "sam"})), grey),
+    }
+    assert len(others | {key}) == 7
 
 
 def test_recent_embeddings_drop_what_was_unused_for_longest() -> None:

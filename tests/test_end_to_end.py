@@ -100,6 +100,7 @@ def test_a_box_drawn_with_the_mouse_becomes_labels_with_a_key(
     viewer, prompter = widget.viewer, widget.prompter
     canvas = viewer.window._qt_viewer.canvas.native
     widget.draw.tools[Tool.BOX].click()
+    qtbot.keyClick(canvas, Qt.Key.Key_N, Qt.KeyboardModifier.ShiftModifier)
 
     drag(qtbot, canvas, (0.3, 0.4), (0.7, 0.6))
 

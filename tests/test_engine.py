@@ -151,7 +151,10 @@ def test_decode_encodes_first_where_needed(engine: EngineClient) -> None:
 def test_failed_load_keeps_the_model(engine: EngineClient, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.safetensors"):
         engine.submit(LoadModel(str(tmp_path / "missing.safetensors"))).result(60)
-    assert engine.submit(Encode(bscan(3))).result(60).origin == "encoder"
+    stages: set[str] = set()
+    encoding = engine.submit(Encode(bscan(3)), on_progress=lambda event: stages.add(event.stage))
+    assert encoding.result(60).origin == "encoder"
+    assert stages == {"encoding"}
 
 
 def test_fault_is_one_sentence_and_its_traceback_in_the_log(engine: EngineClient) -> None:

@@ -81,7 +81,8 @@ def test_a_box_drawn_in_any_layer_lands_on_the_same_pixels(
 
     box = placed.prompt.box
     assert box is not None
-    assert (box.row0, box.col0, box.row1, box.col1) == pytest.approx(wanted, abs=0.01)  # napari keeps float32
+    found = (box.row0, box.col0, box.row1, box.col1)
+    assert found == pytest.approx(wanted, abs=0.01)  # napari keeps float32
 
 
 @given(

@@ -410,9 +410,7 @@ def test_each_object_keeps_its_own_candidate(open_prompt: Any, qtbot: Any) -> No
     assert [p.candidate for p in widget.prompter.predicted.placed] == [1, 0]
 
 
-def test_class_keys_change_the_selected_prompts_and_the_next(
-    open_prompt: Any, qtbot: Any
-) -> None:
+def test_class_keys_change_the_selected_prompts_and_the_next(open_prompt: Any, qtbot: Any) -> None:
     viewer, widget = open_prompt(bscan())
     drawing = widget.prompter.drawing
     press = viewer.__wrapped__.window._qt_viewer.canvas._key_map_handler.press_key

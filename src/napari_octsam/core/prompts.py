@@ -170,11 +170,16 @@ def group(
         Class of the further object where none of its points has one.
     """
     joined: list[list[Point]] = [list(o.points) for o in objects]
-    loose: dict[int | None, list[Point]] = {}
+    loose: dict[int, list[Point]] = {}
+    without_class: list[Point] = []
     for point, class_value in points:
         home = _smallest_box_around(point, class_value, objects)
-        (loose.setdefault(class_value, []) if home is None else joined[home]).append(point)
-    without_class = loose.pop(None, [])
+        if home is not None:
+            joined[home].append(point)
+        elif class_value is not None:
+            loose.setdefault(class_value, []).append(point)
+        else:
+            without_class.append(point)
     if without_class:
         loose.setdefault(next(iter(loose), default_class), []).extend(without_class)
     grouped = [replace(o, points=tuple(ps)) for o, ps in zip(objects, joined, strict=True)]

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +50,7 @@ class _Run:
     process: EngineProcess
     receiver: threading.Thread | None = None
     ready: bool = False
+    has_model: bool = False
     load_sent: bool = False
 
 
@@ -190,9 +192,11 @@ class EngineClient:
     def _send_call(self, pending: _Pending) -> None:
         try:
             run = self._run or self._start()
-        except (OSError, UserError) as error:
-            self._forget(pending)
-            _fail(pending.future, EngineDied(f"The engine cannot start: {error}"))
+        except OSError as error:
+            self._fail(pending, EngineDied(f"The engine cannot start: {error}"))
+            return
+        except UserError as error:
+            self._fail(pending, error)
             return
         pending.run = run
         if not isinstance(pending.call.request, Download) and not run.load_sent:
@@ -202,8 +206,7 @@ class EngineClient:
         try:
             self._transmit(run, pending.call)
         except Exception as error:  # what cannot be pickled says so in many ways
-            self._forget(pending)
-            _fail(pending.future, error)
+            self._fail(pending, error)
 
     def _start(self) -> _Run:
         self._change_state("starting")
@@ -221,7 +224,7 @@ class EngineClient:
 
         def pass_on(loading: Future[Any]) -> None:
             if error := loading.exception():
-                _fail(waiting.future, error)
+                _set_error(waiting.future, error)
 
         pending.future.add_done_callback(pass_on)
         with self._lock:
@@ -240,14 +243,14 @@ class EngineClient:
     # The receiver's thread: one for each life of the process.
 
     def _receive(self, run: _Run) -> None:
-        while True:
-            try:
-                message = run.process.channel.receive()
-            except EOFError:
-                break
-            self._take(run, message)
-        run.process.end(_LAST_WORDS)
-        self._bury(run)
+        try:
+            while True:
+                self._take(run, run.process.channel.receive())
+        except EOFError:
+            run.process.end(_LAST_WORDS)
+        finally:
+            run.process.end()
+            self._bury(run)
 
     def _take(self, run: _Run, message: object) -> None:
         match message:
@@ -259,11 +262,11 @@ class EngineClient:
             case Progressed(id_, progress):
                 self._progress(self._pending[id_], progress)
             case Answered(id_, answer):
-                self._answer(self._forget(self._pending[id_]), answer)
+                self._answer(run, self._forget(self._pending[id_]), answer)
             case Failed(id_, sentence, fault):
                 self._refuse(run, self._forget(self._pending[id_]), sentence, fault)
             case Stopped(id_):
-                self._forget(self._pending[id_])
+                self._note_load(run, self._forget(self._pending[id_]), loaded=False)
 
     def _progress(self, pending: _Pending, progress: Progress) -> None:
         pending.stage = progress.stage
@@ -271,22 +274,25 @@ class EngineClient:
         if pending.on_progress and not pending.future.done():
             _quietly(pending.on_progress, progress)
 
-    def _answer(self, pending: _Pending, answer: Answer) -> None:
-        if isinstance(pending.call.request, LoadModel):
-            self._last_load = pending.call.request
-        try:
+    def _answer(self, run: _Run, pending: _Pending, answer: Answer) -> None:
+        self._note_load(run, pending, loaded=True)
+        with suppress(InvalidStateError):  # cancelled meanwhile
             pending.future.set_result(answer)
-        except InvalidStateError:
-            _log.debug("nobody waits for the answer to call %d", pending.call.id)
 
     def _refuse(self, run: _Run, pending: _Pending, sentence: str, fault: bool) -> None:
-        if isinstance(pending.call.request, LoadModel):
-            run.load_sent = False
+        self._note_load(run, pending, loaded=False)
         if fault:
-            error: Exception = EngineFault(f"{sentence} Its log says more: {run.process.log}")
+            log = f"Its log says more: {run.process.log}"
+            self._fail(pending, EngineFault(f"{sentence} {log}"))
         else:
-            error = UserError(sentence)
-        _fail(pending.future, error)
+            self._fail(pending, UserError(sentence))
+
+    def _note_load(self, run: _Run, pending: _Pending, loaded: bool) -> None:
+        if isinstance(pending.call.request, LoadModel):
+            run.has_model |= loaded
+            run.load_sent = run.has_model
+            if loaded:
+                self._last_load = pending.call.request
 
     def _bury(self, run: _Run) -> None:
         """Fail what a dead process leaves; called by both threads where it dies under a send."""
@@ -295,18 +301,18 @@ class EngineClient:
             if self._run is run:
                 self._run = None
             left = [p for p in self._pending.values() if p.run is run]
-            for pending in left:
-                del self._pending[pending.call.id]
         self._set_state()
         for pending in left:
-            doing = "starting" if not run.ready else pending.stage
-            _fail(
-                pending.future,
-                EngineDied(
-                    f"The engine {run.process.fate()} while {doing}. Nothing in napari is lost: "
-                    f"try again. Its log is {run.process.log}"
-                ),
+            doing = pending.stage if run.ready else "starting"
+            sentence = (
+                f"The engine {run.process.fate()} while {doing}. Nothing in napari is lost: "
+                f"try again. Its log is {run.process.log}"
             )
+            self._fail(pending, EngineDied(sentence))
+
+    def _fail(self, pending: _Pending, error: BaseException) -> None:
+        self._forget(pending)
+        _set_error(pending.future, error)
 
     def _forget(self, pending: _Pending) -> _Pending:
         with self._lock:
@@ -330,11 +336,9 @@ class EngineClient:
             _quietly(self.state_changed.emit, state)
 
 
-def _fail(future: Future[Any], error: BaseException) -> None:
-    try:
+def _set_error(future: Future[Any], error: BaseException) -> None:
+    with suppress(InvalidStateError):  # cancelled meanwhile
         future.set_exception(error)
-    except InvalidStateError:
-        _log.debug("nobody waits for: %s", error)
 
 
 def _quietly(function: Callable[..., object], argument: object) -> None:

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from multiprocessing.spawn import get_executable
 from pathlib import Path
 from typing import IO
@@ -22,10 +23,10 @@ from typing import IO
 from napari_octsam.core.errors import UserError
 from napari_octsam.engine.wire import Channel
 
-__all__ = ["LOG_BYTES", "EngineProcess"]
+if sys.platform == "linux":
+    import fcntl
 
-LOG_BYTES = 1 << 20
-"""Size at which the engine's log is begun anew."""
+__all__ = ["EngineProcess"]
 
 
 class EngineProcess:
@@ -47,7 +48,7 @@ class EngineProcess:
     """
 
     def __init__(self, folder: Path, cache_bytes: int) -> None:
-        # Safe path (-P): a torch.py in the folder where napari was started is not torch.
+        # -P: the current folder is no place to import from, unless it is so for napari.
         command = [_interpreter(), "-P", "-m", "napari_octsam.engine.worker"]
         with _open_log(folder) as log:
             self.log = Path(log.name)
@@ -61,6 +62,8 @@ class EngineProcess:
             )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        _widen(self._process.stdin)
+        _widen(self._process.stdout)
         self.channel = Channel(self._process.stdout, self._process.stdin)
 
     @property
@@ -106,6 +109,13 @@ def _environment() -> dict[str, str]:
     """
     modules = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     return {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONPATH": modules}
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold a whole B-scan or mask: each time that one runs full costs a wake-up."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # over the system's limit: then it stays as it was
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
 
 
 def _open_log(folder: Path) -> IO[bytes]:

@@ -151,6 +151,7 @@ class Teller:
 def _cap_log() -> None:
     if os.fstat(2).st_size > _LOG_BYTES:
         os.ftruncate(2, 0)
+        os.lseek(2, 0, os.SEEK_SET)
 
 
 if __name__ == "__main__":

@@ -70,9 +70,7 @@ class Plane:
             return ()
         *slower, i = self.index
         size = shape[self.others[-1]]
-        return tuple(
-            replace(self, index=(*slower, j)) for j in (i + 1, i - 1) if 0 <= j < size
-        )
+        return tuple(replace(self, index=(*slower, j)) for j in (i + 1, i - 1) if 0 <= j < size)
 
     def name_in(self, layer: Layer) -> str:
         """Name the B-scan for a message."""

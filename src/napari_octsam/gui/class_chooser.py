@@ -63,14 +63,14 @@ class _ClassButton(QPushButton):
         key = f" ({label_class.hotkey})" if label_class.hotkey else ""
         self.setToolTip(f"{label_class.value} {label_class.name}{key}")
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
         super().paintEvent(event)
         painter = QPainter(self)
         color = QColor(self.palette().buttonText().color())
         color.setAlphaF(0.5)
         painter.setPen(color)
-        where = self.rect().adjusted(0, 0, -7, 0)
-        painter.drawText(where, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, self._key)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(self.rect().adjusted(0, 0, -7, 0), right, self._key)
         painter.end()
 
 

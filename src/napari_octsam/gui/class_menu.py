@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_octsam.core.classes import LabelSchema
@@ -27,7 +28,8 @@ class ClassMenu(QPushButton):
         """Offer the classes of a schema, none of them ticked."""
         self._menu.clear()
         for label_class in schema.foreground:
-            action = self._menu.addAction(swatch(label_class.color), label_class.name)
+            action = QAction(swatch(label_class.color), label_class.name, self._menu)
+            self._menu.addAction(action)
             action.setCheckable(True)
             action.setData((label_class.value, label_class.short))
             action.toggled.connect(self._on_toggled)

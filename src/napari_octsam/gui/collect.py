@@ -17,6 +17,8 @@ from napari_octsam.gui.prompt_layers import class_of_next
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
 
+    from napari_octsam.gui.prompt_layers import PromptLayer
+
 __all__ = ["SCRIBBLE_POINTS", "Collected", "PlacedPrompt", "collect", "rows_on_plane"]
 
 SCRIBBLE_POINTS = 8
@@ -105,12 +107,12 @@ def collect(shapes: Shapes | None, points: Points | None, image: Image, plane: P
             problems.append(str(error))
         else:
             layer, rows = (shapes, own_shapes) if own_shapes else (points, own)
-            candidate = int(layer.features["mask"][rows[0]])
+            candidate = 0 if layer is None else int(layer.features["mask"][rows[0]])
             placed.append(PlacedPrompt(checked, own_shapes, own, candidate))
     return Collected(tuple(placed), tuple(problems))
 
 
-def rows_on_plane(layer: Points | Shapes, image: Image, plane: Plane) -> list[int]:
+def rows_on_plane(layer: PromptLayer, image: Image, plane: Plane) -> list[int]:
     """Return the rows of a prompt layer whose prompts lie on one B-scan of an image."""
     return [
         row

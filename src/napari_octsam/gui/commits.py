@@ -15,7 +15,9 @@ from napari_octsam.gui.bscans import Plane
 
 if TYPE_CHECKING:
     import pandas as pd
-    from napari.layers import Labels, Points, Shapes
+    from napari.layers import Labels
+
+    from napari_octsam.gui.prompt_layers import PromptLayer
 
 __all__ = ["Step", "TakenPrompts", "Written", "put_back", "take_prompts", "undo_write", "write"]
 
@@ -56,7 +58,7 @@ class TakenPrompts:
         Their rows of the features table.
     """
 
-    layer: Points | Shapes
+    layer: PromptLayer
     data: list[npt.NDArray[Any]]
     kinds: list[str]
     features: pd.DataFrame
@@ -126,7 +128,7 @@ def undo_write(written: Written) -> None:
         )
 
 
-def take_prompts(layer: Points | Shapes, rows: Sequence[int]) -> TakenPrompts:
+def take_prompts(layer: PromptLayer, rows: Sequence[int]) -> TakenPrompts:
     """Remove prompts from a layer and return them."""
     kinds = [str(layer.shape_type[row]) for row in rows] if hasattr(layer, "shape_type") else []
     taken = TakenPrompts(

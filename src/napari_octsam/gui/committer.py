@@ -19,14 +19,14 @@ from napari_octsam.gui.new_layers import new_labels, show_schema
 from napari_octsam.gui.preview import same_selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
-    from napari_octsam.core.classes import LabelSchema
     from napari_octsam.gui.drawing import Drawing
+    from napari_octsam.gui.prompt_layers import PromptLayer
 
 __all__ = ["Committer"]
 
@@ -84,12 +84,13 @@ class Committer:
         predicted = int(np.count_nonzero(labels != NOT_LABELLED))
         if written is None:
             raise UserError(_why_nothing(predicted, self.overlap))
-        rows = [[r for p in placed for r in p.shapes], [r for p in placed for r in p.points]]
-        layers = (self._drawing.shapes, self._drawing.points)
-        taken = self._take(zip(layers, rows, strict=True))
+        shapes = [row for p in placed for row in p.shapes]
+        points = [row for p in placed for row in p.points]
+        taken = self._take([(self._drawing.shapes, shapes), (self._drawing.points, points)])
         self._steps.append(Step(written, taken))
         objects = "1 object" if len(placed) == 1 else f"{len(placed)} objects"
-        return f"{objects} committed: {written.after.size:,} pixels of {target.name}. {note}".strip()
+        size = written.after.size
+        return f"{objects} committed: {size:,} pixels of {target.name}. {note}".strip()
 
     def clear(self, image: Image, plane: Plane) -> str:
         """Take all prompts of a B-scan away."""
@@ -137,7 +138,9 @@ class Committer:
         self.target = labels
         return labels, note
 
-    def _take(self, layers_and_rows: Any) -> tuple[TakenPrompts, ...]:
+    def _take(
+        self, layers_and_rows: Iterable[tuple[PromptLayer, list[int]]]
+    ) -> tuple[TakenPrompts, ...]:
         with self._drawing.one_edit():
             return tuple(take_prompts(layer, rows) for layer, rows in layers_and_rows if rows)
 

@@ -132,8 +132,8 @@ def _segment(viewer: Viewer, widget: PromptWidget, scene: _Scene, report: DemoRe
         _wait(lambda: prompter.is_current, widget, "the masks are predicted")
     with report.step("commit"):
         prompter.commit()
-        _wait(lambda: prompter.committer.target is not None, widget, "the masks are committed")
-    assert prompter.committer.target is not None
+    if prompter.committer.target is None:
+        raise UserError(f"The demo could not commit: {widget.message.text()}")
     return prompter.committer.target
 
 
@@ -141,8 +141,8 @@ def _open_widgets(viewer: Viewer) -> PromptWidget:
     from napari_octsam.gui.model_widget import ModelWidget
     from napari_octsam.gui.prompt_widget import PromptWidget
 
-    viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
     widget = PromptWidget(viewer)
+    viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
     viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right")
     return widget
 
@@ -197,7 +197,8 @@ def _dice_of(labels: npt.NDArray[Any], scene: _Scene) -> dict[str, float]:
 
     schema = bundled_schema("oct14")
     values = sorted({value for value, _ in (*scene.boxes, *scene.points)})
-    return {schema[v].name: dice(labels == v, scene.truth == v) for v in values}
+    truth = np.asarray(scene.truth)
+    return {schema[v].name: dice(np.asarray(labels == v), truth == v) for v in values}
 
 
 def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:
@@ -230,7 +231,7 @@ def _wait(condition: Callable[[], bool], widget: PromptWidget, what: str) -> Non
     timer.timeout.connect(look)
     timer.start()
     if not condition():
-        loop.exec_()
+        loop.exec()
     timer.stop()
     widget.session.failed.disconnect(fail)
     if problems or not condition():

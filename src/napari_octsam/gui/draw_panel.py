@@ -24,7 +24,7 @@ _TOOLS = {
 }
 _SIGNS = {
     "+": ("+ on the object", "Points say where the object is (Q switches)"),
-    "-": ("− off the object", "Points say where it is not (Q switches)"),
+    "-": ("- off the object", "Points say where it is not (Q switches)"),
 }
 
 

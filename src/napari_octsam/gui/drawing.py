@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
 
     from napari_octsam.core.classes import LabelSchema
-
-    PromptLayer = Points | Shapes
+    from napari_octsam.gui.prompt_layers import PromptLayer
 
 __all__ = ["Drawing", "Tool"]
 
@@ -158,9 +157,7 @@ class Drawing:
         rows = sorted(int(row) for row in layer.selected_data)
         return (layer, rows) if rows else None
 
-    def set_feature(
-        self, layer: PromptLayer, rows: Sequence[int], name: str, value: Any
-    ) -> None:
+    def set_feature(self, layer: PromptLayer, rows: Sequence[int], name: str, value: Any) -> None:
         """Set a feature of prompts; told as one edit."""
         with self.one_edit():
             set_feature(layer, rows, name, value)
@@ -174,7 +171,7 @@ class Drawing:
         finally:
             self._busy = was_busy
         if not was_busy:
-            self._restyle_and_tell()
+            self._restyle_and_tell(self.layers)
 
     def close(self) -> None:
         """Follow the layers no more."""
@@ -237,16 +234,16 @@ class Drawing:
 
     def _on_data(self, event: Any) -> None:
         if str(event.action) in _DONE:
-            self._on_edit()
+            self._on_edit(event)
 
-    def _on_edit(self, _event: Any = None) -> None:
+    def _on_edit(self, event: Any) -> None:
         if not self._busy:
-            self._restyle_and_tell()
+            self._restyle_and_tell([event.source])
 
-    def _restyle_and_tell(self) -> None:
+    def _restyle_and_tell(self, layers: Sequence[PromptLayer]) -> None:
         self._busy = True
         try:
-            for layer in self.layers:
+            for layer in layers:
                 if "class" not in layer.features:  # the person has replaced the table
                     adopt(layer, self._schema, self.class_value)
                 restyle(layer, self._schema)

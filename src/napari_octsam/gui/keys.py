@@ -15,7 +15,7 @@ from napari_octsam.gui.class_chooser import pretty_key
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["Key", "Keys", "KeySheet"]
+__all__ = ["Key", "KeySheet", "Keys"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QLabel, QWidget
 
 __all__ = ["MessageLine"]
 
+_PADDING = 6
+
 
 class MessageLine(QLabel):
-    """One sentence, wrapped; never in the way."""
+    """One sentence, wrapped; never in the way.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    lines
+        Lines that there is always room for, so that nothing jumps.
+    """
+
+    def __init__(self, lines: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._lines = lines
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        self.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
 
     def say(self, sentence: str) -> None:
         """Show a sentence in place of the last; "" shows none."""
         self.setText(sentence)
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 (Qt's name)
+        """Return the height that the sentence needs, or that is kept for one."""
+        return max(super().heightForWidth(width), self._least_height)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return a size with the lines that there is always room for."""
+        return QSize(super().minimumSizeHint().width(), self._least_height)
+
+    @property
+    def _least_height(self) -> int:
+        return int(self._lines * self.fontMetrics().lineSpacing() + _PADDING)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMessageBox,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -97,6 +98,7 @@ class ModelWidget(SessionWidget):
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
             combo.setMinimumContentsLength(10)
+            combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for button in (self.load, self.open):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.load.setStyleSheet("font-weight: bold; padding: 5px;")
@@ -118,17 +120,19 @@ class ModelWidget(SessionWidget):
         form.addRow("Input", self.profile)
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(8, 6, 8, 6)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addWidget(self.badge)
         column.addLayout(form)
         column.addLayout(buttons)
         for label in (self.details, self.message, research):
             column.addWidget(label)
         column.addStretch(1)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(VerticalScroll(content))
+        outer.setContentsMargins(8, 6, 8, 6)
+        outer.setSpacing(8)
+        outer.addWidget(self.badge)
+        outer.addWidget(VerticalScroll(content), 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def _connect(self) -> None:
         self.models.currentIndexChanged.connect(self._show_choice)
@@ -189,8 +193,8 @@ class ModelWidget(SessionWidget):
             self.details.setText("No model is loaded yet: octsam-tiny is, when one is needed.")
             return
         self.details.setText(
-            f"<b>{model.name}</b><br>{model.architecture}, input as {model.profile}, "
-            f"{model.device}, {model.precision}"
+            f"<b>{model.name}</b>: {model.architecture}, input as {model.profile}, "
+            f"{model.precision} on {model.device}"
         )
 
 

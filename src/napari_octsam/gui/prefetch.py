@@ -95,4 +95,4 @@ class Prefetch:
 
 
 def _ignore(_: object) -> None:
-    """A neighbour that cannot be encoded matters only once it is shown."""
+    """Do nothing: a neighbour that cannot be encoded matters only once it is shown."""

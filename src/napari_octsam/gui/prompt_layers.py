@@ -7,7 +7,7 @@ of points also `sign` ("+" or "-").
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from napari_octsam.gui.new_layers import placed_as
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
 
-    PromptLayer = Points | Shapes
+    PromptLayer: TypeAlias = Points | Shapes
 
 __all__ = [
     "BOXES_NAME",
@@ -139,9 +139,7 @@ def set_feature(layer: PromptLayer, rows: Sequence[int], name: str, value: Any) 
     layer.feature_defaults = defaults
 
 
-def _restyle_shapes(
-    layer: Shapes, colors: list[str], names: list[str], next_name: str
-) -> None:
+def _restyle_shapes(layer: Shapes, colors: list[str], names: list[str], next_name: str) -> None:
     if colors:
         layer.edge_color = colors
         layer.face_color = [_clear(color) for color in colors]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -54,7 +55,7 @@ class PromptWidget(SessionWidget):
         self.undo = QPushButton("Undo")
         self.clear = QPushButton("Clear")
         self.help = QPushButton("Keys")
-        self.message = MessageLine()
+        self.message = MessageLine(lines=2)
         self._lay_out()
         self._connect()
         self._keys = Keys(self.viewer)
@@ -83,18 +84,19 @@ class PromptWidget(SessionWidget):
 
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(8, 6, 8, 6)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        parts = (self.badge, self.layers, self.draw, self.classes, self.masks)
-        for part in parts:
+        for part in (self.layers, self.draw, self.classes, self.masks):
             column.addWidget(part)
         column.addLayout(options)
-        column.addLayout(actions)
-        column.addWidget(self.message)
         column.addStretch(1)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(VerticalScroll(content))
+        outer = QVBoxLayout(self)  # state, actions and message stay in view
+        outer.setContentsMargins(8, 6, 8, 6)
+        outer.setSpacing(8)
+        outer.addWidget(self.badge)
+        outer.addWidget(VerticalScroll(content), 1)
+        outer.addLayout(actions)
+        outer.addWidget(self.message)
 
     def _connect(self) -> None:
         self.live.toggled.connect(self._on_live)
@@ -129,7 +131,7 @@ class PromptWidget(SessionWidget):
             Key("Shift-Delete", "clear the prompts", prompter.clear),
         ]
         classes = [
-            Key(c.hotkey, c.name, lambda value=c.value: drawing.choose_class(value))
+            Key(c.hotkey, c.name, partial(drawing.choose_class, c.value))
             for c in schema.classes
             if c.hotkey is not None
         ]

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_octsam.core.classes import LabelSchema
-    from napari_octsam.gui.prompt_layers import PromptLayer
     from napari_octsam.gui.session import Session
 
 __all__ = ["AUTOMATIC", "EDIT_DELAY", "Predicted", "Prompter"]
@@ -96,10 +95,11 @@ class Prompter:
         self._pending: Future[Any] | None = None
         self._commit_next = False
         self._choosing = False
+        self._is_open = True
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(EDIT_DELAY)
-        self._timer.timeout.connect(self.predict)
+        self._timer.timeout.connect(self._predict_edited)
         self.shown.moved.connect(self._drop)
         self.shown.settled.connect(self._predict_if_live)
         self.drawing.edited.connect(self._on_edit)
@@ -228,14 +228,13 @@ class Prompter:
     def close(self) -> None:
         """Stop for good; prompts and labels stay."""
         self._cancel()
-        self._timer.stop()
+        self._is_open = False  # the timer may run out yet, or be gone with its window
         self._session.schema_changed.disconnect(self._change_schema)
         self._session.model_changed.disconnect(self._on_model)
         self.prefetch.close()
         self.committer.close()
         self.drawing.close()
         self.shown.close()
-
 
     def _decode(self, asked: _Asked, bscan: BScan) -> None:
         if asked.generation == self._generation:
@@ -260,18 +259,20 @@ class Prompter:
 
     def _write(self) -> None:
         predicted = self.predicted
-        if predicted is not None:
-            self._tell_outcome(
-                lambda: self.committer.commit(
-                    predicted.image, predicted.plane, predicted.placed, self._composite(predicted)
-                )
-            )
+        if predicted is None:
+            return
+        labels = self._composite(predicted)
+        commit = partial(self.committer.commit, predicted.image, predicted.plane)
+        if self._tell_outcome(lambda: commit(predicted.placed, labels)):
+            self._forget_prediction()
 
-    def _tell_outcome(self, action: Callable[[], str]) -> None:
+    def _tell_outcome(self, action: Callable[[], str]) -> bool:
         try:
             self.told.emit(action())
         except UserError as error:
             self.told.emit(str(error))
+            return False
+        return True
 
     def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
         windows = (
@@ -300,6 +301,9 @@ class Prompter:
         if self._commit_next:
             self._commit_next = False
             self.told.emit("Nothing was committed: the prediction was not there yet.")
+        self._forget_prediction()
+
+    def _forget_prediction(self) -> None:
         if self.predicted is not None:
             self.predicted = None
             self.preview.clear()
@@ -313,6 +317,10 @@ class Prompter:
             self._timer.start()
         else:
             self._drop()
+
+    def _predict_edited(self) -> None:
+        if self._is_open:
+            self.predict()
 
     def _predict_if_live(self) -> None:
         if self._live and self.shown.image is not None and self.drawing.layers:

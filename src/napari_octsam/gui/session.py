@@ -39,17 +39,25 @@ class Engine(Protocol):
     """What the session needs of `engine.client.EngineClient`."""
 
     @property
-    def state_changed(self) -> Any: ...
+    def state_changed(self) -> Any:
+        """Signal of a state's name."""
+
     @property
-    def warned(self) -> Any: ...
+    def warned(self) -> Any:
+        """Signal of a sentence."""
+
     def submit(
         self,
         request: Request,
         *,
         on_progress: Callable[[Progress], object] | None = None,
         background: bool = False,
-    ) -> Future[Any]: ...
-    def shutdown(self) -> None: ...
+    ) -> Future[Any]:
+        """Return the future of a request's answer."""
+        ...
+
+    def shutdown(self) -> None:
+        """End for good."""
 
 
 class Session:
@@ -139,14 +147,14 @@ class Session:
         """
         if isinstance(request, Encode | Decode):
             self._ensure_model()
-        future = self.engine.submit(
-            request, on_progress=self._hear_progress, background=background
-        )
+        future = self.engine.submit(request, on_progress=self._hear_progress, background=background)
         self._running.add(future)
         self._main.when_done(future, partial(self._finish, done, failed))
         return future
 
-    def read(self, function: Callable[[], T], done: Callable[[T], object], failed: Told) -> Future[T]:
+    def read(
+        self, function: Callable[[], T], done: Callable[[T], object], failed: Told
+    ) -> Future[T]:
         """Run `function` in the reader's thread; `done` and `failed` as in `submit`."""
         future = self._reader.submit(function)
         self._main.when_done(future, partial(self._finish, done, failed))

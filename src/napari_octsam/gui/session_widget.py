@@ -49,16 +49,16 @@ class SessionWidget(QWidget):
         """Have `function` called when the widget is closed."""
         self._releases.append(function)
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Notice when napari takes the widget out of its dock: that is how it closes one."""
-        if event.type() == QEvent.Type.ParentChange:
+        if event is not None and event.type() == QEvent.Type.ParentChange:
             docked = self.parent() is not None
             if self._was_docked and not docked:
                 _run_all(self._releases)
             self._was_docked = docked
         return bool(super().event(event))
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Tie the session to the window once there is one."""
         super().showEvent(event)
         window, session = self.window(), self.session

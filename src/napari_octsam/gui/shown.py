@@ -85,7 +85,7 @@ class ShownBScan:
 
     def close(self) -> None:
         """Follow nothing any more."""
-        self._timer.stop()
+        self.settled.disconnect()  # the timer may run out yet, or be gone with its window
         events = self._viewer.dims.events
         for event in (events.point, events.order, events.ndisplay):
             event.disconnect(self._look)

@@ -46,9 +46,9 @@ class StateBadge(QWidget):
         self._dot = QLabel("●")
         self._text = QLabel()
         self._text.setWordWrap(True)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setFixedHeight(4)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.cancel_button.setToolTip("Stop what the engine does")
@@ -60,6 +60,7 @@ class StateBadge(QWidget):
         self._show()
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return a width that does not follow the text's."""
         return QSize(240, super().sizeHint().height())
 
     @property
@@ -77,11 +78,12 @@ class StateBadge(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
         column.addLayout(row)
-        column.addWidget(self._bar)
-        for widget in (self.cancel_button, self._bar):  # no jumping when they come and go
-            policy = widget.sizePolicy()
-            policy.setRetainSizeWhenHidden(True)
-            widget.setSizePolicy(policy)
+        column.addWidget(self.bar)
+        # nothing jumps when the button and the bar come and go
+        self._text.setMinimumHeight(self.cancel_button.sizeHint().height())
+        policy = self.bar.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(policy)
 
     def _on_state(self, state: str) -> None:
         if self._progress is not None and self._progress.stage != state:
@@ -101,11 +103,11 @@ class StateBadge(QWidget):
         self._dot.setStyleSheet(f"color: {_COLORS.get(state, _BLUE)};")
         self._text.setText(self._ready_text() if state == "idle" else self._busy_text(state))
         self.cancel_button.setVisible(busy and state != "starting")
-        self._bar.setVisible(busy)
+        self.bar.setVisible(busy)
         total = progress.total if progress is not None and busy else 0
-        self._bar.setRange(0, 1000 if total else 0)
+        self.bar.setRange(0, 1000 if total else 0)
         if total and progress is not None:
-            self._bar.setValue(round(1000 * progress.done / total))
+            self.bar.setValue(round(1000 * progress.done / total))
 
     def _busy_text(self, state: str) -> str:
         text = _WORDS.get(state, state)

@@ -45,7 +45,7 @@ def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     digest = hashlib.sha256()
     parts = (model.header.profile, model.precision, encoder_hash(model.network), grey.shape)
     digest.update(repr(parts).encode())
-    digest.update(np.ascontiguousarray(grey))
+    digest.update(np.ascontiguousarray(grey).data)
     return digest.hexdigest()
 
 
@@ -63,8 +63,8 @@ def encoder_hash(network: Network) -> str:
 
 def _tensor_hash(tensor: torch.Tensor) -> str:
     values = tensor.detach().cpu().contiguous()
-    content = values.flatten().view(torch.uint8).numpy()
-    return hashlib.sha256(content).hexdigest() + str((values.dtype, values.shape))
+    content = values.flatten().view(torch.uint8).numpy().data
+    return f"{hashlib.sha256(content).hexdigest()} {values.dtype} {tuple(values.shape)}"
 
 
 class RecentEmbeddings:
