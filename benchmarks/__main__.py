@@ -18,10 +18,13 @@ from benchmarks.report import Findings, outcomes
 from benchmarks.results import Results
 from benchmarks.run import Run
 from benchmarks.terminal import show_machine, show_table, show_verdicts
+from napari_octsam.core.files import replacing
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _console = Console()
 
 
+@app.command()
 def main(
     only: Annotated[
         list[str] | None, typer.Option(help=f"Run this part; may be repeated: {', '.join(PARTS)}.")
@@ -39,6 +42,8 @@ def main(
     for name in chosen:
         if name not in PARTS:
             raise typer.BadParameter(f"no part '{name}': there are {', '.join(PARTS)}")
+    if markdown is not None and not markdown.parent.is_dir():
+        raise typer.BadParameter(f"no folder {markdown.parent}")
     results = Results(machine=describe_machine())
     show_machine(_console, results.machine)
     if warning := describe_load():
@@ -47,7 +52,8 @@ def main(
         failed = [name for name in chosen if not _measure(name, Run(Path(folder), quick), results)]
     show_verdicts(_console, results.outcomes)
     if markdown is not None:
-        markdown.write_text(as_markdown(results), "utf-8")
+        with replacing(markdown) as part:
+            part.write_text(as_markdown(results), "utf-8")
     raise typer.Exit(code=bool(failed))
 
 
@@ -77,4 +83,4 @@ def _warn(results: Results, warning: str) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app(prog_name="python -m benchmarks")

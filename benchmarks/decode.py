@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,9 +18,8 @@ from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
 from benchmarks.samples import CLASS, TINY, box_prompts, sample_bscan
 from benchmarks.timing import Spread, in_turn, pairwise, timed
-from benchmarks.wording import duration_spread, ratio_spread
+from benchmarks.wording import counted, duration, duration_spread, ratio, ratio_spread
 from napari_octsam.core.masks import composite
-from napari_octsam.core.prompts import Prompt
 from napari_octsam.engine.client import EngineClient
 from napari_octsam.engine.messages import BScan, Decode, Encode, LoadModel, Prediction
 
@@ -62,8 +62,8 @@ def _one_box(
         taken = in_turn(
             {
                 "theirs": timed(lambda: peer.predict(prompt)),
-                "ours": timed(lambda: _paint(engine.submit(request).result())),
-                "ours busy": timed(lambda: _paint(_wait_at_work(engine.submit(request)))),
+                "ours": timed(partial(_predict, engine, request)),
+                "ours busy": timed(partial(_predict, engine, request, _wait_at_work)),
                 "theirs busy": timed(lambda: _wait_at_work(thread.submit(peer.predict, prompt))),
             },
             run.repeats(full=20, quick=5),
@@ -87,8 +87,8 @@ def _one_box(
             for name, title in titles.items()
         ),
         notes=(
-            f"{len(taken['theirs'])} rounds by turns. Ours includes the pipe both ways and the "
-            f"mask in napari's process. {_RANDOM}",
+            f"{counted(len(taken['theirs']), 'round')} by turns. Ours includes the pipe both ways "
+            f"and the mask in napari's process. {_RANDOM}",
         ),
     )
     return table, {_IDLE.name: ratios["ours"].median, _BUSY.name: ratios["ours busy"].median}
@@ -98,55 +98,41 @@ def _many_boxes(
     run: Run, peer: Peer, vit_b: EngineClient, tiny: EngineClient, bscan: BScan
 ) -> Table:
     rounds = run.repeats(full=5, quick=1)
-    rows = tuple(
-        _count_row(peer, vit_b, tiny, bscan, box_prompts(bscan.pixels.shape, count), rounds)
-        for count in _COUNTS
-    )
+    rows = []
+    for count in _COUNTS:
+        prompts = box_prompts(bscan.pixels.shape, count)
+        request = Decode(bscan, prompts)
+        taken = in_turn(
+            {
+                "each": timed(partial(peer.predict_each, prompts)),
+                "batch": timed(partial(peer.predict_batch, prompts)),
+                "vit_b": timed(partial(_predict, vit_b, request)),
+                "tiny": timed(partial(_predict, tiny, request)),
+            },
+            rounds,
+            warm_up=count == 1,
+        )
+        rows.append((str(count), *_compared(taken)))
     return Table(
-        title="Many boxes on one B-scan",
+        title="Many boxes on one B-scan, all of them in one request to us",
         columns=(
             "boxes",
-            "SamPredictor.predict one by one",
-            "SamPredictor.predict_torch at once",
-            "ours, vit_b, one request",
+            "SamPredictor one by one",
+            "SamPredictor in one batch",
+            "ours, vit_b",
             "/ one by one",
-            "/ at once",
-            "ours, octsam-tiny, one request",
+            "/ one batch",
+            "ours, octsam-tiny",
         ),
-        rows=rows,
-        notes=(f"{rounds} rounds by turns. {_RANDOM}",),
+        rows=tuple(rows),
+        notes=(f"Medians of {counted(rounds, 'round')} by turns. {_RANDOM}",),
     )
 
 
-def _count_row(
-    peer: Peer,
-    vit_b: EngineClient,
-    tiny: EngineClient,
-    bscan: BScan,
-    prompts: tuple[Prompt, ...],
-    rounds: int,
-) -> tuple[str, ...]:
-    request = Decode(bscan, prompts)
-    taken = in_turn(
-        {
-            "each": timed(partial(peer.predict_each, prompts)),
-            "batch": timed(partial(peer.predict_batch, prompts)),
-            "vit_b": timed(lambda: _paint(vit_b.submit(request).result())),
-            "tiny": timed(lambda: _paint(tiny.submit(request).result())),
-        },
-        rounds,
-        warm_up=len(prompts) == 1,
-    )
-    times = {name: duration_spread(Spread.of(seconds)) for name, seconds in taken.items()}
-    return (
-        str(len(prompts)),
-        times["each"],
-        times["batch"],
-        times["vit_b"],
-        ratio_spread(pairwise(taken["vit_b"], taken["each"])),
-        ratio_spread(pairwise(taken["vit_b"], taken["batch"])),
-        times["tiny"],
-    )
+def _compared(taken: dict[str, list[float]]) -> tuple[str, ...]:
+    each, batch, vit_b, tiny = (duration(median(seconds)) for seconds in taken.values())
+    ratios = (ratio(pairwise(taken["vit_b"], taken[name]).median) for name in ("each", "batch"))
+    return each, batch, vit_b, *ratios, tiny
 
 
 @contextmanager
@@ -161,8 +147,13 @@ def _engine(folder: Path, source: str, bscan: BScan) -> Iterator[EngineClient]:
         client.shutdown()
 
 
-def _paint(prediction: Prediction) -> npt.NDArray[np.uint8]:
-    """Make the labels of a prediction, as the preview does."""
+def _predict(
+    engine: EngineClient,
+    request: Decode,
+    wait: Callable[[Future[Prediction]], Prediction] = Future.result,
+) -> npt.NDArray[np.uint8]:
+    """Return the labels of a prediction, made as the preview makes them."""
+    prediction = wait(engine.submit(request))
     windows = [(CLASS, found.candidates[found.chosen]) for found in prediction.objects]
     return composite(prediction.shape, windows)
 

@@ -9,7 +9,7 @@ from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
 from benchmarks.samples import TINY, sample_bscan
 from benchmarks.timing import Spread, in_turn, pairwise, timed
-from benchmarks.wording import duration_spread, ratio_spread
+from benchmarks.wording import counted, duration_spread, ratio_spread
 from napari_octsam.models.checkpoints import load_model
 
 __all__ = ["TARGETS", "measure"]
@@ -54,8 +54,8 @@ def measure(run: Run) -> Findings:
         ),
         notes=(
             f"The same random weights of vit_b; {torch.get_num_threads()} threads; "
-            f"{len(taken['theirs'])} rounds by turns; medians, in brackets lowest to highest; "
-            "ratios round by round.",
+            f"{counted(len(taken['theirs']), 'round')} by turns; medians, in brackets the lowest "
+            "and the highest; ratios round by round.",
         ),
     )
     return Findings(

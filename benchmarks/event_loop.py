@@ -8,7 +8,7 @@ from benchmarks.fresh import call_fresh
 from benchmarks.peer import random_vit_b
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
-from benchmarks.wording import duration
+from benchmarks.wording import counted, duration
 from benchmarks.work_session import COUNTED, TICK, watch_work
 
 __all__ = ["TARGETS", "measure"]
@@ -40,9 +40,9 @@ def measure(run: Run) -> Findings:
             *(_row(phase, "yes", found, rounds) for phase, found in gaps.items()),
         ),
         notes=(
-            f"{rounds} new processes; OpenGL: {lives[0]['opengl']}; the widgets are the real ones, "
-            "the weights vit_b's, random. Only what the engine is busy with counts; the other rows "
-            "are napari's own work, or end in it (a layer is added, a widget docked).",
+            f"{counted(rounds, 'new window')}; OpenGL: {lives[0]['opengl']}; the widgets are the "
+            "real ones, the weights vit_b's, random. What the engine is at work for counts; the "
+            "other rows are napari's own work, or end in it (a layer added, a widget docked).",
         ),
     )
     longest = max(gap for found in gaps.values() for gap in found)

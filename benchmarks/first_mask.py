@@ -11,7 +11,7 @@ from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
 from benchmarks.samples import CLASS, TINY, box_prompts, sample_bscan
 from benchmarks.timing import Spread, in_turn, timed
-from benchmarks.wording import duration_spread
+from benchmarks.wording import counted, duration_spread
 from napari_octsam.core.masks import composite
 from napari_octsam.engine.client import EngineClient
 from napari_octsam.engine.messages import Decode, LoadModel, Prediction
@@ -33,7 +33,10 @@ def measure(run: Run) -> Findings:
         title="From a closed engine to the first mask (octsam-tiny)",
         columns=("", "time"),
         rows=tuple(rows),
-        notes=(f"{rounds} new engines, none with an embedding on the disk; files are warm.",),
+        notes=(
+            f"{counted(rounds, 'new engine')}, no embedding on the disk; "
+            "the files are in the system's memory.",
+        ),
     )
     return Findings(tables=(table,))
 

@@ -36,8 +36,10 @@ def show_table(console: Console, table: Table) -> None:
         console.print(note, style="dim", highlight=False)
 
 
-def show_verdicts(console: Console, outcomes: Iterable[Outcome]) -> None:
+def show_verdicts(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print every target with what was measured."""
+    if not outcomes:
+        return
     grid = _grid("Targets", VERDICT_COLUMNS)
     for outcome in outcomes:
         *cells, mark = verdict(outcome)

@@ -14,7 +14,7 @@ from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
 from benchmarks.timing import Spread
 from benchmarks.window import PLUGIN, draw, open_viewer
-from benchmarks.wording import duration_spread
+from benchmarks.wording import counted, duration_spread
 
 __all__ = ["TARGETS", "measure", "open_widgets"]
 
@@ -41,8 +41,8 @@ def measure(run: Run) -> Findings:
         columns=("", "time"),
         rows=tuple((name, duration_spread(Spread.of(seconds))) for name, seconds in rows.items()),
         notes=(
-            f"{rounds} new processes with an image open. To dock and to draw is napari's own work, "
-            "and does not count.",
+            f"{counted(rounds, 'new window')} with an image open. To dock and to draw is napari's "
+            "own work, and does not count.",
         ),
     )
     return Findings(tables=(table,), measured={_OPEN.name: Spread.of(ours).median})

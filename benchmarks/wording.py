@@ -7,6 +7,7 @@ from benchmarks.timing import Spread
 
 __all__ = [
     "VERDICT_COLUMNS",
+    "counted",
     "duration",
     "duration_spread",
     "figure",
@@ -16,6 +17,11 @@ __all__ = [
 ]
 
 VERDICT_COLUMNS = ("target", "measured", "at most", "")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 round, 7 rounds."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def duration(seconds: float) -> str:
@@ -32,13 +38,15 @@ def ratio(value: float) -> str:
 
 
 def duration_spread(spread: Spread) -> str:
-    """Return the median, and in brackets the lowest and the highest time."""
-    return f"{duration(spread.median)} ({duration(spread.low)} to {duration(spread.high)})"
+    """Return the median, and in brackets the lowest and the highest time where they differ."""
+    low, middle, high = (duration(seconds) for seconds in (spread.low, spread.median, spread.high))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def ratio_spread(spread: Spread) -> str:
-    """Return the median, and in brackets the lowest and the highest ratio."""
-    return f"{ratio(spread.median)} ({spread.low:.2f} to {spread.high:.2f})"
+    """Return the median, and in brackets the lowest and the highest ratio where they differ."""
+    low, middle, high = (ratio(value) for value in (spread.low, spread.median, spread.high))
+    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 def figure(value: float, unit: Unit) -> str:

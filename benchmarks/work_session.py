@@ -42,7 +42,7 @@ class LoopWatch:
         self._loop = QEventLoop()
         self._phase = ""
         self._last = self._deadline = 0.0
-        self._is_over: Callable[[], bool] = bool
+        self._is_over: Callable[[], bool] = lambda: True
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(round(TICK * 1000))
@@ -108,7 +108,7 @@ def _watch_napari_alone(watch: LoopWatch, viewer: Any, boxes: list[Any]) -> None
             lambda box=box: shapes.add_rectangles(box),
             _after(_LINGER),
         )
-    viewer.layers.remove(shapes)
+    shapes.visible = False  # removing it would crash napari 0.9.2 on Mesa at the next drawing
 
 
 def _watch_plugin(watch: LoopWatch, viewer: Any, checkpoint: Path, boxes: list[Any]) -> None:

@@ -157,13 +157,13 @@ def test_octsam_tiny_is_recognised_without_a_header(tmp_path: Path, tiny_checkpo
     assert read_checkpoint(path).header.architecture == "octsam-tiny"
 
 
-FAULTS: dict[str, tuple[Callable[[State], State], str]] = {
+FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
     "missing": (
         lambda state: {k: w for k, w in state.items() if "neck" not in k},
         "6 weights are missing: the first of them image_encoder.neck.0.weight",
     ),
     "surplus": (
-        lambda state: state | {"extra.bias": torch.ones(2)},
+        lambda state: {**state, "extra.bias": torch.ones(2)},
         "1 weight is too many: extra.bias",
     ),
     "shape": (
@@ -179,7 +179,7 @@ FAULTS: dict[str, tuple[Callable[[State], State], str]] = {
         "1 weight is missing: vision_encoder.neck.conv1.weight",
     ),
     "a resnet": (
-        lambda _: {"conv1.weight": torch.ones(1), "layer1.0.conv1.weight": torch.ones(1)},
+        lambda _: {"layer1.0.conv1.weight": torch.ones(1)},
         "ResNet",
     ),
     "mobile sam": (
@@ -189,13 +189,14 @@ FAULTS: dict[str, tuple[Callable[[State], State], str]] = {
     "sam 2": (lambda _: {"image_encoder.trunk.pos_embed": torch.ones(1)}, "SAM 2"),
     "some other model": (
         lambda _: {"fc.weight": torch.ones(1)},
-        "1 weights, the first of them fc.weight",
+        "other weights, such as fc.weight",
     ),
     "a narrow sam": (
         lambda state: state | {"image_encoder.pos_embed": torch.ones(1, 64, 64, 384)},
         "384 wide",
     ),
-    "no weights": (lambda _: {}, "no weights"),
+    "no weights": (lambda _: {}, "holds no weights"),
+    "no state dict": (lambda _: {"model": [1, 2]}, "holds no weights"),
 }
 
 
@@ -264,7 +265,7 @@ NO_CHECKPOINTS = {
     "text.pth": (b"Not Found: the model has moved", "not a checkpoint"),
     "picture.png": (b"\x89PNG\r\n\x1a\n" + bytes(200), "not a checkpoint"),
     "zeros.pth": (bytes(4096), "not a checkpoint"),
-    "list.pkl": (pickle.dumps([1, 2, 3], protocol=2), "holds no weights"),
+    "list.pkl": (pickle.dumps([1, 2, 3], protocol=2), "not a checkpoint"),
 }
 
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 
 pytest.importorskip("napari")
 from qtpy.QtCore import QPoint, Qt
@@ -81,17 +83,14 @@ def wait_for_objects(qtbot: Any, widget: PromptWidget, count: int) -> None:
 
 def drag(qtbot: Any, canvas: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Drag the mouse between two places, given as fractions of the canvas' width and height."""
-    size = canvas.size()
-    a, b = (QPoint(round(x * size.width()), round(y * size.height())) for x, y in (start, end))
-    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=a)
-    for share in np.linspace(0, 1, 6):
-        qtbot.mouseMove(canvas, QPoint(*(round(p + share * (q - p)) for p, q in zip_points(a, b))))
+    size = np.array([canvas.width(), canvas.height()])
+    a, b = np.array(start) * size, np.array(end) * size
+    path = [QPoint(*np.rint(a + share * (b - a)).astype(int)) for share in np.linspace(0, 1, 6)]
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=path[0])
+    for place in path:
+        qtbot.mouseMove(canvas, place)
         qtbot.wait(10)
-    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=b)
-
-
-def zip_points(a: QPoint, b: QPoint) -> list[tuple[int, int]]:
-    return [(a.x(), b.x()), (a.y(), b.y())]
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=path[-1])
 
 
 def test_a_box_drawn_with_the_mouse_becomes_labels_with_a_key(
@@ -164,6 +163,29 @@ def test_closing_the_window_ends_the_engine(widget: PromptWidget, qtbot: Any) ->
     widget.viewer.close()
     qtbot.waitUntil(lambda: not session.is_open, timeout=5000)
     qtbot.waitUntil(lambda: not _alive(pid), timeout=5000)
+
+
+RUN_DEMO = """
+import sys
+from pathlib import Path
+from napari_octsam.gui import demo
+demo.BUNDLED_MODEL = sys.argv[1]
+report = demo.run_demo(None, Path(sys.argv[2]), headless=True)
+assert len(report.steps) == 6, report
+assert report.dice["neurosensory retina"] >= 0, report
+"""
+
+
+def test_the_demo_saves_a_screenshot_and_labels(checkpoint: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", RUN_DEMO, str(checkpoint), str(tmp_path)]
+    subprocess.run(
+        command, check=True, timeout=150, env=os.environ | {"OCTSAM_HOME": str(tmp_path)}
+    )
+    labels = tifffile.imread(tmp_path / "labels.tif")
+    assert labels.shape == (496, 768)
+    assert labels.any()
+    screenshot = iio.imread(tmp_path / "screenshot.png")
+    assert min(screenshot.shape[:2]) > 600
 
 
 def _alive(pid: int) -> bool:

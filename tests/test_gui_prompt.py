@@ -327,6 +327,7 @@ def test_moving_the_slider_drops_the_preview_and_keeps_the_prompts(
     assert widget.prompter.predicted is None
     assert (preview(widget) == 255).all()
     widget.commit.click()
+    assert "on other B-scans" in widget.message.text()
     qtbot.wait(150)
     assert widget.prompter.committer.target is None
     viewer.dims.set_current_step(0, 1)
@@ -453,6 +454,37 @@ def test_keys_are_gone_when_the_widget_is_closed(open_prompt: Any, qtbot: Any) -
     viewer.dims.ndisplay = 3
     viewer.dims.ndisplay = 2
     assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_a_widget_that_is_opened_again_goes_on_with_the_prompts(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    viewer.window.remove_dock_widget(widget)
+    assert [layer.name for layer in viewer.layers] == ["scan", "octsam boxes"]
+    again = PromptWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Prompt")
+    wait_for_prediction(qtbot, again)
+    assert again.layers.shapes.currentText() == "octsam boxes"
+    assert viewer.keymap
+
+
+def test_cancelling_drops_a_commit_that_waits(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    engine.hold = True
+    draw_box(widget)
+    widget.commit.click()
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
+    widget.session.cancel()
+    engine.hold = False
+    assert "Nothing was committed" in widget.message.text()
+    draw_box(widget, BOX + 5)
+    wait_for_prediction(qtbot, widget, 2)
+    assert widget.prompter.committer.target is None
 
 
 def test_keys_of_napari_are_left_to_it(open_prompt: Any, qtbot: Any) -> None:

@@ -198,7 +198,7 @@ def _dice_of(labels: npt.NDArray[Any], scene: _Scene) -> dict[str, float]:
     schema = bundled_schema("oct14")
     values = sorted({value for value, _ in (*scene.boxes, *scene.points)})
     truth = np.asarray(scene.truth)
-    return {schema[v].name: dice(np.asarray(labels == v), truth == v) for v in values}
+    return {schema[v].name: float(dice(np.asarray(labels == v), truth == v)) for v in values}
 
 
 def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:

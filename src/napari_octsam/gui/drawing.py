@@ -11,6 +11,8 @@ from psygnal import Signal
 
 from napari_octsam.gui.preview import same_selection
 from napari_octsam.gui.prompt_layers import (
+    BOXES_NAME,
+    POINTS_NAME,
     adopt,
     class_of_next,
     new_points_layer,
@@ -72,6 +74,7 @@ class Drawing:
         self.sign = "+"
         viewer.layers.events.removed.connect(self._forget)
         viewer.layers.selection.events.active.connect(self._on_tool)
+        self._take_up_old_layers()
 
     @property
     def layers(self) -> list[PromptLayer]:
@@ -179,6 +182,14 @@ class Drawing:
         self._viewer.layers.selection.events.active.disconnect(self._on_tool)
         for layer in self.layers:
             self._disconnect(layer)
+
+    def _take_up_old_layers(self) -> None:
+        """Go on with the layers that an earlier widget of this viewer made."""
+        for layer in self._viewer.layers:
+            if layer.name == BOXES_NAME and "mask" in layer.features:
+                self.use_shapes(layer)
+            elif layer.name == POINTS_NAME and "mask" in layer.features:
+                self.use_points(layer)
 
     def _add_shapes(self, image: Image) -> Shapes:
         layer = new_shapes_layer(image, self._schema, self.class_value)

@@ -50,6 +50,7 @@ class LayersPanel(QWidget):
         )
         self._never_had_image = True
         self._take_first_image()
+        self.refresh()
 
     def refresh(self) -> None:
         """Show the layers that the prompter works on."""

@@ -64,6 +64,10 @@ class PromptWidget(SessionWidget):
         if self.prompter.shown.image is None:
             self.message.say("Open a B-scan, then draw a box around what is to be labelled.")
 
+    def leave_viewer(self) -> None:
+        """Remove the preview; prompts and labels stay."""
+        self.prompter.preview.remove()
+
     def _lay_out(self) -> None:
         self.live.setChecked(True)
         self.live.setToolTip("Predict after each edit")

@@ -106,6 +106,7 @@ class Prompter:
         self.prefetch.failed.connect(self.told.emit)
         session.schema_changed.connect(self._change_schema)
         session.model_changed.connect(self._on_model)
+        session.cancelled.connect(self._drop)
 
     @property
     def is_current(self) -> bool:
@@ -146,22 +147,7 @@ class Prompter:
 
     def predict(self) -> None:
         """Predict the objects of the shown B-scan."""
-        self._cancel()
-        try:
-            image, plane = self.shown.chosen(), self.shown.plane()
-            collected = collect(self.drawing.shapes, self.drawing.points, image, plane)
-        except UserError as error:
-            self._drop()
-            self.told.emit(str(error))
-            return
-        if collected.problems or collected.placed:
-            self.told.emit(collected.problems[0] if collected.problems else "")
-        if not collected.placed:
-            self._drop()
-            return
-        asked = _Asked(self._generation, image, plane, collected.placed)
-        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
-        self._pending = self._session.read(partial(read_bscan, image, plane), decode, failed)
+        self._ask()
 
     def commit(self) -> None:
         """Write the predicted objects into the target, and take their prompts away.
@@ -172,12 +158,12 @@ class Prompter:
             self._write()
             return
         self._timer.stop()
-        has_prompts = any(len(layer.data) for layer in self.drawing.layers)
-        if self.shown.image is not None and not has_prompts:
+        if self._ask():
+            self._commit_next = self._pending is not None
+        elif any(len(layer.data) for layer in self.drawing.layers):
+            self.told.emit("The prompts are on other B-scans: move the slider to them to commit.")
+        else:
             self.told.emit("There is nothing to commit: draw a box or a point first.")
-            return
-        self.predict()
-        self._commit_next = self._pending is not None
 
     def clear(self) -> None:
         """Take all prompts of the shown B-scan away; `undo` brings them back."""
@@ -231,10 +217,31 @@ class Prompter:
         self._is_open = False  # the timer may run out yet, or be gone with its window
         self._session.schema_changed.disconnect(self._change_schema)
         self._session.model_changed.disconnect(self._on_model)
+        self._session.cancelled.disconnect(self._drop)
         self.prefetch.close()
         self.committer.close()
         self.drawing.close()
         self.shown.close()
+
+    def _ask(self) -> bool:
+        """Ask for a prediction; return False where there is no prompt on the shown B-scan."""
+        self._cancel()
+        try:
+            image, plane = self.shown.chosen(), self.shown.plane()
+        except UserError as error:
+            self._drop()
+            self.told.emit(str(error))
+            return True
+        collected = collect(self.drawing.shapes, self.drawing.points, image, plane)
+        if collected.problems or collected.placed:
+            self.told.emit(collected.problems[0] if collected.problems else "")
+        if not collected.placed:
+            self._drop()
+            return bool(collected.problems)
+        asked = _Asked(self._generation, image, plane, collected.placed)
+        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
+        self._pending = self._session.read(partial(read_bscan, image, plane), decode, failed)
+        return True
 
     def _decode(self, asked: _Asked, bscan: BScan) -> None:
         if asked.generation == self._generation:

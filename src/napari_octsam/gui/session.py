@@ -86,7 +86,8 @@ class Session:
     """A sentence for the person."""
     failed = Signal(str)
     """Why a request failed."""
-    closed = Signal()
+    cancelled = Signal()
+    """`cancel` was called."""
 
     def __init__(self, settings: Settings | None = None, engine: Engine | None = None) -> None:
         self.settings = settings or Settings()
@@ -173,6 +174,7 @@ class Session:
         """Stop everything that the engine does or is still to do for this viewer."""
         for future in list(self._running):
             future.cancel()
+        self.cancelled.emit()
 
     def close(self) -> None:
         """End the engine; what was pending is dropped. Harmless when done twice."""
@@ -182,7 +184,6 @@ class Session:
         self._main.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown()
-        self.closed.emit()
 
     def _ensure_model(self) -> None:
         if self.model is None and self._loading is None:

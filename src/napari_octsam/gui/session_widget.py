@@ -55,8 +55,12 @@ class SessionWidget(QWidget):
             docked = self.parent() is not None
             if self._was_docked and not docked:
                 _run_all(self._releases)
+                self.leave_viewer()
             self._was_docked = docked
         return bool(super().event(event))
+
+    def leave_viewer(self) -> None:
+        """Take back what was added to a viewer that goes on without the widget."""
 
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Tie the session to the window once there is one."""
