@@ -97,7 +97,7 @@ def _one_box(
 def _many_boxes(
     run: Run, peer: Peer, vit_b: EngineClient, tiny: EngineClient, bscan: BScan
 ) -> Table:
-    rounds = run.repeats(full=5, quick=1)
+    rounds = run.repeats(full=3, quick=1)
     rows = []
     for count in _COUNTS:
         prompts = box_prompts(bscan.pixels.shape, count)

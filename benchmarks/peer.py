@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +42,8 @@ class Peer:
 
     def predict(self, prompt: Prompt) -> npt.NDArray[np.bool_]:
         """Predict the three masks of a box: (3, H, W)."""
-        masks, _scores, _logits = self._predictor.predict(
-            box=_corners(prompt), multimask_output=True
-        )
+        masks: npt.NDArray[np.bool_]
+        masks, *_ = self._predictor.predict(box=_corners(prompt), multimask_output=True)
         return masks
 
     def predict_each(self, prompts: tuple[Prompt, ...]) -> None:
@@ -55,13 +53,14 @@ class Peer:
 
     def predict_batch(self, prompts: tuple[Prompt, ...]) -> npt.NDArray[np.bool_]:
         """Predict all boxes at once: (N, 3, H, W)."""
-        predictor: Any = self._predictor
+        predictor = self._predictor
         corners = torch.as_tensor(np.stack([_corners(prompt) for prompt in prompts]))
         boxes = predictor.transform.apply_boxes_torch(corners, predictor.original_size)
-        masks, _scores, _logits = predictor.predict_torch(
+        found, *_ = predictor.predict_torch(
             point_coords=None, point_labels=None, boxes=boxes, multimask_output=True
         )
-        return masks.numpy()  # type: ignore[no-any-return]
+        masks: npt.NDArray[np.bool_] = found.numpy()
+        return masks
 
 
 def _corners(prompt: Prompt) -> npt.NDArray[np.float64]:

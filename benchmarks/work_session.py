@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ TICK = 0.01
 """Seconds between the ticks of the timer."""
 
 _BOXES = 14
-_PATIENCE = 300.0  # seconds for a phase on a slow machine
+_PATIENCE = 600.0  # seconds for a phase on a slow machine
 _LINGER = 0.3  # seconds: what an answer sets off belongs to its phase
 
 _LOADING = "the engine starts and loads"
@@ -105,7 +106,7 @@ def _watch_napari_alone(watch: LoopWatch, viewer: Any, boxes: list[Any]) -> None
     for box in boxes:
         watch.watch(
             f"napari, {_BOXES} boxes drawn one by one",
-            lambda box=box: shapes.add_rectangles(box),
+            partial(shapes.add_rectangles, box),
             _after(_LINGER),
         )
     shapes.visible = False  # removing it would crash napari 0.9.2 on Mesa at the next drawing
@@ -143,8 +144,8 @@ def _watch_plugin(watch: LoopWatch, viewer: Any, checkpoint: Path, boxes: list[A
     for count, box in enumerate(boxes, start=1):
         watch.watch(
             _DECODING,
-            lambda box=box: prompter.drawing.shapes.add_rectangles(box),
-            lambda count=count: _has_predicted(prompter, count),
+            partial(prompter.drawing.shapes.add_rectangles, box),
+            partial(_has_predicted, prompter, count),
         )
         watch.linger(_LINGER)
     watch.watch("the masks are committed", prompter.commit, _after(1.0))

@@ -40,7 +40,7 @@ viewer.close()
 
 
 @pytest.fixture
-def plugin(npe2pm: Any, plugin_settings: None) -> PluginManifest:  # noqa: ARG001
+def plugin(npe2pm: Any, plugin_settings: None) -> PluginManifest:
     """The plugin as its manifest describes it, and no other."""
     manifest = PluginManifest.from_file(MANIFEST)
     if PLUGIN not in npe2pm:

@@ -69,7 +69,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[IdleEngi
 @pytest.fixture
 def widget(
     make_napari_viewer_proxy: Callable[[], Any],
-    engine: IdleEngine,  # noqa: ARG001 (it must be there first)
+    engine: IdleEngine,
 ) -> ModelWidget:
     viewer = make_napari_viewer_proxy()
     widget = ModelWidget(viewer)

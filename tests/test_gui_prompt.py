@@ -160,7 +160,7 @@ def preview(widget: PromptWidget) -> np.ndarray:
 
 
 def test_a_box_is_previewed_and_committed_as_one_undo_step(open_prompt: Any, qtbot: Any) -> None:
-    viewer, widget = open_prompt(bscan())
+    _, widget = open_prompt(bscan())
     draw_box(widget)
     wait_for_prediction(qtbot, widget)
     assert (preview(widget)[INSIDE] == NSR).all()
@@ -354,8 +354,8 @@ def test_a_late_answer_to_an_older_edit_is_dropped(
     qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
     draw_box(widget, BOX + 20)
     qtbot.waitUntil(lambda: len(engine.held) == 2, timeout=3000)
-    first, second = engine.held
-    assert first[1].cancelled()
+    _, oldest = engine.held[0]
+    assert oldest.cancelled()
     engine.release()
     wait_for_prediction(qtbot, widget, 2)
 
@@ -512,7 +512,7 @@ def test_the_preview_is_never_a_target(open_prompt: Any, qtbot: Any) -> None:
     draw_box(widget)
     wait_for_prediction(qtbot, widget)
     combo = widget.layers.labels
-    assert [combo.itemText(i) for i in range(combo.count())] == ["new layer at the first commit"]
+    assert [combo.itemText(i) for i in range(combo.count())] == ["a new layer"]
 
 
 def test_combos_never_switch_by_themselves(open_prompt: Any, qtbot: Any) -> None:

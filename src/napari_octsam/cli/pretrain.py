@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import JsonValue
 
 from napari_octsam.cli.console import note, out, steps_bar
 
@@ -51,7 +52,7 @@ def _export(run: Pretraining, output: Path) -> None:
     from napari_octsam.models.header import Header
     from napari_octsam.training.recipe import HELD_OUT_FLUID, TRAINING_SUBJECTS
 
-    record = {
+    record: dict[str, JsonValue] = {
         "data": f"octrima {TRAINING_SUBJECTS}, octdl_fluid, phantoms",
         "held_out": ["octrima s06_*", *HELD_OUT_FLUID],
         "steps": run.step,

@@ -176,7 +176,8 @@ def _phantom_scene() -> _Scene:
         components, count = ndimage.label(phantom.labels == value)
         masks = [components == i for i in range(1, count + 1)]
         boxes += [(value, bounding_box(m)) for m in masks if m.sum() >= _LEAST_COMPONENT]
-    depth = ndimage.distance_transform_edt(phantom.labels == _VITREOUS)
+    vitreous = np.pad(phantom.labels == _VITREOUS, 1)  # the border of the picture is an edge too
+    depth = ndimage.distance_transform_edt(vitreous)[1:-1, 1:-1]
     row, col = np.unravel_index(int(depth.argmax()), depth.shape)
     points = [(_VITREOUS, Point(float(row), float(col)))]
     return _Scene("phantom", phantom.image, False, boxes, points, phantom.labels)

@@ -31,9 +31,9 @@ class LayersPanel(QWidget):
             return isinstance(layer, Labels) and layer is not preview.layer
 
         self.image = LayerCombo(viewer, lambda x: isinstance(x, Image), "choose an image")
-        self.labels = LayerCombo(viewer, is_users_labels, "new layer at the first commit")
-        self.shapes = LayerCombo(viewer, lambda x: isinstance(x, Shapes), "new layer when drawn")
-        self.points = LayerCombo(viewer, lambda x: isinstance(x, Points), "new layer when drawn")
+        self.labels = LayerCombo(viewer, is_users_labels, "a new layer")
+        self.shapes = LayerCombo(viewer, lambda x: isinstance(x, Shapes), "a new layer")
+        self.points = LayerCombo(viewer, lambda x: isinstance(x, Points), "a new layer")
         self._lay_out()
         self.image.chosen.connect(self._choose_image)
         self.labels.chosen.connect(self._choose_labels)

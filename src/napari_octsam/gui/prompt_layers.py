@@ -49,7 +49,7 @@ def new_shapes_layer(image: Image, schema: LabelSchema, class_value: int) -> Sha
         name=BOXES_NAME,
         edge_width=2,
         opacity=0.9,
-        text={"string": "", "size": 9, "anchor": "upper_left"},
+        text={"string": "", "size": 9, "anchor": "upper_left", "color": "white"},
         **placed_as(image),
     )
     adopt(layer, schema, class_value)
@@ -144,7 +144,6 @@ def _restyle_shapes(layer: Shapes, colors: list[str], names: list[str], next_nam
         layer.edge_color = colors
         layer.face_color = [_clear(color) for color in colors]
     layer.text.string = {"array": names, "default": next_name}
-    layer.text.color = {"array": colors or np.empty((0, 4)), "default": "white"}
 
 
 def _restyle_points(layer: Points, colors: list[str]) -> None:

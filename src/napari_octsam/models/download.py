@@ -15,7 +15,7 @@ from napari_octsam.core.errors import UserError
 __all__ = ["download"]
 
 _PAUSES = (0.5, 2.0)  # seconds before the second and the third try
-_TIMEOUT = 30.0  # seconds without a byte
+_TIMEOUT = (10.0, 30.0)  # seconds to connect, and without a byte
 _CHUNK = 1 << 20  # bytes between two reports of progress
 
 pooch.get_logger().setLevel("WARNING")

@@ -59,7 +59,7 @@ def _preprocess_medsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int])
 
 
 def _preprocess_octsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
-    pixels = torch.from_numpy(grey).float() / 255
+    pixels = torch.tensor(grey).float() / 255
     standardised = (pixels - pixels.mean()) / (pixels.std() + 1e-3)
     return F.interpolate(
         standardised[None, None], input_size, mode="bilinear", antialias=True, align_corners=False

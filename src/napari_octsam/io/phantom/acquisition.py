@@ -60,7 +60,7 @@ def _mirror(
     across = np.abs(np.linspace(0, 1, width) - side)
     depth = np.rint(depth * np.clip(1.3 - across / rng.uniform(0.4, 0.9), 0, 1)).astype(np.int64)
     rows = np.arange(height)[:, None]
-    region = rows < depth
+    region: NDArray[np.bool_] = rows < depth
     source = np.clip(room + depth - rows, 0, height - 1)
     ghost = np.take_along_axis(picture, source, axis=0) * np.float32(rng.uniform(0.35, 0.8))
     np.copyto(picture, np.maximum(picture, ghost), where=region)
@@ -85,6 +85,7 @@ def pad(rng: np.random.Generator, labels: NDArray[np.uint8]) -> NDArray[np.bool_
         free = (labels == 0).all(axis=1)[::-1].argmin()
         top, bottom = int(roof * rng.uniform(0.3, 0.9)), int(free * rng.uniform(0.2, 0.8))
         return np.broadcast_to((rows < max(2, top)) | (rows >= height - bottom), labels.shape)
-    edge: Curve = np.linspace(*rng.permutation([0, max(3.0, roof * rng.uniform(0.3, 1.2))]), width)
+    left_depth, right_depth = rng.permutation([0, max(3.0, roof * rng.uniform(0.3, 1.2))])
+    edge: Curve = np.linspace(left_depth, right_depth, width)
     steps = np.rint(edge + rng.uniform(0, 1.0) * smooth_curve(rng, width, width / 6))
-    return (rows < steps) & vitreous
+    return np.asarray((rows < steps) & vitreous)

@@ -76,4 +76,4 @@ def _thickness(rng: np.random.Generator, nasal: Curve, off_axis: float) -> NDArr
     width = nasal.size
     varied = layers * (1 + 0.05 * smooth_curves(rng, 7, width, width / 8))
     wobble = 0.3 * smooth_curves(rng, 7, width, 12) * np.minimum(1, layers / 3)
-    return np.clip(varied + wobble, 0, None).astype(np.float32)
+    return np.asarray(np.clip(varied + wobble, 0, None), np.float32)

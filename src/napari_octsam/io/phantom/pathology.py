@@ -88,7 +88,8 @@ def _mound(
         half_width = np.clip(height * rng.uniform(2.5, 8), 0.05 * width, 0.25 * width)
         centre = np.clip(rng.normal(focus, 0.12 * width), 0.15 * width, 0.85 * width)
         mound = np.maximum(mound, height * dome(width, centre, half_width, power))
-    return mound * np.clip(1 + 0.12 * smooth_curve(rng, width, 0.03 * width), 0.6, 1.4)
+    wobble = np.clip(1 + 0.12 * smooth_curve(rng, width, 0.03 * width), 0.6, 1.4)
+    return np.asarray(mound * wobble)
 
 
 def _draw_cysts(rng: np.random.Generator, eye: Eye, focus: float) -> tuple[Cyst, ...]:
@@ -118,7 +119,7 @@ def _swell(layers: Curves, cysts: Collection[Cyst]) -> Curves:
         bump = 2.4 * cyst.half_height * dome(width, cyst.col, reach, 2)
         swelling[cyst.layer] = np.maximum(swelling[cyst.layer], bump)
     swelling = gaussian_filter1d(swelling, 0.02 * width, axis=1, mode="nearest")
-    return np.maximum(layers, swelling + 0.4 * layers)
+    return np.asarray(np.maximum(layers, swelling + 0.4 * layers))
 
 
 def _place(
