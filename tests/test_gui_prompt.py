@@ -297,6 +297,24 @@ def test_labels_that_do_not_line_up_are_refused(open_prompt: Any, qtbot: Any) ->
     assert len(widget.prompter.drawing.shapes.data) == 1
 
 
+@pytest.mark.parametrize("kind", ["read-only", "dask"])
+def test_labels_that_cannot_be_written_to_are_refused(
+    open_prompt: Any, qtbot: Any, kind: str
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    array = bscan()
+    array.flags.writeable = False
+    if kind == "dask":
+        array = pytest.importorskip("dask.array").from_array(array)
+    labels = viewer.add_labels(array, name="fixed")
+    widget.prompter.committer.target = labels.__wrapped__
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert "fixed cannot be written to" in widget.message.text()
+    assert len(widget.prompter.drawing.shapes.data) == 1
+
+
 def test_a_commit_in_a_flipped_scaled_volume_writes_its_bscan_only(
     open_prompt: Any, qtbot: Any
 ) -> None:

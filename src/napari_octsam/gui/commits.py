@@ -166,7 +166,7 @@ def _has(written: Written, values: npt.NDArray[np.integer]) -> bool:
 def _check_writable(labels: Labels) -> None:
     if not labels.editable:
         raise UserError(f"{labels.name} cannot be edited now: choose another labels layer.")
-    flags = getattr(labels.data, "flags", None)
-    read_only = flags is not None and not getattr(flags, "writeable", True)
-    if labels.multiscale or read_only or not hasattr(labels.data, "__setitem__"):
+    is_lazy = hasattr(labels.data, "compute")  # dask
+    writeable = getattr(getattr(labels.data, "flags", None), "writeable", True)
+    if labels.multiscale or is_lazy or not writeable:
         raise UserError(f"{labels.name} cannot be written to: choose another labels layer.")

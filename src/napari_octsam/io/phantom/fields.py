@@ -23,7 +23,7 @@ _REACH = 3
 
 def smooth_curve(rng: np.random.Generator, size: int, length: float) -> Curve:
     """Return a random curve (size,) of mean 0 and variance 1 that bends over `length` pixels."""
-    return smooth_curves(rng, 1, size, length)[0]
+    return np.asarray(smooth_curves(rng, 1, size, length)[0])
 
 
 def smooth_curves(rng: np.random.Generator, count: int, size: int, length: float) -> Curves:
