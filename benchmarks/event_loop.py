@@ -29,33 +29,33 @@ def measure(run: Run) -> Findings:
     lives = [
         call_fresh(watch_work, run.environment, checkpoint=str(checkpoint)) for _ in range(rounds)
     ]
-    gaps = {phase: [gap for life in lives for gap in life["gaps"][phase]] for phase in COUNTED}
-    others = [phase for phase in lives[0]["gaps"] if phase not in COUNTED]
-    alone = {phase: [gap for life in lives for gap in life["gaps"][phase]] for phase in others}
+    counted_in = {phase: "yes" if phase in COUNTED else "no" for phase in lives[0]["gaps"]}
+    gaps = {phase: [life["gaps"][phase] for life in lives] for phase in counted_in}
     table = Table(
         title=f"Gaps between the ticks of a timer of {duration(TICK)} in napari's event loop",
-        columns=("", "counts", "lasts", "median", "99 %", "longest"),
-        rows=(
-            *(_row(phase, "no", found, rounds) for phase, found in alone.items()),
-            *(_row(phase, "yes", found, rounds) for phase, found in gaps.items()),
-        ),
+        columns=("", "counts", "lasts", "median", "99 %", "longest", "begins after"),
+        rows=tuple(_row(phase, counts, gaps[phase]) for phase, counts in counted_in.items()),
         notes=(
             f"{counted(rounds, 'new window')}; OpenGL: {lives[0]['opengl']}; the widgets are the "
             "real ones, the weights vit_b's, random. What the engine is at work for counts; the "
             "other rows are napari's own work, or end in it (a layer added, a widget docked).",
         ),
     )
-    longest = max(gap for found in gaps.values() for gap in found)
+    longest = max(max(life) for phase in COUNTED for life in gaps[phase])
     return Findings(tables=(table,), measured={_GAP.name: longest})
 
 
-def _row(phase: str, counts: str, gaps: list[float], rounds: int) -> tuple[str, ...]:
-    middle, high = np.percentile(gaps, (50, 99))
+def _row(phase: str, counts: str, lives: list[list[float]]) -> tuple[str, ...]:
+    """Return a phase's row; each life is the gaps of one window, in their order."""
+    middle, high = np.percentile(np.concatenate(lives), (50, 99))
+    worst = max(lives, key=max)
+    before = sum(worst[: worst.index(max(worst))])
     return (
         phase,
         counts,
-        duration(sum(gaps) / rounds),
+        duration(sum(map(sum, lives)) / len(lives)),
         duration(float(middle)),
         duration(float(high)),
-        duration(max(gaps)),
+        duration(max(worst)),
+        duration(before),
     )

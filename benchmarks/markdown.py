@@ -25,7 +25,7 @@ def as_markdown(results: Results) -> str:
         blocks.append("\n".join(f"**{warning}**" for warning in results.warnings) + "\n")
     blocks.append(_section("Targets", _grid(VERDICT_COLUMNS, map(verdict, results.outcomes))))
     blocks += [_table(table) for table in results.tables]
-    blocks.append(_section("Machine", _grid(("", ""), results.machine)))
+    blocks.append(_section("Machine", _grid(("", ""), results.machine, align="---")))
     return "\n".join(blocks)
 
 
@@ -38,8 +38,8 @@ def _section(title: str, body: str) -> str:
     return f"## {title}\n\n{body}"
 
 
-def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(columns) - 1)]
+def _grid(columns: Sequence[str], rows: Iterable[Sequence[str]], align: str = "---:") -> str:
+    rule = ["---", *[align] * (len(columns) - 1)]
     lines = [columns, rule, *rows]
     return "".join(f"| {' | '.join(_escaped(cell) for cell in line)} |\n" for line in lines)
 

@@ -91,14 +91,18 @@ def test_losses_vanish_for_the_truth_and_take_the_best_candidate() -> None:
     target = torch.zeros(1, 8, 8)
     target[:, 2:4] = 1
     sure = (target * 2 - 1)[:, None] * 30
-    logits = torch.cat([sure, -sure, sure, -sure], dim=1)
-    iou = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
-    right = mask_losses(logits, iou, target, torch.ones_like(target))
-    assert max(float(loss) for loss in right) < 1e-4
-    wrong = mask_losses(-logits, iou, target, torch.ones_like(target))
-    assert float(wrong.single) > 1
-    assert float(wrong.candidates) < 1e-4
-    assert float(wrong.iou) == pytest.approx(1, abs=1e-4)
+    counts = torch.ones_like(target)
+    one = mask_losses(
+        torch.cat([sure, -sure, sure, -sure], dim=1),
+        torch.tensor([[1.0, 0.0, 1.0, 0.0]]),
+        target,
+        counts,
+    )
+    none = mask_losses((-sure).expand(-1, 4, -1, -1), torch.ones(1, 4), target, counts)
+    assert float(one.single) == pytest.approx(0, abs=1e-4)
+    assert float(one.iou) == pytest.approx(0, abs=1e-4)
+    assert float(none.iou) == pytest.approx(1, abs=1e-4)
+    assert float(one.candidates) == pytest.approx(0.1 * 2 / 3 * float(none.candidates), rel=1e-3)
 
 
 def test_pixels_without_label_do_not_count() -> None:

@@ -41,4 +41,4 @@ def octsam_tiny_source(data: Path) -> SampleSource:
         for pair in read_pairs(data / "octdl_fluid")
         if pair.name not in HELD_OUT_FLUID
     ]
-    return mixed_source([(0.8, layers), (0.08, fluid)], phantoms=0.4)
+    return mixed_source([(0.45, layers), (0.1, fluid)], phantoms=0.6)

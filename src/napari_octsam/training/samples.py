@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.synthetic import make_phantom
+from napari_octsam.io.synthetic import Finding, make_phantom
 
 __all__ = ["Sample", "SampleSource", "mixed_source", "phantom_sample", "sample_from_pair"]
 
@@ -42,9 +42,16 @@ def sample_from_pair(pair: LabelledBScan, schema: str) -> Sample:
     return Sample(pair.name, pair.image, {schema: pair.labels})
 
 
-def phantom_sample(seed: int, shape: tuple[int, int] = (496, 640)) -> Sample:
-    """Make a synthetic B-scan with both of its label maps."""
-    phantom = make_phantom(seed, shape)
+def phantom_sample(rng: np.random.Generator) -> Sample:
+    """Make a synthetic B-scan with both of its label maps.
+
+    Half of them are as ill as eyes are; the other half have each finding in two of five, since
+    what is rare is learnt late.
+    """
+    seed = int(rng.integers(2**31))
+    shape = (int(rng.integers(380, 640)), int(rng.integers(420, 900)))
+    often = [finding for finding in Finding if rng.random() < 0.4]
+    phantom = make_phantom(seed, shape, None if rng.random() < 0.5 else often)
     maps = {"oct14": phantom.labels, "layers7": phantom.layers}
     return Sample(f"phantom {seed}", phantom.image, maps)
 
@@ -65,9 +72,7 @@ def mixed_source(groups: Sequence[tuple[float, Sequence[Sample]]], phantoms: flo
     def draw(rng: np.random.Generator) -> Sample:
         group = int(rng.choice(len(weights), p=weights))
         if group == len(groups):
-            rows = int(rng.integers(380, 640))
-            cols = int(rng.integers(420, 900))
-            return phantom_sample(int(rng.integers(2**31)), (rows, cols))
+            return phantom_sample(rng)
         samples = groups[group][1]
         return samples[int(rng.integers(len(samples)))]
 

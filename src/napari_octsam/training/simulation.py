@@ -18,6 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 _EIGHT_CONNECTED = np.ones((3, 3), bool)
 _SMALLEST = 12  # pixels
+_PATHOLOGY_SHARE = 0.65  # of the objects of a phantom, which has a map with and one without
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,8 @@ def _draw_masks(
     names = [name for name in names if present[name].size]
     chosen: set[tuple[str, int]] = set()
     for _ in range(count if names else 0):
-        name = names[rng.integers(len(names))]
+        name = "oct14" if rng.random() < _PATHOLOGY_SHARE else names[0]
+        name = name if name in names else names[0]
         labels, values = maps[name], present[name]
         value = int(rng.choice(values))
         if (name, value) in chosen and len(chosen) < sum(map(len, present.values())):
