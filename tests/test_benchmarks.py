@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
 from benchmarks import __main__ as bench
 from benchmarks.fresh import FreshProcessFailed, call_fresh
 from benchmarks.markdown import as_markdown
@@ -19,7 +21,6 @@ from benchmarks.results import Results
 from benchmarks.samples import box_prompts
 from benchmarks.timing import Spread, in_turn, pairwise
 from benchmarks.wording import duration, duration_spread, ratio, verdict
-from typer.testing import CliRunner
 
 FAST = Target(name="ours / theirs", limit=1.15)
 SOON = Target(name="opening", limit=0.5, unit="s")

@@ -36,6 +36,9 @@ class Overlap(StrEnum):
     """Unlabelled pixels and pixels of the named classes change."""
 
 
+_INSIDE = 0.9  # share of its pixels at which an object counts as inside another
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LogitWindow:
     """Logits of one mask, cut to the window that can hold foreground.
@@ -95,21 +98,38 @@ def composite(
     objects: Iterable[tuple[int, LogitWindow]],
     threshold: float = 0.5,
 ) -> npt.NDArray[np.uint8]:
-    """Paint (class value, mask) objects into one image; where they overlap the surer one wins.
+    """Paint (class value, mask) objects into one image.
+
+    An object that lies inside another, as a cyst in the retina, is painted over it. Elsewhere,
+    as where two layers meet, the surer one wins.
 
     Returns
     -------
     (H, W) uint8, class values; `NOT_LABELLED` where no object is, so that the class 0 can be
     predicted too.
     """
+    least = threshold_logit(threshold)
     labels = np.full(shape, NOT_LABELLED, np.uint8)
-    best = np.full(shape, threshold_logit(threshold), np.float16)
-    for value, window in objects:
-        here = window.window
-        wins = window.logits > best[here]
+    owners = np.zeros(shape, np.intp)
+    best = np.full(shape, least, np.float16)
+    masks = [(value, found, found.logits > least) for value, found in objects]
+    masks.sort(key=lambda each: -np.count_nonzero(each[2]))
+    for number, (value, found, mask) in enumerate(masks, start=1):
+        here = found.window
+        wins = mask if _lies_inside_one(owners[here][mask]) else found.logits > best[here]
         labels[here][wins] = value
-        best[here][wins] = window.logits[wins]
+        owners[here][wins] = number
+        best[here][wins] = found.logits[wins]
     return labels
+
+
+def _lies_inside_one(owners: npt.NDArray[np.intp]) -> bool:
+    """Whether most pixels of an object belong to one other; 0 is no owner."""
+    if not owners.size:
+        return False
+    pixels = np.bincount(owners)
+    pixels[0] = 0
+    return bool(pixels.max() >= _INSIDE * owners.size)
 
 
 def merge(

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import cache_folder
-from napari_octsam.models.download import download
 from napari_octsam.models.header import Architecture, Profile
 
 __all__ = ["REGISTRY", "RegisteredModel", "fetch", "local_path"]
@@ -113,6 +112,8 @@ def fetch(
         return present
     if model.url is None or model.sha256 is None:
         raise UserError(f"The package lacks its model {name}: install napari-octsam again.")
+    from napari_octsam.models.download import download  # requests takes long to import
+
     target = _downloaded(model.url)
     url = model.url if base_url is None else f"{base_url.rstrip('/')}/{target.name}"
     return download(url, target, model.sha256, progress)

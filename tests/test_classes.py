@@ -1,0 +1,94 @@
+"""Label schemas: the bundled ones, and a person's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, bundled_schema, load_schema
+from napari_octsam.core.errors import UserError
+
+OCT14 = [
+    "background",
+    "epiretinal membrane",
+    "neurosensory retina",
+    "intraretinal fluid",
+    "subretinal fluid",
+    "subretinal hyperreflective material",
+    "retinal pigment epithelium",
+    "pigment epithelial detachment",
+    "posterior hyaloid membrane",
+    "choroid border",
+    "imaging artifacts",
+    "fibrosis",
+    "vitreous body",
+    "image padding",
+]
+
+OWN = """
+name = "mine"
+[[classes]]
+value = 0
+name = "background"
+short = "BG"
+color = "#00000000"
+[[classes]]
+value = 4
+name = "drusen"
+short = "DRU"
+color = "#ff0000"
+hotkey = "Shift-U"
+"""
+
+
+def test_the_fourteen_classes_stand_in_the_original_order() -> None:
+    classes = bundled_schema("oct14").classes
+    assert [c.name for c in classes] == OCT14
+    assert [c.value for c in classes] == list(range(14))
+
+
+@pytest.mark.parametrize("name", BUNDLED_SCHEMAS)
+def test_every_class_can_be_told_by_colour_and_key(name: str) -> None:
+    foreground = bundled_schema(name).foreground
+    assert len({c.color for c in foreground}) == len(foreground)
+    assert len({c.hotkey for c in foreground}) == len(foreground)
+
+
+def test_a_class_is_found_by_value_name_or_short_name() -> None:
+    schema = bundled_schema("oct14")
+    assert schema.find("6") == schema.find(" rpe ") == schema.find("Retinal Pigment Epithelium")
+    with pytest.raises(UserError, match=r"no class 'drusen'.*13 PAD"):
+        schema.find("drusen")
+
+
+def test_a_schema_of_ones_own_is_read_from_toml(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN, "utf-8")
+    assert load_schema(path)[4].name == "drusen"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name = ", "not a TOML file"),
+        ('name = "x"\nclasses = []', "not a label schema: classes"),
+        (OWN.replace("value = 4", "value = 0"), "same value"),
+        (OWN.replace("value = 4", "value = 255"), "less than 255"),
+        (OWN.replace("#ff0000", "red"), r"classes.1.color"),
+        (OWN.replace('name = "background"', 'name = "drusen"', 1), "same name"),
+    ],
+)
+def test_a_wrong_schema_is_one_sentence_that_names_the_file(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(UserError, match=complaint) as told:
+        load_schema(path)
+    assert str(path) in str(told.value)
+
+
+def test_a_missing_schema_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Cannot read the label schema"):
+        load_schema(tmp_path / "none.toml")
