@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from napari_octsam.core.classes import bundled_schema
-from napari_octsam.gui.demo import open_scene, phantom_scene
+from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
 from napari_octsam.io.synthetic import Phantom, make_phantom
 
 IMAGES = Path(__file__).parent / "images"
@@ -18,8 +18,12 @@ IMAGES = Path(__file__).parent / "images"
 
 def prompt_window(target: Path) -> None:
     """Save napari with prompts on the synthetic B-scan and the masks that they give."""
-    viewer, _ = open_scene(phantom_scene())
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 950)
+    widget = open_widgets(viewer)
+    predict_scene(viewer, widget, phantom_scene(), DemoReport())
     viewer.screenshot(str(target), canvas_only=False, flash=False)
+    widget.session.close()
     viewer.close()
 
 
@@ -45,4 +49,3 @@ if __name__ == "__main__":
     phantom_sheet(IMAGES / "phantoms.png")
     prompt_window(IMAGES / "prompt.png")
     print(f"Saved the pictures in {IMAGES}", file=sys.stderr)
-    napari.Viewer.close_all()

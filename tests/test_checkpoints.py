@@ -19,6 +19,7 @@ from napari_octsam.models.build import expected_shapes
 from napari_octsam.models.checkpoints import load_model, read_checkpoint, save_checkpoint
 from napari_octsam.models.conversion import to_transformers
 from napari_octsam.models.header import HEADER_KEY, Architecture, Header
+from napari_octsam.models.weights_file import write_pickle, write_safetensors
 
 State = dict[str, torch.Tensor]
 SAMS: tuple[Architecture, ...] = ("vit_b", "vit_l", "vit_h")
@@ -68,6 +69,7 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
     "model": lambda state: {"model": state, "optimizer": {"lr": 1e-4}, "epoch": 3},
     "state_dict": lambda state: {"epoch": 3, "state_dict": state},
     "model_state": lambda state: {"model_state": state, "best": torch.tensor(1.0).item()},
+    "beside a tensor": lambda state: {"loss": torch.tensor(0.3), "model": state},
     "module.": lambda state: {f"module.{key}": weights for key, weights in state.items()},
     "both": lambda state: {"model": {f"module.{key}": w for key, w in state.items()}},
     "pixel_mean": lambda state: {**state, "pixel_mean": torch.ones(3, 1, 1)},
@@ -150,6 +152,10 @@ def test_a_header_that_is_not_ours_is_refused(tmp_path: Path, tiny_checkpoint: P
     safetensors.torch.save_file(state, path, {HEADER_KEY: header.model_dump_json()})
     assert "octsam-tiny" in refusal(path)
 
+    header = Header(name="x", architecture="octsam-tiny", profile="sam")
+    safetensors.torch.save_file(state, path, {HEADER_KEY: header.model_dump_json()})
+    assert "profile 'sam' does not fit octsam-tiny" in refusal(path)
+
 
 def test_octsam_tiny_is_recognised_without_a_header(tmp_path: Path, tiny_checkpoint: Path) -> None:
     path = saved(tmp_path / "state.pt", read_checkpoint(tiny_checkpoint).state_dict)
@@ -194,6 +200,18 @@ FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
     "a narrow sam": (
         lambda state: state | {"image_encoder.pos_embed": torch.ones(1, 64, 64, 384)},
         "384 wide",
+    ),
+    "names that are numbers": (
+        lambda state: {1: torch.ones(2), **state},
+        "1 weight is too many: 1",
+    ),
+    "sparse": (
+        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, 256).to_sparse()},
+        "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
+    ),
+    "whole numbers": (
+        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, 256).char()},
+        "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
     ),
     "no weights": (lambda _: {}, "holds no weights"),
     "no state dict": (lambda _: {"model": [1, 2]}, "holds no weights"),
@@ -259,6 +277,7 @@ def test_a_truncated_file_is_said_to_be_cut_short(
 
 NO_CHECKPOINTS = {
     "page.pth": (b"\n<!DOCTYPE html>\n<html><body>Sign in</body></html>", "web page"),
+    "page3.pth": (b"\xef\xbb\xbf<!-- moved --><html>", "web page"),
     "page2.pth": (b"<HTML><head></head></HTML>", "web page"),
     "empty.pth": (b"", "is empty"),
     "noise.pth": (np.random.default_rng(0).bytes(5000), "not a checkpoint"),
@@ -281,6 +300,28 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, name: str) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     assert "no checkpoint" in refusal(tmp_path / "gone.pth")
     assert "folder" in refusal(tmp_path)
+
+
+def test_a_name_that_is_neither_model_nor_file_lists_the_models() -> None:
+    with pytest.raises(UserError, match=r"vit-b, and no model of that name: there are .*vit_b"):
+        load_model("vit-b")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such rights there")
+def test_a_written_checkpoint_has_the_rights_of_any_new_file(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "new.safetensors", {"a": torch.zeros(3)}, {})
+    (tmp_path / "plain").touch()
+
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
+@pytest.mark.parametrize("name", ["gone/new.safetensors", "gone/new.pt"])
+def test_a_folder_that_is_not_there_is_told_in_plain_words(tmp_path: Path, name: str) -> None:
+    path, weights = tmp_path / name, {"a": torch.zeros(3)}
+    with pytest.raises(UserError, match=r"new\.\w+: No such file or directory\.$"):
+        write_pickle(path, weights) if path.suffix == ".pt" else write_safetensors(
+            path, weights, {}
+        )
 
 
 def test_a_model_is_loaded_and_predicts(tiny_checkpoint: Path) -> None:

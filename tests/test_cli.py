@@ -206,10 +206,10 @@ def test_a_bad_request_is_one_line_and_writes_nothing(
     ],
 )
 def test_a_picture_that_is_no_bscan_is_one_line(
-    octsam: Octsam, tmp_path: Path, checkpoint: Path, pixels: np.ndarray, sentence: str
+    octsam: Octsam, tmp_path: Path, pixels: np.ndarray, sentence: str
 ) -> None:
     np.save(tmp_path / "bscan.npy", pixels)
-    options = ("--box", "0,0,0.8,0.8:6", "--model", checkpoint)
+    options = ("--box", "0,0,0.8,0.8:6", "--model", "never opened.pth")
 
     assert sentence in said(octsam("predict", "bscan.npy", "-o", "labels.tif", *options))
     assert not Path("labels.tif").exists()
@@ -260,6 +260,12 @@ def test_convert_refuses_to_write_over_its_source(octsam: Octsam, checkpoint: Pa
 
     assert "name another file" in said(octsam("convert", checkpoint, checkpoint))
     assert checkpoint.read_bytes() == before
+
+
+def test_convert_of_a_missing_file_onto_one_that_is_there_is_one_line(
+    octsam: Octsam, checkpoint: Path
+) -> None:
+    assert "There is no checkpoint gone.pth" in said(octsam("convert", "gone.pth", checkpoint))
 
 
 def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) -> None:

@@ -32,7 +32,12 @@ def test_only_the_asked_bscan_is_read() -> None:
 
 @pytest.mark.parametrize(
     ("index", "complaint"),
-    [((), "1 axes"), ((10_000,), "no B-scan 10000"), ((-1,), "no B-scan -1")],
+    [
+        ((), "1 number .* not 0"),
+        ((1, 2), "1 number .* not 2"),
+        ((10_000,), "no B-scan 10000"),
+        ((-1,), "no B-scan -1"),
+    ],
 )
 def test_a_bscan_that_is_not_there_is_said(index: tuple[int, ...], complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
@@ -53,6 +58,11 @@ def test_a_bscan_that_is_not_there_is_said(index: tuple[int, ...], complaint: st
 def test_what_is_no_bscan_is_a_sentence(array: npt.NDArray[np.generic], complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         as_grey(array)
+
+
+def test_a_single_bscan_has_no_others() -> None:
+    with pytest.raises(UserError, match=r"a single B-scan: there is no B-scan 3 in it"):
+        take_bscan(np.zeros((20, 30)), (3,))
 
 
 def test_grey_pixels_in_colour_stay_as_they_are() -> None:

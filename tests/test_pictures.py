@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
@@ -127,6 +128,20 @@ def test_a_damaged_file_is_one_sentence(tmp_path: Path, suffix: str, content: st
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".npy"])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "it is empty"), (b"<html>not found</html>", "of another kind")]
+)
+def test_what_is_wrong_with_a_file_is_told_in_plain_words(
+    tmp_path: Path, suffix: str, content: bytes, reason: str
+) -> None:
+    path = tmp_path / f"bscan{suffix}"
+    path.write_bytes(content)
+
+    with pytest.raises(UserError, match=reason):
+        read_picture(path)
+
+
 def test_a_pickle_in_an_npy_is_not_opened(tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, ...]:
@@ -141,11 +156,12 @@ def test_a_pickle_in_an_npy_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "huge.png"
-    iio.imwrite(path, np.zeros((20_000, 20_000), bool))
+    for side in (10_000, 20_000):
+        path = tmp_path / "huge.png"
+        iio.imwrite(path, np.zeros((side, side), bool))
 
-    with pytest.raises(UserError, match=r"huge\.png cannot be read"):
-        read_picture(path)
+        with pytest.raises(UserError, match=r"huge\.png cannot be read .* at most 8192 pixels"):
+            read_picture(path)
 
 
 @pytest.mark.parametrize("shape", [(0, 60), (60,)])
@@ -201,6 +217,21 @@ def test_a_full_disk_keeps_the_old_labels(tmp_path: Path, suffix: str) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("suffix", [".tif", ".npy"])
+def test_a_disk_that_refuses_everything_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    path = tmp_path / f"labels{suffix}"
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+
+    with pytest.raises(UserError, match=r"Cannot write .*: Read-only file system\."):
+        write_labels(path, GREY)
+
+
 def test_where_labels_cannot_go_is_told_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "folder.tif").mkdir()
 
@@ -210,3 +241,5 @@ def test_where_labels_cannot_go_is_told_before_the_work(tmp_path: Path) -> None:
         check_labels_path(tmp_path / "folder.tif")
     with pytest.raises(UserError, match="cannot be written as"):
         check_labels_path(tmp_path / "labels")
+    with pytest.raises(UserError, match="PNG cannot hold the labels of a volume"):
+        check_labels_path(tmp_path / "labels.png", volume=True)

@@ -82,6 +82,30 @@ def test_a_file_without_prompts_is_named(tmp_path: Path, text: str) -> None:
         load_prompts(path)
 
 
+@pytest.mark.parametrize("sign", ["*", "positive", ""])
+def test_a_point_that_is_neither_on_nor_off_the_object_is_refused(
+    tmp_path: Path, sign: str
+) -> None:
+    path = tmp_path / "signs.json"
+    path.write_text(f'{{"prompts": [{{"class": 6, "points": [[5, 6, "{sign}"]]}}]}}', "utf-8")
+    with pytest.raises(UserError, match=r"signs\.json .*points\.0"):
+        load_prompts(path)
+
+
+def test_a_box_in_a_file_may_begin_at_any_corner(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text('{"prompts": [{"class": 6, "box": [9, 8, 1, 2]}]}', "utf-8")
+    (prompt,) = load_prompts(path)
+    assert prompt.box == Box(1, 2, 9, 8)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.json"  # as editors on Windows write it
+    path.write_text('{"prompts": [{"class": 6, "points": [[5, 6, "+"]]}]}', "utf-8-sig")
+    (prompt,) = load_prompts(path)
+    assert prompt.points == (Point(5, 6),)
+
+
 def test_mask_prompts_are_not_dropped_silently(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Mask prompts cannot be saved"):
         save_prompts(tmp_path / "p.json", [Prompt(1, mask=np.ones(SHAPE, bool))])

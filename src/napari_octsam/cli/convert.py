@@ -34,7 +34,7 @@ def convert(
         write_transformers,
     )
 
-    if target.exists() and target.samefile(source):
+    if target.exists() and source.exists() and target.samefile(source):
         raise UserError(f"{target} is the checkpoint to read: name another file to write.")
     checkpoint = read_checkpoint(source, profile)
     header = checkpoint.header

@@ -66,13 +66,13 @@ def predict(
     """
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.io.pictures import check_labels_path, read_picture, write_labels
+    from napari_octsam.io.pictures import check_labels_path, is_volume, read_picture, write_labels
 
-    check_labels_path(output)
     if output.exists() and image.exists() and output.samefile(image):
         raise UserError(f"{output} is the picture itself: name another file for the labels.")
     classes = load_schema(schema)
     picture = read_picture(image)
+    check_labels_path(output, volume=is_volume(picture))
     wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
     download_if_needed(model)
     with working(f"Loading {model}") as now:

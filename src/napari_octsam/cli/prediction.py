@@ -32,7 +32,10 @@ class PredictedObject:
 
 
 def check_prompts(picture: npt.NDArray[Any], prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Return the prompts clipped to their B-scans; UserError where one does not fit `picture`."""
+    """Return the prompts clipped to their B-scans; UserError where one does not fit `picture`.
+
+    The B-scans that they are on are checked too, before a model is loaded for them.
+    """
     colour_axes = 1 if is_rgb(picture) else 0
     *volume, rows, cols = picture.shape[: picture.ndim - colour_axes]
     for prompt in prompts:
@@ -41,7 +44,8 @@ def check_prompts(picture: npt.NDArray[Any], prompts: Sequence[Prompt]) -> list[
                 f"The picture is a volume of {' x '.join(map(str, volume))} B-scans: say which one "
                 'with --bscan N, or with "bscan": [N] in the prompts file.'
             )
-        take_bscan(picture, prompt.bscan, rgb=bool(colour_axes))
+    for bscan in {prompt.bscan for prompt in prompts}:
+        as_grey(take_bscan(picture, bscan, rgb=bool(colour_axes)))
     return [check_prompt(prompt, (rows, cols)) for prompt in prompts]
 
 

@@ -18,7 +18,7 @@ def parse_box(text: str, schema: LabelSchema, default_class: int) -> Prompt:
         raise UserError(
             f"The box '{text}' is not r0,c0,r1,c1 or r0,c0,r1,c1:class, rows before columns."
         ) from None
-    box = Box(min(row0, row1), min(col0, col1), max(row0, row1), max(col0, col1))
+    box = Box.between(row0, col0, row1, col1)
     return Prompt(default_class if value is None else value, box)
 
 

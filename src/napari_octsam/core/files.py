@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_octsam.core.errors import UserError
@@ -21,8 +21,10 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        The file cannot be written there: no such folder, no right, a full disk.
+        The file cannot be written there: it is a folder, no such folder, no right, a full disk.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it.")
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
@@ -30,4 +32,5 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses even this
+            temporary.unlink(missing_ok=True)

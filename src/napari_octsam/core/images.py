@@ -35,13 +35,19 @@ def take_bscan(volume: Any, index: tuple[int, ...], *, rgb: bool = False) -> npt
             f"An image of {volume.ndim} dimension has no B-scan: it needs rows and columns."
         )
     if len(index) != leading:
-        raise UserError(
-            f"The image has {leading} axes before its B-scans, but {len(index)} were given."
-        )
+        raise UserError(_wrong_index(leading, index))
     for axis, (i, size) in enumerate(zip(index, volume.shape, strict=False)):
         if not 0 <= i < size:
             raise UserError(f"There is no B-scan {i} on axis {axis}: it has 0 to {size - 1}.")
     return np.asarray(volume[index])
+
+
+def _wrong_index(leading: int, index: tuple[int, ...]) -> str:
+    if not leading:
+        named = ",".join(map(str, index))
+        return f"The image is a single B-scan: there is no B-scan {named} in it."
+    numbers = "1 number names" if leading == 1 else f"{leading} numbers name"
+    return f"In this volume {numbers} a B-scan, not {len(index)}."
 
 
 def as_grey(bscan: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -76,7 +76,8 @@ class DecodedObject:
     Parameters
     ----------
     candidates
-        `CANDIDATES` masks; 0 is the single mask, 1 to 3 the candidates, best first.
+        0 is the single mask, 1 to 3 the candidates, best first: `CANDIDATES` in all, or the single
+        mask alone where the model never learnt the others.
     scores
         Predicted IoU of each, 0 to 1.
     chosen
@@ -86,6 +87,10 @@ class DecodedObject:
     candidates: tuple[LogitWindow, ...]
     scores: tuple[float, ...]
     chosen: int
+
+    def index(self, wanted: int) -> int:
+        """Return the index of the candidate that a person wants; of `chosen` for 0 or none such."""
+        return wanted if 0 < wanted < len(self.candidates) else self.chosen
 
 
 def threshold_logit(threshold: float) -> np.float16:

@@ -6,11 +6,12 @@ a B-scan of `shape` covers -0.5 .. shape - 0.5, as in napari.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,11 @@ class Box:
     def contains(self, row: float, col: float) -> bool:
         """Whether the point lies in the box, its border included."""
         return self.row0 <= row <= self.row1 and self.col0 <= col <= self.col1
+
+    @classmethod
+    def between(cls, row0: float, col0: float, row1: float, col1: float) -> Box:
+        """Return the box between two opposite corners, in any order."""
+        return cls(min(row0, row1), min(col0, col1), max(row0, row1), max(col0, col1))
 
     @property
     def area(self) -> float:
@@ -134,7 +140,7 @@ def _checked_box(box: Box, shape: tuple[int, int]) -> Box:
     if not text:
         raise UserError("A corner of the box is not a finite number.")
     if not box.area:
-        raise UserError(f"The box {text} has no area: drag it over the whole object.")
+        raise UserError(f"The box {text} has no area: give it corners around the whole object.")
     rows, cols = shape
     if box.row1 < -0.5 or box.col1 < -0.5 or box.row0 > rows - 0.5 or box.col0 > cols - 0.5:
         raise UserError(f"The box {text} is outside the B-scan of {rows} x {cols} pixels.")
@@ -206,7 +212,7 @@ class _PromptRecord(BaseModel):
 
     class_value: int = Field(ge=0, lt=255, alias="class")
     box: tuple[float, float, float, float] | None = None
-    points: list[tuple[float, float, Annotated[str, Literal["+", "-"]]]] = []
+    points: list[tuple[float, float, Literal["+", "-"]]] = []
     bscan: list[int] = []
 
 
@@ -220,7 +226,8 @@ def load_prompts(path: Path) -> list[Prompt]:
     """Read prompts from JSON.
 
     The file is `{"prompts": [{"class": 6, "box": [r0, c0, r1, c1], "points": [[r, c, "+"]],
-    "bscan": [3]}, ...]}`; `box`, `points` and `bscan` may be left out.
+    "bscan": [3]}, ...]}`; `box`, `points` and `bscan` may be left out,
+    and a box may begin at any of its corners.
 
     Raises
     ------
@@ -228,7 +235,8 @@ def load_prompts(path: Path) -> list[Prompt]:
         The file cannot be read or does not have this form.
     """
     try:
-        records = _PromptFile.model_validate_json(path.read_bytes()).prompts
+        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # editors on Windows write it
+        records = _PromptFile.model_validate_json(content).prompts
     except OSError as error:
         raise UserError(f"Cannot read the prompts {path}: {error.strerror}.") from error
     except ValidationError as error:
@@ -238,7 +246,7 @@ def load_prompts(path: Path) -> list[Prompt]:
     return [
         Prompt(
             class_value=r.class_value,
-            box=None if r.box is None else Box(*r.box),
+            box=None if r.box is None else Box.between(*r.box),
             points=tuple(Point(row, col, sign == "+") for row, col, sign in r.points),
             bscan=tuple(r.bscan),
         )

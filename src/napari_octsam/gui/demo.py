@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.prompt_widget import PromptWidget
 
-__all__ = ["DemoReport", "run_demo"]
+__all__ = [
+    "DemoReport",
+    "Scene",
+    "open_widgets",
+    "phantom_scene",
+    "predict_scene",
+    "run_demo",
+]
 
 _TIMEOUT = 300.0
 _LEAST_COMPONENT = 150  # pixels: smaller cysts would crowd the window
@@ -62,7 +69,7 @@ class DemoReport:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scene:
+class Scene:
     """A picture, what is prompted on it, and the truth where there is one."""
 
     name: str
@@ -93,15 +100,17 @@ def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
     """
     import napari
 
-    scene = _phantom_scene() if image is None else _scene_of(image)
+    scene = phantom_scene() if image is None else _scene_of(image)
     report = DemoReport()
     with report.step("open napari"):
         viewer = napari.Viewer(title="napari-octsam demo")
         viewer.window.resize(*_WINDOW)
-        widget = _open_widgets(viewer)
+        widget = open_widgets(viewer)
         _wait(lambda: widget.isVisible(), widget, "the window opens")
     try:
-        labels = _segment(viewer, widget, scene, report)
+        predict_scene(viewer, widget, scene, report)
+        with report.step("commit"):
+            labels = _commit(widget)
         if scene.truth is not None:
             report.dice = _dice_of(labels.data, scene)
         if not headless:
@@ -116,13 +125,14 @@ def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
     return report
 
 
-def _segment(viewer: Viewer, widget: PromptWidget, scene: _Scene, report: DemoReport) -> Labels:
+def predict_scene(viewer: Viewer, widget: PromptWidget, scene: Scene, report: DemoReport) -> None:
+    """Show a scene, place its prompts and wait for the masks, which stay a preview."""
     session, prompter = widget.session, widget.prompter
     with report.step(f"start the engine, load {BUNDLED_MODEL}"):
         session.load_model(LoadModel(BUNDLED_MODEL, device=session.settings.device))
         _wait(lambda: session.model is not None, widget, "the model loads")
     encoded: list[object] = []
-    prompter.prefetch.encoded.connect(encoded.append, check_nargs=False)
+    prompter.prefetch.encoded.connect(lambda answer: encoded.append(answer))
     with report.step("encode the B-scan"):
         viewer.add_image(scene.picture, name=scene.name, rgb=scene.is_rgb, colormap="gray")
         _wait(lambda: bool(encoded), widget, "the B-scan is encoded")
@@ -130,14 +140,18 @@ def _segment(viewer: Viewer, widget: PromptWidget, scene: _Scene, report: DemoRe
     with report.step(f"place {prompts} prompts, predict"):
         _place(widget, scene)
         _wait(lambda: prompter.is_current, widget, "the masks are predicted")
-    with report.step("commit"):
-        prompter.commit()
-    if prompter.committer.target is None:
+
+
+def _commit(widget: PromptWidget) -> Labels:
+    widget.prompter.commit()
+    target = widget.prompter.committer.target
+    if target is None:
         raise UserError(f"The demo could not commit: {widget.message.text()}")
-    return prompter.committer.target
+    return target
 
 
-def _open_widgets(viewer: Viewer) -> PromptWidget:
+def open_widgets(viewer: Viewer) -> PromptWidget:
+    """Dock the two widgets on the right and return the Prompt widget."""
     from napari_octsam.gui.model_widget import ModelWidget
     from napari_octsam.gui.prompt_widget import PromptWidget
 
@@ -147,7 +161,7 @@ def _open_widgets(viewer: Viewer) -> PromptWidget:
     return widget
 
 
-def _place(widget: PromptWidget, scene: _Scene) -> None:
+def _place(widget: PromptWidget, scene: Scene) -> None:
     prompter = widget.prompter
     drawing, plane = prompter.drawing, prompter.shown.plane()
     prompter.start_drawing(Tool.POINT)
@@ -165,7 +179,8 @@ def _place(widget: PromptWidget, scene: _Scene) -> None:
             drawing.points.add([[*plane.index, point.row, point.col]])
 
 
-def _phantom_scene() -> _Scene:
+def phantom_scene() -> Scene:
+    """Return the demo phantom, prompted for its main classes."""
     from scipy import ndimage
 
     from napari_octsam.io.synthetic import demo_phantom
@@ -180,20 +195,20 @@ def _phantom_scene() -> _Scene:
     depth = ndimage.distance_transform_edt(vitreous)[1:-1, 1:-1]
     row, col = np.unravel_index(int(depth.argmax()), depth.shape)
     points = [(_VITREOUS, Point(float(row), float(col)))]
-    return _Scene("phantom", phantom.image, False, boxes, points, phantom.labels)
+    return Scene("phantom", phantom.image, False, boxes, points, phantom.labels)
 
 
-def _scene_of(path: Path) -> _Scene:
+def _scene_of(path: Path) -> Scene:
     from napari_octsam.io.pictures import is_rgb, read_picture
 
     picture = read_picture(path)
     rgb = is_rgb(picture)
     rows, cols = picture.shape[-3:-1] if rgb else picture.shape[-2:]
     middle = Box(rows * 0.3, cols * 0.25, rows * 0.7, cols * 0.75)
-    return _Scene(path.stem, picture, rgb, [(_NSR, middle)])
+    return Scene(path.stem, picture, rgb, [(_NSR, middle)])
 
 
-def _dice_of(labels: npt.NDArray[Any], scene: _Scene) -> dict[str, float]:
+def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
     from napari_octsam.evaluation.metrics import dice
 
     schema = bundled_schema("oct14")
@@ -222,7 +237,11 @@ def _wait(condition: Callable[[], bool], widget: PromptWidget, what: str) -> Non
     loop, timer = QEventLoop(), QTimer()
     deadline = time.monotonic() + _TIMEOUT
     problems: list[str] = []
-    fail = widget.session.failed.connect(problems.append, check_nargs=False)
+
+    def fail(problem: str) -> None:
+        problems.append(problem)
+
+    widget.session.failed.connect(fail)
     timer.setInterval(10)
 
     def look() -> None:

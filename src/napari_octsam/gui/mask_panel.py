@@ -56,12 +56,12 @@ class MaskPanel(QWidget):
         """Show the candidate of the object at hand, and its predicted quality."""
         here = self._prompter.at_hand()
         for i, button in enumerate(self.candidates):
-            button.setEnabled(here is not None)
+            button.setEnabled(here is not None and i < len(here[1].candidates))
             button.setChecked(here is not None and here[0].candidate == i)
         self.score.setText("")
         if here is not None:
             placed, decoded = here
-            score = decoded.scores[placed.candidate or decoded.chosen]
+            score = decoded.scores[decoded.index(placed.candidate)]
             self.score.setText(f"IoU {min(score, 1):.2f}")
 
     def _lay_out(self) -> None:
@@ -116,7 +116,7 @@ class MaskPanel(QWidget):
         self._prompter.threshold = percent / 100
 
     def _on_overlap(self, _index: int) -> None:
-        overlap = self.overlap.currentData()
+        overlap = Overlap(self.overlap.currentData())  # PySide6 gives a plain str back
         self._prompter.committer.overlap = overlap
         self.classes.setVisible(overlap is Overlap.REPLACE_CLASSES)
 

@@ -12,7 +12,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.masks import CANDIDATES, DecodedObject, composite
+from napari_octsam.core.masks import DecodedObject, composite
 from napari_octsam.engine.messages import BScan, Decode, LoadedModel, Prediction
 from napari_octsam.gui.bscans import Plane, read_bscan
 from napari_octsam.gui.collect import PlacedPrompt, collect
@@ -209,7 +209,8 @@ class Prompter:
         """Choose the next candidate mask of the object at hand."""
         here = self.at_hand()
         if here is not None:
-            self.choose_candidate((here[0].candidate + 1) % CANDIDATES)
+            placed, decoded = here
+            self.choose_candidate((placed.candidate + 1) % len(decoded.candidates))
 
     def close(self) -> None:
         """Stop for good; prompts and labels stay."""
@@ -283,7 +284,7 @@ class Prompter:
 
     def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
         windows = (
-            (placed.prompt.class_value, decoded.candidates[placed.candidate or decoded.chosen])
+            (placed.prompt.class_value, decoded.candidates[decoded.index(placed.candidate)])
             for placed, decoded in predicted.objects
         )
         return composite(predicted.prediction.shape, windows, self._threshold)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,35 @@ import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from numpy.lib.format import MAGIC_PREFIX
+from PIL import Image, UnidentifiedImageError
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
+from napari_octsam.core.images import MAX_SIDE
 
-__all__ = ["PICTURE_SUFFIXES", "check_labels_path", "is_rgb", "read_picture", "write_labels"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "check_labels_path",
+    "is_rgb",
+    "is_volume",
+    "read_picture",
+    "write_labels",
+]
 
 Pixels = npt.NDArray[Any]
+
+_ANOTHER_KIND = "it is damaged or of another kind"
 
 
 def is_rgb(picture: Pixels) -> bool:
     """Whether the last axis of a picture holds colours; no B-scan is 3 or 4 columns wide."""
     return picture.ndim > 2 and picture.shape[-1] in (3, 4)
+
+
+def is_volume(picture: Pixels) -> bool:
+    """Whether a picture holds several B-scans."""
+    return picture.ndim - is_rgb(picture) > 2
 
 
 def read_picture(path: Path) -> Pixels:
@@ -46,6 +65,8 @@ def read_picture(path: Path) -> Pixels:
         known = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"{path} is not of a kind that can be read: {known}.")
     try:
+        if not path.stat().st_size:
+            raise ValueError("it is empty")
         picture = reader(path)
     except Exception as error:  # readers fail in many ways on broken files: zlib, struct, index ...
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
@@ -68,26 +89,41 @@ def write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
     UserError
         The suffix is another, PNG is asked of a volume, or the file cannot be written.
     """
-    writer = _writer(path)
-    if writer is _write_png and labels.ndim != 2:
-        raise UserError(f"PNG cannot hold the labels of a volume: name {path.with_suffix('.tif')}.")
+    writer = _writer(path, volume=labels.ndim > 2)
     with replacing(path) as temporary:
         writer(temporary, labels)
 
 
-def check_labels_path(path: Path) -> None:
+def check_labels_path(path: Path, *, volume: bool = False) -> None:
     """Raise UserError where `write_labels` could not write to `path`, before any work is done."""
-    _writer(path)
+    _writer(path, volume)
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file in it.")
     if not path.parent.is_dir():
         raise UserError(f"There is no folder {path.parent} to write {path.name} to.")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"The folder of {path} cannot be written to: name another one.")
 
 
 def _read_with_pillow(path: Path) -> Pixels:
-    picture = np.asarray(iio.imread(path, plugin="pillow"))
+    with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        _check_with_pillow(path)
+        picture = np.asarray(iio.imread(path, plugin="pillow"))
     grey_and_alpha = picture.ndim == 3 and picture.shape[-1] == 2
     return picture[..., 0] if grey_and_alpha else picture
+
+
+def _check_with_pillow(path: Path) -> None:
+    """Say before anything is decoded what is wrong, which imageio does not tell."""
+    too_large = f"it is larger than a B-scan, which has at most {MAX_SIDE} pixels each way"
+    try:
+        with Image.open(path) as file:
+            if max(file.size) > MAX_SIDE:
+                raise ValueError(too_large)
+    except Image.DecompressionBombError as error:
+        raise ValueError(too_large) from error
+    except UnidentifiedImageError as error:
+        raise ValueError(_ANOTHER_KIND) from error
 
 
 def _read_tiff(path: Path) -> Pixels:
@@ -102,6 +138,9 @@ def _read_tiff(path: Path) -> Pixels:
 
 
 def _read_npy(path: Path) -> Pixels:
+    with path.open("rb") as file:
+        if file.read(len(MAGIC_PREFIX)) != MAGIC_PREFIX:
+            raise ValueError(_ANOTHER_KIND)
     picture: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     return picture
 
@@ -111,7 +150,7 @@ def _write_tiff(path: Path, labels: npt.NDArray[np.uint8]) -> None:
 
 
 def _write_png(path: Path, labels: npt.NDArray[np.uint8]) -> None:
-    iio.imwrite(path, labels)
+    path.write_bytes(iio.imwrite("<bytes>", labels, extension=".png"))
 
 
 def _write_npy(path: Path, labels: npt.NDArray[np.uint8]) -> None:
@@ -137,8 +176,10 @@ _WRITERS: dict[str, Callable[[Path, npt.NDArray[np.uint8]], None]] = {
 }
 
 
-def _writer(path: Path) -> Callable[[Path, npt.NDArray[np.uint8]], None]:
+def _writer(path: Path, volume: bool) -> Callable[[Path, npt.NDArray[np.uint8]], None]:
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         raise UserError(f"Labels cannot be written as {path.name}: use {', '.join(_WRITERS)}.")
+    if writer is _write_png and volume:
+        raise UserError(f"PNG cannot hold the labels of a volume: name {path.with_suffix('.tif')}.")
     return writer

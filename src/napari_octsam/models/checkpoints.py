@@ -144,7 +144,13 @@ def write_transformers(
 def _path_of(name_or_path: str | Path) -> Path:
     name = str(name_or_path)
     if name not in REGISTRY:
-        return Path(name_or_path)
+        file = Path(name_or_path)
+        if not file.exists():
+            known = ", ".join(REGISTRY)
+            raise UserError(
+                f"There is no checkpoint {file}, and no model of that name: there are {known}."
+            )
+        return file
     path = local_path(name)
     if path is None:
         raise UserError(f"The model {name} is not on this machine yet: download it first.")
@@ -190,6 +196,10 @@ def _own_header(path: Path, weights: Weights, text: str) -> Header:
             f"The header of {path} says {header.architecture}, "
             f"but its weights are those of {weights.architecture}."
         )
+    try:
+        _checked(header.profile, header)
+    except UserError as error:
+        raise UserError(f"The header of {path} is wrong: {error}") from error
     return header
 
 

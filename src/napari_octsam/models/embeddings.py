@@ -36,6 +36,10 @@ _encoder_hashes: WeakKeyDictionary[Network, str] = WeakKeyDictionary()
 _log = logging.getLogger(__name__)
 
 
+_MAKING = 1
+"""Counts the changes of code that make another embedding of the same pixels and weights."""
+
+
 def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     """Return the name of the embedding that a model makes of an (H, W) uint8 B-scan.
 
@@ -43,7 +47,7 @@ def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     encoder's weights, precision) and on nothing else: fine-tuning the mask decoder keeps it.
     """
     digest = hashlib.sha256()
-    parts = (model.header.profile, model.precision, encoder_hash(model.network), grey.shape)
+    parts = (_MAKING, model.header.profile, model.precision, encoder_hash(model.network), grey.shape)
     digest.update(repr(parts).encode())
     digest.update(np.ascontiguousarray(grey).data)
     return digest.hexdigest()

@@ -103,8 +103,13 @@ def check_weights(weights: Weights, source: str) -> None:
             key for key, shape in expected.items() if key in state and state[key].shape != shape
         ],
     }
+    faults["not a dense tensor of floating-point numbers"] = odd = [
+        key for key in expected if key in state and not _is_plain(state[key])
+    ]
     faults["NaN or infinite"] = [
-        key for key in expected if key in state and not state[key].isfinite().all()
+        key
+        for key in expected
+        if key in state and key not in odd and not state[key].isfinite().all()
     ]
     for fault, keys in faults.items():
         if keys:
@@ -117,8 +122,9 @@ def check_weights(weights: Weights, source: str) -> None:
 
 
 def _state_dict(content: Any, source: str) -> dict[str, torch.Tensor]:
-    while isinstance(content, Mapping) and not _tensors(content):
-        inner = next((content[key] for key in _WRAPPERS if key in content), None)
+    while isinstance(content, Mapping):
+        wrapped = (content.get(key) for key in _WRAPPERS)
+        inner = next((part for part in wrapped if isinstance(part, Mapping)), None)
         if inner is None:
             break
         content = inner
@@ -130,8 +136,13 @@ def _state_dict(content: Any, source: str) -> dict[str, torch.Tensor]:
     return {key: weights for key, weights in state.items() if key not in _CONSTANTS}
 
 
+def _is_plain(weights: torch.Tensor) -> bool:
+    dense = weights.layout is torch.strided and not weights.is_meta
+    return dense and weights.is_floating_point()
+
+
 def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
-    return {key: part for key, part in content.items() if isinstance(part, torch.Tensor)}
+    return {str(key): part for key, part in content.items() if isinstance(part, torch.Tensor)}
 
 
 def _look(state: Mapping[str, torch.Tensor]) -> str:

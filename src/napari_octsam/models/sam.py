@@ -109,12 +109,15 @@ class Model:
         One click is ambiguous: the best of the candidates answers it. Anything more says which
         object is meant: that is the single mask's task.
         """
+        scores = [min(max(iou, 0.0), 1.0) for iou in ious]
+        if self.header.single_mask:
+            return DecodedObject(masks[:1], tuple(scores[:1]), chosen=0)
         order = [0, *sorted(range(1, len(ious)), key=lambda i: -ious[i])]
         one_click = len(prompt.points) == 1 and prompt.box is None and prompt.mask is None
         return DecodedObject(
             candidates=tuple(masks[i] for i in order),
-            scores=tuple(min(max(ious[i], 0.0), 1.0) for i in order),
-            chosen=1 if one_click and not self.header.single_mask else 0,
+            scores=tuple(scores[i] for i in order),
+            chosen=1 if one_click else 0,
         )
 
 

@@ -42,7 +42,7 @@ def read_weights(path: Path) -> tuple[Any, dict[str, str]]:
     head = _read_head(path)
     if not head:
         raise UserError(f"{path} is empty: copy or download it again.")
-    if re.match(rb"\s*<(!doctype|html|head|\?xml)", head, re.IGNORECASE):
+    if re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype|!--|html|head|\?xml)", head, re.IGNORECASE):
         raise UserError(f"{path} is a web page, not a checkpoint: download the file itself again.")
     if head[8:9] == b"{":
         return _read_safetensors(path)
@@ -62,9 +62,13 @@ def write_safetensors(
     tensors = {key: weights.detach().cpu().contiguous() for key, weights in state_dict.items()}
     with replacing(path) as part:
         try:
+            part.touch()
+            rights = part.stat().st_mode
             safetensors.torch.save_file(tensors, part, {"format": "pt", **metadata})
+            part.chmod(rights)  # safetensors writes what only its owner can read
         except SafetensorError as error:
-            raise OSError(None, str(error)) from error
+            reason = re.search(r"I/O error: (.+?) \(os error", str(error))
+            raise OSError(None, reason[1] if reason else str(error)) from error
 
 
 def write_pickle(path: Path, state_dict: Mapping[str, torch.Tensor]) -> None:
@@ -77,6 +81,7 @@ def write_pickle(path: Path, state_dict: Mapping[str, torch.Tensor]) -> None:
     """
     tensors = {key: weights.detach().cpu() for key, weights in state_dict.items()}
     with replacing(path) as part:
+        part.touch()  # its errors are plain words, torch's are not
         try:
             torch.save(tensors, part)
         except RuntimeError as error:
