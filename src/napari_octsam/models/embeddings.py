@@ -30,14 +30,11 @@ __all__ = ["EmbeddingCache", "RecentEmbeddings", "embedding_key", "encoder_hash"
 
 _SHAPE = "bscan_shape"
 _SUFFIX = ".safetensors"
+_MAKING = 1  # counts changes of code that make other embeddings of the same pixels and weights
 _STALE = 3600.0  # seconds after which a temporary file was left by a crash
 
 _encoder_hashes: WeakKeyDictionary[Network, str] = WeakKeyDictionary()
 _log = logging.getLogger(__name__)
-
-
-_MAKING = 1
-"""Counts the changes of code that make another embedding of the same pixels and weights."""
 
 
 def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
@@ -47,8 +44,8 @@ def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     encoder's weights, precision) and on nothing else: fine-tuning the mask decoder keeps it.
     """
     digest = hashlib.sha256()
-    parts = (_MAKING, model.header.profile, model.precision, encoder_hash(model.network), grey.shape)
-    digest.update(repr(parts).encode())
+    encoder = (model.header.profile, model.precision, encoder_hash(model.network))
+    digest.update(repr((_MAKING, *encoder, grey.shape)).encode())
     digest.update(np.ascontiguousarray(grey).data)
     return digest.hexdigest()
 
