@@ -157,7 +157,7 @@ def open_widgets(viewer: Viewer) -> PromptWidget:
 
     widget = PromptWidget(viewer)
     viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
-    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right")
+    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right", tabify=True)
     return widget
 
 
