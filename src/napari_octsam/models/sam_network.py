@@ -8,6 +8,7 @@ from torch import nn
 
 from napari_octsam.models.attention import ChunkedAttention
 from napari_octsam.models.network import Features, MaskPrompts, PointPrompts, PromptEmbedding
+from napari_octsam.models.two_way import FoldedTwoWayTransformer
 
 __all__ = ["SamNetwork"]
 
@@ -31,6 +32,7 @@ class SamNetwork(nn.Module):
         self.mask_decoder = sam.mask_decoder
         for block in self.image_encoder.blocks:
             block.attn = ChunkedAttention(block.attn)
+        self.mask_decoder.transformer = FoldedTwoWayTransformer(sam.mask_decoder.transformer)
         self._grid_encoding: tuple[object, torch.Tensor] | None = None
 
     @property
