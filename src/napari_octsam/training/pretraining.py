@@ -114,9 +114,12 @@ class Pretraining:
         for i, view in enumerate(views):
             own = {name: maps[i : i + 1] for name, maps in features.items()}
             objects = draw_objects(view.maps, self.config.objects, rng)
-            for batch in object_batches(objects, network.mask_size, network.mask_input_size):
-                batch = batch.to(self.device)
-                prompts = network.encode_prompts(batch.points, batch.boxes, batch.masks)
+            for batch in object_batches(
+                objects, network.mask_size, network.mask_input_size, self.device
+            ):
+                prompts = network.encode_prompts(
+                    batch.prompts.points, batch.prompts.boxes, batch.prompts.masks
+                )
                 logits, iou, tokens = network.decode_with_tokens(own, prompts)
                 found = mask_losses(logits, iou, batch.target, batch.counts)
                 objects_loss = heads.object_loss(tokens[:, 0], batch.named)
