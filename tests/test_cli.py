@@ -30,22 +30,6 @@ def octsam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Octsam:
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an octsam-tiny of random weights."""
-    import torch
-
-    from napari_octsam.models.checkpoints import save_checkpoint
-    from napari_octsam.models.header import Header
-    from napari_octsam.models.tiny import TinyNetwork
-
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
-    header = Header(name="random", architecture="octsam-tiny", profile="octsam-tiny")
-    save_checkpoint(path, TinyNetwork(), header)
-    return path
-
-
 @pytest.fixture
 def bscan(tmp_path: Path) -> Path:
     iio.imwrite(tmp_path / "bscan.png", BSCAN)
@@ -89,10 +73,10 @@ def test_version(octsam: Octsam) -> None:
 
 
 def test_predict_writes_labels_of_the_pictures_shape(
-    octsam: Octsam, bscan: Path, checkpoint: Path
+    octsam: Octsam, bscan: Path, tiny_checkpoint: Path
 ) -> None:
     result = octsam(
-        *("predict", bscan, "-o", "labels.tif", "--model", checkpoint, "--threshold", 0.05),
+        *("predict", bscan, "-o", "labels.tif", "--model", tiny_checkpoint, "--threshold", 0.05),
         *("--box", "10,20,60,100:IRF", "--box", "70.5,0,90,127:choroid border"),
         *("--point", "30,50,+", "--point", "40,60,-", "--point", "5,5,+:12"),
     )
@@ -108,27 +92,27 @@ def test_predict_writes_labels_of_the_pictures_shape(
 
 
 def test_predict_equals_the_model_asked_directly(
-    octsam: Octsam, bscan: Path, checkpoint: Path
+    octsam: Octsam, bscan: Path, tiny_checkpoint: Path
 ) -> None:
     from napari_octsam.core.masks import NOT_LABELLED, composite
     from napari_octsam.core.prompts import Box, Prompt
     from napari_octsam.models.checkpoints import load_model
 
-    model = load_model(checkpoint, device="cpu")
+    model = load_model(tiny_checkpoint, device="cpu")
     (answer,) = model.decode(model.encode(BSCAN), [Prompt(6, Box(10, 20, 60, 100))])
     expected = composite(SHAPE, [(6, answer.candidates[answer.chosen])], 0.3)
     expected[expected == NOT_LABELLED] = 0
 
-    options = ("--model", checkpoint, "--device", "cpu", "--threshold", 0.3)
+    options = ("--model", tiny_checkpoint, "--device", "cpu", "--threshold", 0.3)
     octsam("predict", bscan, "-o", "labels.npy", "--box", "60,100,10,20:RPE", *options)
 
     np.testing.assert_array_equal(np.load("labels.npy"), expected)
 
 
 def test_a_prompt_without_class_gets_the_first_of_the_schema(
-    octsam: Octsam, bscan: Path, checkpoint: Path
+    octsam: Octsam, bscan: Path, tiny_checkpoint: Path
 ) -> None:
-    model = ("--model", checkpoint, "--schema", "layers7")
+    model = ("--model", tiny_checkpoint, "--schema", "layers7")
     result = octsam("predict", bscan, "-o", "labels.png", "--box", "10,20,60,100", *model)
 
     assert result.exit_code == 0, result.output
@@ -137,11 +121,11 @@ def test_a_prompt_without_class_gets_the_first_of_the_schema(
 
 
 def test_prompts_of_a_volume_label_their_own_bscans_only(
-    octsam: Octsam, volume: Path, checkpoint: Path
+    octsam: Octsam, volume: Path, tiny_checkpoint: Path
 ) -> None:
     prompts = [{"class": 6, "box": [5, 5, 90, 120], "bscan": [i]} for i in (0, 2)]
     Path("prompts.json").write_text(json.dumps({"prompts": prompts}))
-    model = ("--model", checkpoint, "--threshold", 0.01)
+    model = ("--model", tiny_checkpoint, "--threshold", 0.01)
     result = octsam("predict", volume, "-o", "labels.tif", "--prompts", "prompts.json", *model)
 
     assert result.exit_code == 0, result.output
@@ -152,9 +136,9 @@ def test_prompts_of_a_volume_label_their_own_bscans_only(
 
 
 def test_boxes_and_points_go_to_the_named_bscan(
-    octsam: Octsam, volume: Path, checkpoint: Path
+    octsam: Octsam, volume: Path, tiny_checkpoint: Path
 ) -> None:
-    options = ("--model", checkpoint, "--threshold", 0.01, "--bscan", 1)
+    options = ("--model", tiny_checkpoint, "--threshold", 0.01, "--bscan", 1)
     result = octsam("predict", volume, "-o", "labels.tif", "--box", "5,5,90,120:6", *options)
 
     assert result.exit_code == 0, result.output
@@ -244,28 +228,30 @@ def test_an_unknown_model_cannot_be_downloaded(octsam: Octsam) -> None:
     assert "vit_x" in said(octsam("models", "--download", "vit_x"))
 
 
-def test_convert_keeps_the_weights_and_sets_the_profile(octsam: Octsam, checkpoint: Path) -> None:
+def test_convert_keeps_the_weights_and_sets_the_profile(
+    octsam: Octsam, tiny_checkpoint: Path
+) -> None:
     from napari_octsam.models.checkpoints import read_checkpoint
 
-    result = octsam("convert", checkpoint, "again.safetensors")
+    result = octsam("convert", tiny_checkpoint, "again.safetensors")
 
     assert result.exit_code == 0, result.output
-    old, new = read_checkpoint(checkpoint), read_checkpoint(Path("again.safetensors"))
+    old, new = read_checkpoint(tiny_checkpoint), read_checkpoint(Path("again.safetensors"))
     assert new.header == old.header
     assert all((new.state_dict[key] == value).all() for key, value in old.state_dict.items())
 
 
-def test_convert_refuses_to_write_over_its_source(octsam: Octsam, checkpoint: Path) -> None:
-    before = checkpoint.read_bytes()
+def test_convert_refuses_to_write_over_its_source(octsam: Octsam, tiny_checkpoint: Path) -> None:
+    before = tiny_checkpoint.read_bytes()
 
-    assert "name another file" in said(octsam("convert", checkpoint, checkpoint))
-    assert checkpoint.read_bytes() == before
+    assert "name another file" in said(octsam("convert", tiny_checkpoint, tiny_checkpoint))
+    assert tiny_checkpoint.read_bytes() == before
 
 
 def test_convert_of_a_missing_file_onto_one_that_is_there_is_one_line(
-    octsam: Octsam, checkpoint: Path
+    octsam: Octsam, tiny_checkpoint: Path
 ) -> None:
-    assert "There is no checkpoint gone.pth" in said(octsam("convert", "gone.pth", checkpoint))
+    assert "There is no checkpoint gone.pth" in said(octsam("convert", "gone.pth", tiny_checkpoint))
 
 
 def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) -> None:
