@@ -159,7 +159,7 @@ def _predict(
 ) -> npt.NDArray[np.uint8]:
     """Return the labels of a prediction, made as the preview makes them."""
     prediction = wait(engine.submit(request))
-    windows = [(CLASS, found.candidates[found.chosen]) for found in prediction.objects]
+    windows = [(CLASS, found.window()) for found in prediction.objects]
     return composite(prediction.shape, windows)
 
 

@@ -57,7 +57,7 @@ def _time_life(folder: Path) -> dict[str, float]:
     loading.add_done_callback(lambda _: note("loaded"))
     prediction: Prediction = client.submit(request).result()
     found = prediction.objects[0]
-    composite(prediction.shape, [(CLASS, found.candidates[found.chosen])])
+    composite(prediction.shape, [(CLASS, found.window())])
     whole = time.perf_counter() - started
     client.shutdown()
     parts = {

@@ -331,7 +331,7 @@ def test_a_model_is_loaded_and_predicts(tiny_checkpoint: Path) -> None:
     (decoded,) = model.decode(model.encode(bscan), [Prompt(1, box=Box(10, 10, 40, 60))])
 
     assert model.header.name == "random tiny"
-    assert decoded.candidates[0].mask((60, 90)).shape == (60, 90)
+    assert decoded.candidates[0].window.mask((60, 90)).shape == (60, 90)
 
 
 def test_a_model_outlives_its_file(tmp_path: Path, tiny_checkpoint: Path) -> None:

@@ -100,7 +100,7 @@ def test_predict_equals_the_model_asked_directly(
 
     model = load_model(tiny_checkpoint, device="cpu")
     (answer,) = model.decode(model.encode(BSCAN), [Prompt(6, Box(10, 20, 60, 100))])
-    expected = composite(SHAPE, [(6, answer.candidates[answer.chosen])], 0.3)
+    expected = composite(SHAPE, [(6, answer.window())], 0.3)
     expected[expected == NOT_LABELLED] = 0
 
     options = ("--model", tiny_checkpoint, "--device", "cpu", "--threshold", 0.3)

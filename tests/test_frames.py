@@ -13,10 +13,11 @@ from segment_anything.modeling import Sam
 from segment_anything.utils.transforms import ResizeLongestSide
 from skimage import transform
 
-from napari_octsam.models.frames import MASK_PROMPT_LOGIT, make_frame
+from napari_octsam.core.decoded import CoarseMask, LogitWindow
+from napari_octsam.core.resampling import interpolation
+from napari_octsam.models.frames import MASK_PROMPT_LOGIT, Frame, make_frame
 from napari_octsam.models.header import Profile
 from napari_octsam.models.profiles import preprocess
-from napari_octsam.models.windows import cut_windows
 
 SHAPES = [(496, 768), (768, 496), (1024, 1024), (8, 8), (37, 1500), (2000, 1100)]
 FLOOR = np.log(0.01 / 0.99)
@@ -130,15 +131,18 @@ def blobs(size: int) -> torch.Tensor:
     )[None]
 
 
+def windows(logits: torch.Tensor, frame: Frame) -> list[LogitWindow]:
+    grid = frame.mask_grid((256, 256))
+    return [CoarseMask.cut(mask, grid).window for mask in logits[0].numpy()]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_windows_hold_the_logits_of_sams_postprocessing(sam: Sam, shape: tuple[int, int]) -> None:
     frame = make_frame("sam", shape, (1024, 1024))
     logits = blobs(256)
     expected = sam.postprocess_masks(logits, frame.content, shape)[0].numpy()
 
-    (windows,) = cut_windows(logits, frame)
-
-    for window, full in zip(windows, expected, strict=True):
+    for window, full in zip(windows(logits, frame), expected, strict=True):
         np.testing.assert_allclose(window.logits, full[window.window], rtol=1e-3, atol=1e-3)
         outside = np.ones(shape, bool)
         outside[window.window] = False
@@ -155,7 +159,29 @@ def test_windows_of_a_stretched_bscan_are_interpolated_once() -> None:
     logits = blobs(256)
     expected = F.interpolate(logits, (496, 768), mode="bilinear", align_corners=False)[0].numpy()
 
-    (windows,) = cut_windows(logits, frame)
-
-    for window, full in zip(windows, expected, strict=True):
+    for window, full in zip(windows(logits, frame), expected, strict=True):
         np.testing.assert_allclose(window.logits, full[window.window], rtol=1e-3, atol=1e-3)
+
+
+def test_logits_of_the_padding_do_not_count() -> None:
+    frame = make_frame("sam", (496, 768), (1024, 1024))
+    rows, cols = frame.mask_grid((256, 256)).extent
+    assert (rows, cols) == (166, 256)
+    logits = blobs(256)
+    padded = logits.clone()
+    padded[..., rows:, :] = 50
+
+    for window, other in zip(windows(logits, frame), windows(padded, frame), strict=True):
+        np.testing.assert_array_equal(window.mask(frame.shape), other.mask(frame.shape))
+
+
+@pytest.mark.parametrize("thin", [(1, 5), (5, 1), (1, 1), (3, 7)])
+def test_interpolation_is_torchs(thin: tuple[int, int]) -> None:
+    old, new = thin
+    values = torch.arange(old, dtype=torch.float32)[:, None] ** 2
+    expected = F.interpolate(values[None, None], (new, 1), mode="bilinear")[0, 0]
+
+    axis = interpolation(old, ((new, new),))
+
+    taken = axis.apply(values.numpy(), 0, slice(0, new))
+    np.testing.assert_allclose(taken, expected, rtol=1e-5)

@@ -13,8 +13,9 @@ pytest.importorskip("napari")
 from psygnal import Signal
 
 from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.masks import DecodedObject, LogitWindow, Overlap
+from napari_octsam.core.masks import Overlap
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.engine.client import EngineDied
 from napari_octsam.engine.messages import (
@@ -93,8 +94,14 @@ def fill(prompt: Prompt, shape: tuple[int, int]) -> DecodedObject:
     else:
         p = prompt.points[0]
         r0, c0, r1, c1 = (round(x) for x in (p.row - 3, p.col - 3, p.row + 3, p.col + 3))
+    grid = LogitGrid(shape, ((shape[0],) * 2,), ((shape[1],) * 2,))
     candidates = tuple(
-        LogitWindow(r0 + k, c0 + k, np.full((r1 - r0 + 1 - 2 * k, c1 - c0 + 1 - 2 * k), 2.0, "f2"))
+        CoarseMask(
+            grid,
+            r0 + k,
+            c0 + k,
+            np.full((r1 - r0 + 1 - 2 * k, c1 - c0 + 1 - 2 * k), 2.0, np.float32),
+        )
         for k in range(4)
     )
     return DecodedObject(candidates, (0.9, 0.8, 0.7, 0.6), 0)

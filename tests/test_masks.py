@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.core.masks import LogitWindow, Overlap, composite, merge, threshold_logit
+from napari_octsam.core.decoded import LogitWindow, threshold_logit
+from napari_octsam.core.masks import Overlap, composite, merge
 
 
 def block(row: int, col: int, rows: int, cols: int, logit: float) -> LogitWindow:
-    return LogitWindow(row, col, np.full((rows, cols), logit, np.float16))
+    return LogitWindow(row, col, np.full((rows, cols), logit, np.float32))
 
 
 def test_a_mask_is_what_exceeds_the_threshold() -> None:
-    window = LogitWindow(1, 2, np.array([[-1.0, 0.0, 2.0]], np.float16))
+    window = LogitWindow(1, 2, np.array([[-1.0, 0.0, 2.0]], np.float32))
     assert np.flatnonzero(window.mask((3, 6))).tolist() == [10]
     assert np.flatnonzero(window.mask((3, 6), threshold=0.2)).tolist() == [8, 9, 10]
 

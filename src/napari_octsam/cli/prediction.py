@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, normalised, take_bscan
-from napari_octsam.core.masks import DecodedObject, composite
+from napari_octsam.core.masks import composite
 from napari_octsam.core.prompts import Prompt, check_prompt
 from napari_octsam.io.pictures import is_rgb
 
@@ -100,9 +101,7 @@ def _painted(
     threshold: float,
 ) -> npt.NDArray[np.uint8]:
     rows, cols = shape
-    chosen = [
-        (p.class_value, o.candidates[o.chosen]) for p, o in zip(prompts, objects, strict=True)
-    ]
+    chosen = [(p.class_value, o.window()) for p, o in zip(prompts, objects, strict=True)]
     painted = composite((rows, cols), chosen, threshold)
     painted[painted == NOT_LABELLED] = 0
     return painted

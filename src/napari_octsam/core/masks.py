@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.decoded import LogitWindow, threshold_logit
 
-__all__ = [
-    "CANDIDATES",
-    "DecodedObject",
-    "LogitWindow",
-    "Overlap",
-    "composite",
-    "merge",
-    "threshold_logit",
-]
-
-CANDIDATES = 4
-"""Masks per object: 0 is SAM's single-mask output, 1 to 3 its three candidates."""
+__all__ = ["Overlap", "composite", "merge"]
 
 
 class Overlap(StrEnum):
@@ -37,65 +26,6 @@ class Overlap(StrEnum):
 
 
 _INSIDE = 0.9  # share of its pixels at which an object counts as inside another
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LogitWindow:
-    """Logits of one mask, cut to the window that can hold foreground.
-
-    Parameters
-    ----------
-    row, col
-        Pixel of the B-scan where the window begins.
-    logits
-        (h, w) float16: log-odds that the pixel belongs to the object. Outside the window the
-        object is not.
-    """
-
-    row: int
-    col: int
-    logits: npt.NDArray[np.float16]
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """Index of the window in an (H, W) image of the B-scan."""
-        h, w = self.logits.shape
-        return slice(self.row, self.row + h), slice(self.col, self.col + w)
-
-    def mask(self, shape: tuple[int, int], threshold: float = 0.5) -> npt.NDArray[np.bool_]:
-        """Return the (H, W) mask of the pixels whose probability exceeds `threshold`."""
-        full = np.zeros(shape, bool)
-        full[self.window] = self.logits > threshold_logit(threshold)
-        return full
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DecodedObject:
-    """The masks of one prompt.
-
-    Parameters
-    ----------
-    candidates
-        0 is the single mask, 1 to 3 the candidates, best first: `CANDIDATES` in all, or the single
-        mask alone where the model never learnt the others.
-    scores
-        Predicted IoU of each, 0 to 1.
-    chosen
-        Index of the mask to show first.
-    """
-
-    candidates: tuple[LogitWindow, ...]
-    scores: tuple[float, ...]
-    chosen: int
-
-    def index(self, wanted: int) -> int:
-        """Return the index of the candidate that a person wants; of `chosen` for 0 or none such."""
-        return wanted if 0 < wanted < len(self.candidates) else self.chosen
-
-
-def threshold_logit(threshold: float) -> np.float16:
-    """Return the logit of a probability in (0, 1): ln(p / (1 - p))."""
-    return np.float16(np.log(threshold / (1.0 - threshold)))
 
 
 def composite(
@@ -116,7 +46,7 @@ def composite(
     least = threshold_logit(threshold)
     labels = np.full(shape, NOT_LABELLED, np.uint8)
     owners = np.zeros(shape, np.intp)
-    best = np.full(shape, least, np.float16)
+    best = np.full(shape, least, np.float32)
     masks = [(value, found, found.logits > least) for value, found in objects]
     masks.sort(key=lambda each: -np.count_nonzero(each[2]))
     for number, (value, found, mask) in enumerate(masks, start=1):

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.core.masks import DecodedObject
+from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.prompts import Prompt
 
 __all__ = [

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.engine.wire import Channel
+from napari_octsam.engine.wire import PIPE_BYTES, Channel
 
 if sys.platform == "linux":
     import fcntl
@@ -56,6 +56,7 @@ class EngineProcess:
                 [*command, str(folder), str(cache_bytes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=PIPE_BYTES,
                 stderr=log,
                 env=_environment(),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
@@ -112,10 +113,10 @@ def _environment() -> dict[str, str]:
 
 
 def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold a whole B-scan or mask: each time that one runs full costs a wake-up."""
+    """Let a pipe hold a whole message: each time that one runs full costs a wake-up."""
     if sys.platform == "linux":
         with suppress(OSError):  # over the system's limit: then it stays as it was
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _open_log(folder: Path) -> IO[bytes]:

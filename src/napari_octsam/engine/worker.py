@@ -22,6 +22,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.engine.messages import Download, Progress, Stage
 from napari_octsam.engine.schedule import Cancelled, Preempted, Schedule
 from napari_octsam.engine.wire import (
+    PIPE_BYTES,
     Answered,
     Call,
     Cancel,
@@ -66,7 +67,9 @@ def main() -> None:
 
 def _take_over_pipes() -> Channel:
     """Keep the two pipes for messages; what libraries print on stdout goes to the log."""
-    incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    incoming, outgoing = (
+        os.fdopen(os.dup(fd), mode, buffering=PIPE_BYTES) for fd, mode in ((0, "rb"), (1, "wb"))
+    )
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)

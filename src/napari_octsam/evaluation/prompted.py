@@ -62,9 +62,7 @@ def _score_bscan(
     objects = model.decode(model.encode(pair.image), prompts)
     counted = pair.labels != NOT_LABELLED
     return [
-        ClassScore(
-            pair.name, value, dice(found.candidates[found.chosen].mask(truth.shape), truth, counted)
-        )
+        ClassScore(pair.name, value, dice(found.window().mask(truth.shape), truth, counted))
         for (value, truth), found in zip(truths.items(), objects, strict=True)
     ]
 

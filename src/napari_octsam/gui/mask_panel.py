@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_octsam.core.masks import CANDIDATES, Overlap
+from napari_octsam.core.decoded import CANDIDATES
+from napari_octsam.core.masks import Overlap
 from napari_octsam.gui.class_menu import ClassMenu
 from napari_octsam.gui.prompter import AUTOMATIC
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.masks import DecodedObject, composite
+from napari_octsam.core.masks import composite
 from napari_octsam.engine.messages import BScan, Decode, LoadedModel, Prediction
 from napari_octsam.gui.bscans import Plane, read_bscan
 from napari_octsam.gui.collect import PlacedPrompt, collect
@@ -284,7 +285,7 @@ class Prompter:
 
     def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
         windows = (
-            (placed.prompt.class_value, decoded.candidates[decoded.index(placed.candidate)])
+            (placed.prompt.class_value, decoded.window(placed.candidate))
             for placed, decoded in predicted.objects
         )
         return composite(predicted.prediction.shape, windows, self._threshold)

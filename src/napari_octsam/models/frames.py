@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from segment_anything.utils.transforms import ResizeLongestSide
 
+from napari_octsam.core.decoded import LogitGrid
+from napari_octsam.core.resampling import area_weights
 from napari_octsam.models.header import Profile
-from napari_octsam.models.resampling import Resampling, area_weights, interpolation
 
 __all__ = ["MASK_PROMPT_LOGIT", "Frame", "make_frame"]
 
@@ -55,24 +55,19 @@ class Frame:
         y_x: npt.NDArray[np.float64] = (row_col + offset) * scale - offset
         return y_x[..., ::-1]
 
-    def from_mask(
-        self, mask_size: tuple[int, int], device: torch.device
-    ) -> tuple[Resampling, Resampling]:
-        """Return how rows and columns of low-resolution logits become those of the B-scan.
+    def mask_grid(self, mask_size: tuple[int, int]) -> LogitGrid:
+        """Return how low-resolution logits of `mask_size` become those of the B-scan.
 
         Padded frames interpolate twice, as `Sam.postprocess_masks` does; others once.
         """
-        rows, cols = (
-            interpolation(
-                mask_size[axis],
-                ((self.input_size[axis], self.content[axis]), (self.shape[axis],) * 2)
-                if self.content != self.input_size
-                else ((self.shape[axis],) * 2,),
-                device,
-            )
+        twice = self.content != self.input_size
+        row_steps, col_steps = (
+            ((self.input_size[axis], self.content[axis]), (self.shape[axis],) * 2)
+            if twice
+            else ((self.shape[axis],) * 2,)
             for axis in (0, 1)
         )
-        return rows, cols
+        return LogitGrid(mask_size, row_steps, col_steps)
 
     def to_mask_prompt(
         self, mask: npt.NDArray[np.bool_], size: tuple[int, int]

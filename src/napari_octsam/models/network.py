@@ -79,13 +79,21 @@ class Network(Protocol):
         """
         ...
 
-    def decode_masks(self, features: Features, prompts: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    def decode_masks(
+        self, features: Features, prompts: Any, extent: tuple[int, int] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode N prompts, from `encode_prompts`, on one image, whose features are (1, ...).
+
+        Parameters
+        ----------
+        extent
+            Rows and columns of the logits that are wanted, from the upper left corner on; by
+            default all, `mask_size`.
 
         Returns
         -------
         logits
-            (N, 4, h, w) float32 of the size `mask_size`; 0 is the single mask, 1 to 3 candidates.
+            (N, 4, *extent) float32; 0 is the single mask, 1 to 3 candidates.
         scores
             (N, 4) float32, predicted IoU of each.
         """

@@ -66,7 +66,10 @@ def mask_agreement(exact: Model, rounded: Model) -> float:
     """Return the lowest IoU of the two models' single masks, of a few prompts on a test picture."""
     picture = _layered_picture()
     masks = [
-        [decoded.candidates[0].mask(picture.shape) for decoded in model.decode(embedding, _PROMPTS)]
+        [
+            decoded.candidates[0].window.mask(picture.shape)
+            for decoded in model.decode(embedding, _PROMPTS)
+        ]
         for model in (exact, rounded)
         for embedding in [model.encode(picture)]
     ]

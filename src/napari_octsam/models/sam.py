@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from napari_octsam.core.masks import DecodedObject, LogitWindow
+from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.devices import explaining_memory
 from napari_octsam.models.frames import make_frame
@@ -19,7 +19,6 @@ from napari_octsam.models.header import Header
 from napari_octsam.models.network import Embedding, Network
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.prompt_batches import prompt_batches
-from napari_octsam.models.windows import cut_windows
 
 __all__ = ["EncodeProgress", "Model"]
 
@@ -89,35 +88,35 @@ class Model:
         """
         frame = make_frame(self.header.profile, embedding.shape, self.network.input_size)
         size = self.network.mask_input_size
+        grid = frame.mask_grid(self.network.mask_size)
         decoded: dict[int, DecodedObject] = {}
         with torch.inference_mode(), explaining_memory(self.device):
             features = embedding.to(self.device).features
             for batch in prompt_batches(prompts, frame, size, self.device):
                 encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
-                logits, scores = self.network.decode_masks(features, encoded)
+                logits, scores = self.network.decode_masks(features, encoded, grid.extent)
                 for i, masks, ious in zip(
-                    batch.indices, cut_windows(logits, frame), scores.tolist(), strict=True
+                    batch.indices, logits.cpu().numpy(), scores.tolist(), strict=True
                 ):
-                    decoded[i] = self._ranked(prompts[i], masks, ious)
+                    decoded[i] = self._ranked(prompts[i], masks, ious, grid)
         return [decoded[i] for i in range(len(prompts))]
 
     def _ranked(
-        self, prompt: Prompt, masks: tuple[LogitWindow, ...], ious: list[float]
+        self, prompt: Prompt, logits: npt.NDArray[np.float32], ious: list[float], grid: LogitGrid
     ) -> DecodedObject:
         """Put the candidates' best first, and choose as segment_anything's ONNX model does.
 
         One click is ambiguous: the best of the candidates answers it. Anything more says which
         object is meant: that is the single mask's task.
         """
-        scores = [min(max(iou, 0.0), 1.0) for iou in ious]
-        if self.header.single_mask:
-            return DecodedObject(masks[:1], tuple(scores[:1]), chosen=0)
-        order = [0, *sorted(range(1, len(ious)), key=lambda i: -ious[i])]
+        order = [0]
+        if not self.header.single_mask:
+            order += sorted(range(1, len(ious)), key=lambda i: -ious[i])
         one_click = len(prompt.points) == 1 and prompt.box is None and prompt.mask is None
         return DecodedObject(
-            candidates=tuple(masks[i] for i in order),
-            scores=tuple(scores[i] for i in order),
-            chosen=1 if one_click else 0,
+            candidates=tuple(CoarseMask.cut(logits[i], grid) for i in order),
+            scores=tuple(min(max(ious[i], 0.0), 1.0) for i in order),
+            chosen=1 if one_click and len(order) > 1 else 0,
         )
 
 

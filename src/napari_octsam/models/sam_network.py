@@ -7,8 +7,9 @@ from segment_anything.modeling import Sam
 from torch import nn
 
 from napari_octsam.models.attention import ChunkedAttention
+from napari_octsam.models.mask_head import draw_masks
 from napari_octsam.models.network import Features, MaskPrompts, PointPrompts, PromptEmbedding
-from napari_octsam.models.two_way import FoldedTwoWayTransformer
+from napari_octsam.models.two_way import FoldedTwoWayTransformer, grid_encoding
 
 __all__ = ["SamNetwork"]
 
@@ -83,17 +84,20 @@ class SamNetwork(nn.Module):
         return sparse, dense
 
     def decode_masks(
-        self, features: Features, prompts: PromptEmbedding
+        self, features: Features, prompts: PromptEmbedding, extent: tuple[int, int] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode N prompts on one image: (N, 4, 256, 256) logits and (N, 4) predicted IoU."""
         sparse, dense = prompts
-        logits, scores = self.mask_decoder.predict_masks(
-            image_embeddings=features["image"],
-            image_pe=self._encode_grid(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-        )
-        return logits, scores
+        decoder = self.mask_decoder
+        own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+        tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
+        source = features["image"] + dense
+        encoding = self._encode_grid().expand(len(sparse), -1, -1, -1)
+        tokens, image = decoder.transformer(source, encoding, tokens)
+        image = image.unflatten(1, source.shape[2:])
+        mask_tokens = tokens[:, 1 : 1 + decoder.num_mask_tokens]
+        logits = draw_masks(decoder, mask_tokens, image, extent or self.mask_size)
+        return logits, decoder.iou_prediction_head(tokens[:, 0])
 
     def _encode_grid(self) -> torch.Tensor:
         """Return the positional encoding of the image's grid, (1, 256, 64, 64), made once."""
@@ -101,5 +105,6 @@ class SamNetwork(nn.Module):
         origin = (matrix.data_ptr(), matrix._version, matrix.device)
         if self._grid_encoding is None or self._grid_encoding[0] != origin:
             with torch.inference_mode(False), torch.no_grad():  # so that training may use it too
-                self._grid_encoding = (origin, self.prompt_encoder.get_dense_pe())
+                encoding = grid_encoding(self.prompt_encoder.get_dense_pe())
+                self._grid_encoding = (origin, encoding)
         return self._grid_encoding[1]

@@ -113,16 +113,20 @@ class TinyNetwork(nn.Module):
         return TinyPrompts(sparse, dense, maps, points, boxes)
 
     def decode_masks(
-        self, features: dict[str, Tensor], prompts: TinyPrompts
+        self,
+        features: dict[str, Tensor],
+        prompts: TinyPrompts,
+        extent: tuple[int, int] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts on one image.
 
         Returns
         -------
-        (N, 4, H/2, W/2) logits and (N, 4) predicted IoU.
+        (N, 4, H/2, W/2) logits, or their upper left `extent`, and (N, 4) predicted IoU.
         """
+        rows, cols = extent or self.mask_size
         logits, iou, _ = self.decode_with_tokens(features, prompts)
-        return logits, iou
+        return logits[..., :rows, :cols], iou
 
     def decode_with_tokens(
         self, features: dict[str, Tensor], prompts: TinyPrompts

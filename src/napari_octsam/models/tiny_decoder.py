@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from napari_octsam.models.prompt_features import PromptFeatures
 from napari_octsam.models.prompt_maps import PROMPT_MAPS
+from napari_octsam.models.two_way import FoldedTwoWayTransformer
 
 __all__ = ["DetailedMaskDecoder", "TinyPrompts"]
 
@@ -56,7 +57,9 @@ class DetailedMaskDecoder(MaskDecoder):  # type: ignore[misc]
     def __init__(self, dim: int) -> None:
         super().__init__(
             transformer_dim=dim,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=4 * dim),
+            transformer=FoldedTwoWayTransformer(
+                TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=4 * dim)
+            ),
             num_multimask_outputs=3,
             iou_head_hidden_dim=dim,
         )

@@ -7,7 +7,7 @@ from segment_anything.modeling import TwoWayTransformer
 from segment_anything.modeling.transformer import Attention, TwoWayAttentionBlock
 from torch import Tensor, nn
 
-__all__ = ["FoldedTwoWayTransformer"]
+__all__ = ["FoldedTwoWayTransformer", "grid_encoding"]
 
 
 class FoldedTwoWayTransformer(nn.Module):
@@ -16,7 +16,8 @@ class FoldedTwoWayTransformer(nn.Module):
     The original projects all 4096 places of the image before each attention. A prompt has a
     handful of tokens, and matrix products may be bracketed as one likes: q (W x)' = (q W) x'. So
     the weights are multiplied into the tokens instead, which halves the arithmetic and spares
-    the large arrays in between.
+    the large arrays in between. What remains are passes over the image, so that its layout
+    counts: place after place, each with all of its channels.
 
     Parameters
     ----------
@@ -33,9 +34,12 @@ class FoldedTwoWayTransformer(nn.Module):
     def forward(
         self, image_embedding: Tensor, image_pe: Tensor, point_embedding: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Take (B, C, h, w) twice and (B, T, C); return (B, T, C) tokens and (B, h w, C) image."""
-        image = image_embedding.flatten(2).transpose(1, 2)
-        places = image_pe.flatten(2).transpose(1, 2)
+        """Take (B, C, h, w) twice and (B, T, C); return (B, T, C) tokens and (B, h w, C) image.
+
+        `image_pe` is best one of `grid_encoding`'s.
+        """
+        image = image_embedding.flatten(2).mT.contiguous()
+        places = image_pe.flatten(2).mT
         tokens = point_embedding
         placed = image + places
         for layer in self.layers:
@@ -46,12 +50,17 @@ class FoldedTwoWayTransformer(nn.Module):
             tokens = layer.norm2(tokens + seen)
             tokens = layer.norm3(tokens + layer.mlp(tokens))
             told = _write_image(
-                layer.cross_attn_image_to_token, placed, tokens + point_embedding, tokens
+                layer.cross_attn_image_to_token, placed, image, tokens + point_embedding, tokens
             )
-            image = layer.norm4(image + told)
+            image = layer.norm4(told)
             placed = image + places
         seen = _read_image(self.final_attn_token_to_image, tokens + point_embedding, placed, image)
         return self.norm_final_attn(tokens + seen), image
+
+
+def grid_encoding(encoding: Tensor) -> Tensor:
+    """Return a (1, C, h, w) positional encoding that lies in memory place after place."""
+    return encoding.contiguous(memory_format=torch.channels_last)
 
 
 def _attend_tokens(layer: TwoWayAttentionBlock, tokens: Tensor, encoding: Tensor) -> Tensor:
@@ -72,27 +81,31 @@ def _read_image(attention: Attention, query: Tensor, placed: Tensor, image: Tens
     projected = _by_head(attention, attention.q_proj(query))
     folded = torch.einsum("bthc,hcd->bhtd", projected, _weight_by_head(attention, attention.k_proj))
     scale = projected.shape[-1] ** -0.5
-    weights = (folded.flatten(1, 2) * scale @ placed.transpose(1, 2)).softmax(dim=-1)
+    weights = (folded.flatten(1, 2) * scale @ placed.mT).softmax(dim=-1)
     mixed = (weights @ image).view(folded.shape)
     value = torch.einsum("bhtd,hcd->bthc", mixed, _weight_by_head(attention, attention.v_proj))
     attended: Tensor = attention.out_proj(value.flatten(2) + attention.v_proj.bias)
     return attended
 
 
-def _write_image(attention: Attention, placed: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Let the (B, N, C) image attend to (B, T, C) keys and values."""
+def _write_image(
+    attention: Attention, placed: Tensor, image: Tensor, key: Tensor, value: Tensor
+) -> Tensor:
+    """Let the (B, N, C) image attend to (B, T, C) keys and values; add what it gets to it.
+
+    The weights of a head add up to 1, so the output's bias may go into the values, a part to each.
+    """
     keys = _by_head(attention, attention.k_proj(key))
-    scale = keys.shape[-1] ** -0.5
+    keys = keys * keys.shape[-1] ** -0.5
     folded = torch.einsum("bthc,hcd->bhtd", keys, _weight_by_head(attention, attention.q_proj))
     bias = torch.einsum("bthc,hc->bht", keys, attention.q_proj.bias.view(keys.shape[2:]))
-    logits = placed @ (folded.flatten(1, 2) * scale).transpose(1, 2)
-    logits = logits + (bias * scale).flatten(1)[:, None]
-    weights = logits.view(*logits.shape[:2], *bias.shape[1:]).softmax(dim=-1).flatten(2)
+    logits = torch.baddbmm(bias.flatten(1)[..., None], folded.flatten(1, 2), placed.mT)
+    weights = logits.view(*bias.shape, -1).softmax(dim=2).flatten(1, 2)
     values = _by_head(attention, attention.v_proj(value))
     out = attention.out_proj.weight.view(-1, *values.shape[2:])
-    spread = torch.einsum("bthc,dhc->bhtd", values, out).flatten(1, 2)
-    attended: Tensor = weights @ spread + attention.out_proj.bias
-    return attended
+    spread = torch.einsum("bthc,dhc->bhtd", values, out)
+    spread = spread + attention.out_proj.bias / attention.num_heads
+    return torch.baddbmm(image, weights.mT, spread.flatten(1, 2))
 
 
 def _by_head(attention: Attention, x: Tensor) -> Tensor:
