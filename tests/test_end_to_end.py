@@ -137,8 +137,6 @@ def test_killing_the_engine_while_it_encodes_loses_nothing(
             killed.append(engine.pid)
             os.kill(engine.pid, signal.SIGKILL)
 
-    widget.prompter.prefetch.close()  # so that it is the prediction that encodes
-    qtbot.wait(300)
     qtbot.waitUntil(lambda: engine.state == "idle", timeout=PATIENCE)
     engine.state_changed.connect(kill_once)
     widget.viewer.layers["phantom"].data = make_phantom(4, shape=(200, 256)).image

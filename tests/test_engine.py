@@ -212,6 +212,8 @@ def test_death_fails_what_is_pending_and_the_next_request_starts_anew(
     encoding = Encoding(engine, bscan(9))
     waiting = engine.submit(Encode(bscan(10)))
     old = encoding.pid
+    deaths: list[str] = []
+    engine.died.connect(deaths.append)
     os.kill(old, signal.SIGKILL)
     with pytest.raises(EngineDied, match=r"SIGKILL.*while encoding.*try again.*engine\.log"):
         encoding.future.result(2)
@@ -219,6 +221,8 @@ def test_death_fails_what_is_pending_and_the_next_request_starts_anew(
         waiting.result(2)
     assert engine.pid is None
     assert engine.state == "stopped"
+    assert len(deaths) == 1
+    assert "SIGKILL" in deaths[0]
 
     stages: list[str] = []
     again = engine.submit(Encode(bscan(9)), on_progress=lambda event: stages.append(event.stage))
@@ -226,6 +230,17 @@ def test_death_fails_what_is_pending_and_the_next_request_starts_anew(
     assert stages[0] == "loading"
     assert engine.pid != old
     assert engine.submit(Encode(bscan(8))).result(60).origin == "disk"
+
+
+@needs_sigstop
+def test_a_death_is_told_also_where_nobody_waits_for_an_answer(engine: EngineClient) -> None:
+    deaths: list[str] = []
+    engine.died.connect(deaths.append)
+    encoding = Encoding(engine, bscan(12))
+    encoding.future.cancel()
+    os.kill(encoding.pid, signal.SIGKILL)
+    assert holds(lambda: engine.pid is None)
+    assert holds(lambda: len(deaths) == 1)
 
 
 def test_reload_that_fails_fails_the_request_that_waits_for_it(

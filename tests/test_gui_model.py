@@ -25,6 +25,7 @@ class IdleEngine:
 
     state_changed = Signal(str)
     warned = Signal(str)
+    died = Signal(str)
 
     def __init__(self) -> None:
         self.asked: list[tuple[Request, Future[Any], Callable[[Progress], object]]] = []

@@ -43,6 +43,7 @@ class PromptEngine:
 
     state_changed = Signal(str)
     warned = Signal(str)
+    died = Signal(str)
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -581,6 +582,7 @@ def test_a_dead_engine_says_so_once_and_loses_nothing(
     monkeypatch.setattr("napari.utils.notifications.show_warning", warnings.append)
     _, widget = open_prompt(bscan())
     engine.fails_with = EngineDied("The engine was killed while decoding.")
+    engine.died.emit(str(engine.fails_with))
     draw_box(widget)
     qtbot.waitUntil(lambda: "killed" in widget.message.text(), timeout=3000)
     draw_box(widget, BOX + 20)

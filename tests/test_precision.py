@@ -84,6 +84,24 @@ def test_agreement_is_full_with_oneself_and_falls_with_other_weights(network: Sa
     assert mask_agreement(exact, other) < 0.9
 
 
+def test_the_check_tells_how_far_it_is_and_can_be_cancelled(
+    network: SamNetwork, folder: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def stop(done: int, total: int) -> None:
+        told.append((done, total))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        choose_precision(network, HEADER, CPU, stop)
+    assert told == [(1, 2)]
+    assert not folder.exists()
+
+    choose_precision(network, HEADER, CPU, lambda done, total: told.append((done, total)))
+    assert told[1:] == [(1, 2), (2, 2)]
+
+
 def test_16_bit_really_is_computed_in_16_bit(network: SamNetwork) -> None:
     seen: list[torch.dtype] = []
     linear = network.image_encoder.blocks[0].attn.qkv

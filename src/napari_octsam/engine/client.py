@@ -35,10 +35,10 @@ from napari_octsam.engine.wire import (
 __all__ = ["EngineClient", "EngineDied", "EngineFault", "EngineState"]
 
 EngineState = Literal[
-    "stopped", "starting", "idle", "loading", "encoding", "decoding", "downloading"
+    "stopped", "starting", "idle", "loading", "checking", "encoding", "decoding", "downloading"
 ]
 
-_BUSY: tuple[EngineState, ...] = ("loading", "encoding", "decoding", "downloading")
+_BUSY: tuple[EngineState, ...] = ("loading", "checking", "encoding", "decoding", "downloading")
 _LAST_WORDS = 1.0  # seconds for a process whose pipe broke to end with its own exit code
 _log = logging.getLogger(__name__)
 
@@ -85,6 +85,8 @@ class EngineClient:
     """An `EngineState`: what the engine does now."""
     warned = Signal(str)
     """A sentence to show that is no failure of a request."""
+    died = Signal(str)
+    """Why the process ended without being asked, or could not start; once for each time."""
 
     def __init__(self, cache_folder: Path | None = None, cache_bytes: int = 2 << 30) -> None:
         self._folder = cache_folder or default_cache_folder()
@@ -193,7 +195,9 @@ class EngineClient:
         try:
             run = self._run or self._start()
         except OSError as error:
-            self._fail(pending, EngineDied(f"The engine cannot start: {error}"))
+            sentence = f"The engine cannot start: {error}"
+            _quietly(self.died.emit, sentence)
+            self._fail(pending, EngineDied(sentence))
             return
         except UserError as error:
             self._fail(pending, error)
@@ -298,17 +302,15 @@ class EngineClient:
         """Fail what a dead process leaves; called by both threads where it dies under a send."""
         run.process.channel.close()
         with self._lock:
-            if self._run is run:
+            first = self._run is run
+            if first:
                 self._run = None
             left = [p for p in self._pending.values() if p.run is run]
+        if first and not self._closed:
+            _quietly(self.died.emit, _fate(run, self._state))
         self._set_state()
         for pending in left:
-            doing = pending.stage if run.ready else "starting"
-            sentence = (
-                f"The engine {run.process.fate()} while {doing}. Nothing in napari is lost: "
-                f"try again. Its log is {run.process.log}"
-            )
-            self._fail(pending, EngineDied(sentence))
+            self._fail(pending, EngineDied(_fate(run, pending.stage)))
 
     def _fail(self, pending: _Pending, error: BaseException) -> None:
         self._forget(pending)
@@ -334,6 +336,14 @@ class EngineClient:
         if state != self._state:
             self._state = state
             _quietly(self.state_changed.emit, state)
+
+
+def _fate(run: _Run, doing: str) -> str:
+    """Return how the process ended, and while doing what, as a sentence for the person."""
+    return (
+        f"The engine {run.process.fate()} while {doing if run.ready else 'starting'}. Nothing in "
+        f"napari is lost: try again. Its log is {run.process.log}"
+    )
 
 
 def _set_error(future: Future[Any], error: BaseException) -> None:

@@ -141,7 +141,7 @@ class Prediction:
 
 Answer = LoadedModel | str | Encoded | Prediction
 
-Stage = Literal["waiting", "loading", "encoding", "decoding", "downloading"]
+Stage = Literal["waiting", "loading", "checking", "encoding", "decoding", "downloading"]
 """What happens to a request; "waiting" where another one goes first."""
 
 

@@ -87,7 +87,12 @@ class Service:
         if source in REGISTRY:
             _download(source, tell)
         tell("loading", subject=source)
-        model = load_model(source, request.profile, request.device)
+        model = load_model(
+            source,
+            request.profile,
+            request.device,
+            lambda done, total: tell("checking", done, total, source),
+        )
         tell("loading", subject=source)  # a cancel still leaves the old model in use
         self._model = model
         return LoadedModel(

@@ -46,6 +46,10 @@ class Engine(Protocol):
     def warned(self) -> Any:
         """Signal of a sentence."""
 
+    @property
+    def died(self) -> Any:
+        """Signal of a sentence: why the engine ended without being asked."""
+
     def submit(
         self,
         request: Request,
@@ -102,10 +106,10 @@ class Session:
         self._running: set[Future[Any]] = set()
         self._loading: Future[Any] | None = None
         self._load_problem = ""
-        self._death_told = False
         self._is_open = True
         self.engine.state_changed.connect(self._hear_state)
         self.engine.warned.connect(self._hear_warning)
+        self.engine.died.connect(self._hear_death)
 
     @property
     def schema(self) -> LabelSchema:
@@ -221,29 +225,22 @@ class Session:
             self.failed.emit(sentence)
 
     def _explain(self, error: BaseException) -> str:
-        """Return the sentence for an error; a death of the engine is announced once as well."""
-        if isinstance(error, EngineDied):
-            self._announce_death(str(error))
-        elif not isinstance(error, UserError | RuntimeError):
+        """Return the sentence for an error of the engine or of the person's; raise any other."""
+        if not isinstance(error, UserError | RuntimeError):
             raise error
-        elif self.model is None and self._load_problem:
+        if self.model is None and self._load_problem and not isinstance(error, EngineDied):
             return self._load_problem
         return str(error)
 
     def _announce_death(self, sentence: str) -> None:
-        if self._death_told:
-            return
         from napari.utils.notifications import show_warning
 
-        self._death_told = True
         self._set_state("died")
         show_warning(sentence)
 
     def _set_state(self, state: str) -> None:
-        if state == "starting":
-            self._death_told = False
-        if state == "stopped" and self._death_told:
-            return
+        if state == "stopped" and self.state == "died":
+            return  # until it starts again
         self.state = state
         self.state_changed.emit(state)
 
@@ -254,6 +251,9 @@ class Session:
 
     def _hear_progress(self, progress: Progress) -> None:
         self._main.call(lambda: self.progressed.emit(progress))
+
+    def _hear_death(self, sentence: str) -> None:
+        self._main.call(lambda: self._announce_death(sentence))
 
     def _hear_warning(self, sentence: str) -> None:
         self._main.call(lambda: self.told.emit(sentence))

@@ -22,12 +22,13 @@ _WORDS = {
     "stopped": "Engine not started",
     "starting": "Starting the engine",
     "loading": "Loading",
+    "checking": "Checking the precision of",
     "encoding": "Encoding",
     "decoding": "Predicting",
     "downloading": "Downloading",
     "died": "The engine stopped; it starts again when it is needed",
 }
-_BUSY = ("starting", "loading", "encoding", "decoding", "downloading")
+_BUSY = ("starting", "loading", "checking", "encoding", "decoding", "downloading")
 
 
 class StateBadge(QWidget):

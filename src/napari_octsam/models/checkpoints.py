@@ -18,7 +18,7 @@ from napari_octsam.models.network import Network
 from napari_octsam.models.precision import choose_precision
 from napari_octsam.models.recognition import Weights, check_weights, recognise
 from napari_octsam.models.registry import REGISTRY, local_path
-from napari_octsam.models.sam import Model
+from napari_octsam.models.sam import EncodeProgress, Model
 from napari_octsam.models.weights_file import read_weights, write_pickle, write_safetensors
 
 __all__ = ["Checkpoint", "load_model", "read_checkpoint", "save_checkpoint", "write_transformers"]
@@ -72,7 +72,12 @@ def read_checkpoint(path: str | Path, profile: str | None = None) -> Checkpoint:
     return Checkpoint(header, weights.state_dict, note)
 
 
-def load_model(name_or_path: str | Path, profile: str | None = None, device: str = "auto") -> Model:
+def load_model(
+    name_or_path: str | Path,
+    profile: str | None = None,
+    device: str = "auto",
+    on_check: EncodeProgress | None = None,
+) -> Model:
     """Load a registered model that is on this machine, or a checkpoint file.
 
     Parameters
@@ -83,6 +88,9 @@ def load_model(name_or_path: str | Path, profile: str | None = None, device: str
         Preprocessing to use instead of the one that the checkpoint suggests.
     device
         "auto", "cpu", "cuda", "cuda:1" or "mps".
+    on_check
+        Told of the blocks of the encoder that a check of its precision has run, where these
+        weights are new to this machine and one is made.
 
     Raises
     ------
@@ -97,7 +105,7 @@ def load_model(name_or_path: str | Path, profile: str | None = None, device: str
         header = header.model_copy(update={"name": str(name_or_path)})
     with explaining_memory(torch_device):
         network = build_network(header.architecture, checkpoint.state_dict, torch_device)
-    precision = choose_precision(network, header, torch_device)
+    precision = choose_precision(network, header, torch_device, on_check)
     return Model(network, header, torch_device, precision, checkpoint.note)
 
 

@@ -16,7 +16,7 @@ from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Network
-from napari_octsam.models.sam import Model
+from napari_octsam.models.sam import EncodeProgress, Model
 
 __all__ = ["choose_precision", "faster_precision", "mask_agreement"]
 
@@ -31,12 +31,17 @@ _PROMPTS = (
 )
 
 
-def choose_precision(network: Network, header: Header, device: torch.device) -> str:
+def choose_precision(
+    network: Network,
+    header: Header,
+    device: torch.device,
+    on_check: EncodeProgress | None = None,
+) -> str:
     """Return the precision for a network's encoder on its device.
 
     It is `faster_precision` where the masks agree with those in float32, else "float32". What
     was measured is kept in the cache folder, for these weights, this device and this torch.
-    octsam-tiny gains too little to lose anything for it.
+    octsam-tiny gains too little to lose anything for it. `on_check` is told how far measuring is.
     """
     fast = faster_precision(device)
     if fast == "float32" or header.architecture == "octsam-tiny":
@@ -45,7 +50,7 @@ def choose_precision(network: Network, header: Header, device: torch.device) -> 
     measured = _read_measured()
     if key not in measured:
         exact, rounded = (Model(network, header, device, p) for p in ("float32", fast))
-        measured[key] = mask_agreement(exact, rounded)
+        measured[key] = mask_agreement(exact, rounded, on_check)
         _write_measured(measured)
     return fast if measured[key] >= _MIN_AGREEMENT else "float32"
 
@@ -62,18 +67,29 @@ def faster_precision(device: torch.device) -> str:
     return "float32"
 
 
-def mask_agreement(exact: Model, rounded: Model) -> float:
+def mask_agreement(exact: Model, rounded: Model, progress: EncodeProgress | None = None) -> float:
     """Return the lowest IoU of the two models' single masks, of a few prompts on a test picture."""
     picture = _layered_picture()
-    masks = [
-        [
-            decoded.candidates[0].window.mask(picture.shape)
-            for decoded in model.decode(embedding, _PROMPTS)
-        ]
-        for model in (exact, rounded)
-        for embedding in [model.encode(picture)]
-    ]
-    return min(_iou(a, b) for a, b in zip(*masks, strict=True))
+    pairs = zip(
+        _single_masks(exact, picture, _half_of(progress, 0)),
+        _single_masks(rounded, picture, _half_of(progress, 1)),
+        strict=True,
+    )
+    return min(_iou(a, b) for a, b in pairs)
+
+
+def _single_masks(
+    model: Model, picture: npt.NDArray[np.uint8], progress: EncodeProgress | None
+) -> list[npt.NDArray[np.bool_]]:
+    decoded = model.decode(model.encode(picture, progress), _PROMPTS)
+    return [each.candidates[0].window.mask(picture.shape) for each in decoded]
+
+
+def _half_of(progress: EncodeProgress | None, half: int) -> EncodeProgress | None:
+    """Return what tells of the first or second half of what `progress` is told."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(half * total + done, 2 * total)
 
 
 def _layered_picture() -> npt.NDArray[np.uint8]:
