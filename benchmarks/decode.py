@@ -33,7 +33,7 @@ TARGETS = (_IDLE, _BUSY)
 _COUNTS = (1, 14, 50)
 _RANDOM = (
     "Random weights put logits near 0 everywhere, so that each of our four masks crosses the pipe "
-    "as a whole B-scan: trained weights send the object's window only."
+    "whole: of trained weights only what the object's window depends on does."
 )
 
 T = TypeVar("T")
