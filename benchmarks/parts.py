@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import decode, encode, event_loop, first_mask, widgets
+from benchmarks import decode, encode, event_loop, first_mask, topology, widgets
 from benchmarks.fresh import call_fresh
 from benchmarks.report import Findings, Target
 from benchmarks.run import Run
@@ -27,6 +27,7 @@ PARTS = {
     "decode": Part(decode.measure, decode.TARGETS),
     "first-mask": Part(first_mask.measure, first_mask.TARGETS),
     "widgets": Part(widgets.measure, widgets.TARGETS),
+    "topology": Part(topology.measure, topology.TARGETS),
     "event-loop": Part(event_loop.measure, event_loop.TARGETS),
 }
 

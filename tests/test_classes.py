@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from napari_octsam.core.classes import BUNDLED_SCHEMAS, bundled_schema, load_schema
+from napari_octsam.core.classes import (
+    BUNDLED_SCHEMAS,
+    LabelSchema,
+    LabelUnion,
+    bundled_schema,
+    load_schema,
+)
 from napari_octsam.core.errors import UserError
 
 OCT14 = [
@@ -92,3 +98,16 @@ def test_a_wrong_schema_is_one_sentence_that_names_the_file(
 def test_a_missing_schema_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Cannot read the label schema"):
         load_schema(tmp_path / "none.toml")
+
+
+def test_the_layers_are_expected_in_one_piece_and_a_union_names_classes_that_are_there() -> None:
+    schema = bundled_schema("layers7")
+    assert {(c.components, c.holes) for c in schema.foreground} == {(1, 0)}
+    (retina,) = schema.unions
+    assert retina.values == tuple(range(1, 8))
+    with pytest.raises(ValueError, match=r"values \[9\], which no class has"):
+        LabelSchema(
+            name="x",
+            classes=schema.classes,
+            unions=(LabelUnion(name="wrong", values=(1, 9)),),
+        )

@@ -304,3 +304,73 @@ def test_the_command_itself_fails_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.strip() == "There is no file gone.png."
     assert done.stdout == ""
+
+
+def layers(*shape: int) -> np.ndarray:
+    """Return labels of the seven layers: RNFL broken and with an island, INL with a hole."""
+    labels = np.zeros(shape, np.uint8)
+    for value in range(1, 8):
+        labels[..., 8 * value : 8 * value + 8, :] = value
+    labels[..., 8:16, 60:70] = 0
+    labels[..., 2:4, 5:9] = 1
+    labels[..., 26:28, 40:43] = 0
+    return labels
+
+
+def test_topology_shows_what_is_surplus_and_where(octsam: Octsam, tmp_path: Path) -> None:
+    iio.imwrite("labels.png", layers(96, 128))
+    clean = layers(96, 128)
+    clean[2:4, 5:9], clean[26:28, 40:43], clean[8:16, 60:70] = 0, 3, 1
+    iio.imwrite("truth.png", clean)
+
+    done = octsam(
+        "topology", "labels.png", "--truth", "truth.png", "--schema", "layers7", "--json", "t.json"
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "3 (not 1)" in done.output
+    assert "component of 8 at" in done.output
+    assert "hole of 6 at" in done.output
+    assert "5 of 8 are as the schema layers7 expects" in done.output
+    rows = {row["name"]: row for row in json.loads(Path("t.json").read_text())}
+    rnfl = rows["retinal nerve fiber layer"]
+    assert rnfl["betti"] == {"components": 3, "holes": 0}
+    assert [part["size"] for part in rnfl["surplus"]] == [8 * 58, 8]
+    assert rnfl["surplus"][1]["row"] in (2, 3)
+    assert rnfl["surplus"][1]["col"] in (6, 7)
+    assert rnfl["against"]["truth"] == {"components": 1, "holes": 0}
+    assert rnfl["against"]["matching_error"] == {"components": 2, "holes": 0}
+    inl = rows["inner nuclear layer"]
+    assert [part["kind"] for part in inl["surplus"]] == ["hole"]
+    assert rows["retina"]["betti"] == {"components": 2, "holes": 1}
+
+
+def test_topology_names_the_bscan_of_a_volume(octsam: Octsam) -> None:
+    tifffile.imwrite("volume.tif", layers(3, 96, 128), photometric="minisblack")
+    done = octsam("topology", "volume.tif", "--schema", "layers7", "--json", "t.json")
+    assert done.exit_code == 0, done.output
+    assert {tuple(row["bscan"]) for row in json.loads(Path("t.json").read_text())} == {
+        (0,),
+        (1,),
+        (2,),
+    }
+
+
+@pytest.mark.parametrize(
+    ("labels", "arguments", "sentence"),
+    [
+        (np.zeros((40, 50), np.uint8), (), "no labels"),
+        (np.full((40, 50), 0.5, np.float32), (), "float32 numbers"),
+        (np.full((40, 50), 99, np.uint8), (), "does not know (99)"),
+        (np.ones((40, 50), np.uint8), ("--truth", "other.tif"), "40 x 50 pixels, but other.tif"),
+        (np.ones((40, 50), np.uint8), ("--connectivity", "6"), "8 or 4, not 6"),
+        (np.ones((40, 50, 3), np.uint8), (), "colour picture"),
+    ],
+)
+def test_topology_says_what_is_wrong_with_its_input(
+    octsam: Octsam, labels: np.ndarray, arguments: tuple[str, ...], sentence: str
+) -> None:
+    rgb = labels.ndim == 3
+    tifffile.imwrite("labels.tif", labels, photometric="rgb" if rgb else "minisblack")
+    tifffile.imwrite("other.tif", np.ones((40, 51), np.uint8))
+    assert sentence in said(octsam("topology", "labels.tif", *arguments))

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from napari_octsam import __version__
-from napari_octsam.cli import convert, demo, doctor, evaluate, models, predict, pretrain
+from napari_octsam.cli import convert, demo, doctor, evaluate, models, predict, pretrain, topology
 from napari_octsam.cli.console import complain, out
 from napari_octsam.core.errors import UserError
 
@@ -43,6 +43,7 @@ app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("pretrain")(pretrain.pretrain)
+app.command("topology")(topology.topology)
 
 
 def _print_version(wanted: bool) -> None:

@@ -17,6 +17,7 @@ __all__ = [
     "NOT_LABELLED",
     "LabelClass",
     "LabelSchema",
+    "LabelUnion",
     "bundled_schema",
     "load_schema",
 ]
@@ -41,6 +42,23 @@ class LabelClass(BaseModel):
     hotkey: str | None = Field(
         default=None, description="Key that makes this the class of the next prompt."
     )
+    components: int | None = Field(
+        default=None, ge=0, description="Pieces that a B-scan shows of it; none: any number."
+    )
+    holes: int | None = Field(
+        default=None, ge=0, description="Holes that it has in a B-scan; none: any number."
+    )
+
+
+class LabelUnion(BaseModel):
+    """Classes that together have a topology of their own, as a retina with its fluid has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="Full name.")
+    values: tuple[int, ...] = Field(min_length=2, description="Label values of the classes.")
+    components: int | None = Field(default=None, ge=0, description="As of a class.")
+    holes: int | None = Field(default=None, ge=0, description="As of a class.")
 
 
 class LabelSchema(BaseModel):
@@ -54,6 +72,7 @@ class LabelSchema(BaseModel):
 
     name: str = Field(min_length=1)
     classes: tuple[LabelClass, ...] = Field(min_length=2)
+    unions: tuple[LabelUnion, ...] = ()
 
     @model_validator(mode="after")
     def _has_unique_values_and_hotkeys(self) -> LabelSchema:
@@ -68,6 +87,9 @@ class LabelSchema(BaseModel):
         names = [text.casefold() for c in self.classes for text in {c.name, c.short}]
         if len(set(names)) < len(names):
             raise ValueError("two classes have the same name")
+        unknown = {value for union in self.unions for value in union.values} - set(values)
+        if unknown:
+            raise ValueError(f"a union names the values {sorted(unknown)}, which no class has")
         return self
 
     @property
@@ -105,7 +127,7 @@ def load_schema(name_or_path: str | Path) -> LabelSchema:
     """Return a bundled schema by name, or read one from a TOML file.
 
     The file has `name = "..."` and one `[[classes]]` table a class, with the fields of
-    `LabelClass`.
+    `LabelClass`; `[[unions]]` with those of `LabelUnion` may follow.
 
     Raises
     ------

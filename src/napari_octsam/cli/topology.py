@@ -1,0 +1,167 @@
+"""`octsam topology`: pieces and holes of each class in a labels image, and which are odd."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from napari_octsam.cli.console import out
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema, load_schema
+from napari_octsam.core.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from napari_octsam.topology.report import ClassTopology, Part
+
+    Found = tuple[tuple[int, ...], ClassTopology]
+
+__all__ = ["topology"]
+
+_SHOWN_PARTS = 3
+
+
+def topology(
+    labels: Annotated[Path, typer.Argument(help="Labels image: class values, 2D or a volume.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="Labels image of the same shape to compare with.")
+    ] = None,
+    schema: Annotated[
+        str, typer.Option(help="Classes: oct14, layers7, organoid or a TOML file.")
+    ] = "oct14",
+    connectivity: Annotated[
+        int, typer.Option(help="Neighbours that foreground pixels hang together with: 8 or 4.")
+    ] = 8,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write everything to this file too.")
+    ] = None,
+) -> None:
+    """Count the components and holes of each class, and show where there are too many.
+
+    What is expected comes from the schema; of what is too much, the largest is taken for right.
+    Pixels that are not labelled (255) count as background.
+    """
+    from napari_octsam.core.files import replacing
+    from napari_octsam.topology.report import describe_bscan
+
+    if connectivity not in (4, 8):
+        raise UserError(f"The connectivity is 8 or 4, not {connectivity}.")
+    classes = load_schema(schema)
+    values = _read_labels(labels, classes)
+    true = None if truth is None else _read_labels(truth, classes)
+    if true is not None and true.shape != values.shape:
+        raise UserError(
+            f"{labels} is {_times(values.shape)} pixels, but {truth} is {_times(true.shape)}: "
+            "compare labels of the same B-scans."
+        )
+    found = [
+        (index, each)
+        for index in _bscans(values)
+        for each in describe_bscan(
+            values[index],
+            classes,
+            None if true is None else true[index],
+            8 if connectivity == 8 else 4,
+        )
+    ]
+    if not found:
+        raise UserError(f"{labels} has no labels: all of its pixels are background.")
+    out.print(_table(found, classes, compared=true is not None, volume=values.ndim > 2))
+    odd = sum(not each.as_expected for _, each in found)
+    out.print(f"{len(found) - odd} of {len(found)} are as the schema {classes.name} expects.")
+    if json_file is not None:
+        with replacing(json_file) as part:
+            part.write_text(json.dumps([_row(*each) for each in found], indent=1), "utf-8")
+
+
+def _read_labels(path: Path, schema: LabelSchema) -> npt.NDArray[np.integer]:
+    import numpy as np
+
+    from napari_octsam.io.pictures import is_rgb, read_picture
+
+    labels = read_picture(path)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"{path} holds {labels.dtype} numbers: labels are whole numbers.")
+    if is_rgb(labels):
+        raise UserError(f"{path} is a colour picture: labels have one class value a pixel.")
+    known = [c.value for c in schema.classes]
+    unknown = sorted(set(np.unique(labels).tolist()) - {*known, NOT_LABELLED})
+    if unknown:
+        shown = ", ".join(str(value) for value in unknown[:5])
+        raise UserError(
+            f"{path} has values that the schema {schema.name} does not know ({shown}): choose "
+            "another one with --schema."
+        )
+    return labels
+
+
+def _bscans(labels: npt.NDArray[np.integer]) -> list[tuple[int, ...]]:
+    import numpy as np
+
+    return list(np.ndindex(labels.shape[:-2]))
+
+
+def _table(found: Sequence[Found], schema: LabelSchema, *, compared: bool, volume: bool) -> Table:
+    headings = [*(["B-scan"] if volume else []), "Class", "Pieces", "Holes"]
+    if compared:
+        headings += ["True", "Unmatched", "clDice"]
+    table = Table(*headings, "Surplus, at row, column")
+    for index, each in found:
+        cells = [
+            *([_place(index)] if volume else []),
+            _named(each, schema),
+            _against(each.betti.components, each.components),
+            _against(each.betti.holes, each.holes),
+        ]
+        if each.against is not None:
+            truth, unmatched = each.against.truth, each.against.matching_error
+            cells += [
+                f"{truth.components}, {truth.holes}",
+                f"{unmatched.components}, {unmatched.holes}",
+                f"{each.against.cl_dice:.3f}",
+            ]
+        table.add_row(*cells, _parts(each.surplus), style=None if each.as_expected else "yellow")
+    return table
+
+
+def _named(each: ClassTopology, schema: LabelSchema) -> str:
+    alone = len(each.values) == 1
+    return f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name
+
+
+def _against(number: int, expected: int | None) -> str:
+    return str(number) if expected in (None, number) else f"{number} (not {expected})"
+
+
+def _parts(parts: Sequence[Part]) -> str:
+    shown = [f"{p.kind} of {p.size} at {p.row}, {p.col}" for p in parts[:_SHOWN_PARTS]]
+    if len(parts) > _SHOWN_PARTS:
+        shown.append(f"and {len(parts) - _SHOWN_PARTS} more")
+    return "\n".join(shown)
+
+
+def _row(index: tuple[int, ...], each: ClassTopology) -> dict[str, Any]:
+    """Return everything about a class in a B-scan as JSON takes it: NaN is null there."""
+    row = {"bscan": index, **asdict(each), "betti": each.betti._asdict()}
+    if each.against is not None:
+        names = ("truth", "betti_error", "matching_error")
+        row["against"] = {name: getattr(each.against, name)._asdict() for name in names}
+        known = not math.isnan(each.against.cl_dice)
+        row["against"]["cl_dice"] = each.against.cl_dice if known else None
+    return {**row, "as_expected": each.as_expected}
+
+
+def _place(index: tuple[int, ...]) -> str:
+    return ", ".join(str(i) for i in index)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)

@@ -1,0 +1,154 @@
+"""The topology loss: a predicted mask's bars against the components and holes of the truth."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_octsam.topology.bars import Bars, at_least_float32, bars_of, checked_maps
+from napari_octsam.topology.matching import Matching, match_spatially, match_wasserstein
+from napari_octsam.topology.persistence import Backend, Connectivity
+from napari_octsam.topology.truth import TrueTopology, TruthCache
+
+__all__ = ["TopologyLoss"]
+
+_MATCHINGS: dict[str, Matching] = {
+    "spatial": match_spatially,
+    "wasserstein": match_wasserstein,
+}
+
+
+class TopologyLoss(nn.Module):
+    r"""Squared distance of predicted bars to where the truth has them, for binary truths.
+
+    With bars (b, d) of the filtration f = 1 - p in dimensions 0 and 1, those that `matching`
+    gives to a true component or hole, M, the others, U, and m true ones that got none:
+
+    .. math:: L = \sum_M b^2 + (1 - d)^2 + \sum_U (d - b)^2 / 2 + m / 2
+
+    It is 0 where the mask is the truth, and its gradient falls with the error. The mean is over
+    all masks that are real, so that no batch split changes it.
+
+    Parameters
+    ----------
+    weight
+        The loss is multiplied by it.
+    matching
+        "spatial": each true component or hole takes the longest bar that lies in it.
+        "wasserstein": an optimal matching that knows no places.
+    shortest
+        Bars under this length, in probability, are left alone: tau.
+    connectivity
+        Of the foreground, 8 or 4.
+    size
+        Rows and columns to compute at; None is the resolution of the prediction.
+    logits
+        Whether predictions are logits or probabilities.
+    backend
+        See `persistence.Backend`.
+    """
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        *,
+        matching: Literal["spatial", "wasserstein"] = "spatial",
+        shortest: float = 0.02,
+        connectivity: Connectivity = 8,
+        size: tuple[int, int] | None = None,
+        logits: bool = True,
+        backend: Backend = "cripser",
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.shortest = shortest
+        self.connectivity: Connectivity = connectivity
+        self.size = size
+        self.logits = logits
+        self.backend: Backend = backend
+        self._match = _MATCHINGS[matching]
+        self._truths = TruthCache(connectivity)
+
+    def forward(self, prediction: Tensor, truth: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the weighted mean over the real masks, a scalar.
+
+        Parameters
+        ----------
+        prediction
+            (B, N, H, W) logits or probabilities, of any float type, on any device.
+        truth
+            (B, N, h, w) bool, or numbers that count as foreground from 0.5 on. It is resized to
+            the size that is computed at; `TopologyWarning` tells where that changes its topology.
+        real
+            (B, N) bool: which masks are objects and no padding; by default all.
+
+        Raises
+        ------
+        ValueError
+            Shapes do not fit, or a mask, which is named, has NaN or infinite values.
+        """
+        chosen = checked_maps(prediction, real)
+        losses = self.per_mask(prediction, truth, chosen)
+        return self.weight * losses.sum() / max(int(chosen.sum()), 1)
+
+    def per_mask(self, prediction: Tensor, truth: Tensor, real: Tensor | None = None) -> Tensor:
+        """Return the loss of each mask without the weight, (B, N) float32; 0 where it is no mask.
+
+        Arguments are those of `forward`.
+        """
+        chosen = checked_maps(prediction, real)
+        if truth.shape[:2] != prediction.shape[:2]:
+            raise ValueError(
+                f"There are {tuple(prediction.shape[:2])} predicted masks, but "
+                f"{tuple(truth.shape[:2])} true ones."
+            )
+        with torch.autocast(prediction.device.type, enabled=False):
+            maps = at_least_float32(prediction)
+            losses = maps.new_zeros(chosen.shape)
+            if not chosen.any():
+                return losses + 0 * maps.sum()  # so that backward works without any object
+            return losses.masked_scatter(chosen, self._losses(maps, truth, chosen))
+
+    def _losses(self, prediction: Tensor, truth: Tensor, chosen: Tensor) -> Tensor:
+        """Return the losses of the M chosen masks, (M,)."""
+        maps = prediction[chosen]
+        if self.size is not None and maps.shape[1:] != self.size:
+            maps = F.interpolate(
+                maps[None], self.size, mode="bilinear", align_corners=False, antialias=True
+            )[0]
+        names = [f"Mask {n} of sample {b}" for b, n in chosen.nonzero().tolist()]
+        probabilities = maps.sigmoid() if self.logits else maps
+        bars = bars_of(maps, probabilities, names, self.connectivity, self.backend, self.shortest)
+        masks = (truth[chosen] >= 0.5).cpu().numpy()
+        size = (maps.shape[1], maps.shape[2])
+        truths = [
+            self._truths.topology(mask, size, name) for mask, name in zip(masks, names, strict=True)
+        ]
+        return _sum_by_mask(bars, *self._targets(bars, truths))
+
+    def _targets(
+        self, bars: Bars, truths: list[TrueTopology]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return where each bar should be born, (bars,), and the cost of what is missing, (M,)."""
+        each = zip(
+            bars.pairs, bars.split(bars.births), bars.split(bars.deaths), truths, strict=True
+        )
+        targets = [self._match(*one) for one in each]
+        present = np.array([truth.components + truth.holes for truth in truths])
+        found = np.array([np.count_nonzero(target == 0) for target in targets])
+        return np.concatenate(targets), (present - found) / 2
+
+
+def _sum_by_mask(
+    bars: Bars, targets: npt.NDArray[np.float64], missing: npt.NDArray[np.float64]
+) -> Tensor:
+    births, deaths = bars.births, bars.deaths
+    target = torch.from_numpy(targets).to(births)
+    to_truth = (births - target.nan_to_num()) ** 2 + (1 - deaths) ** 2
+    costs = torch.where(target.isnan(), (deaths - births) ** 2 / 2, to_truth)
+    return torch.from_numpy(missing).to(births).index_add(0, bars.masks, costs)

@@ -1,0 +1,163 @@
+"""What a labels image looks like to topology: pieces and holes of each class, and which are odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.classes import LabelClass, LabelSchema, LabelUnion
+from napari_octsam.topology.betti_matching import betti_matching_error
+from napari_octsam.topology.metrics import BettiNumbers, betti_error, cl_dice
+from napari_octsam.topology.persistence import Connectivity
+from napari_octsam.topology.truth import TrueTopology, true_topology
+
+__all__ = ["Against", "ClassTopology", "Part", "describe_bscan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A component or a hole that is one too many.
+
+    Parameters
+    ----------
+    row, col
+        The pixel of it that is nearest to its centre.
+    size
+        Pixels.
+    """
+
+    kind: Literal["component", "hole"]
+    row: int
+    col: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """How far a mask's topology is from the truth's."""
+
+    truth: BettiNumbers
+    betti_error: BettiNumbers
+    matching_error: BettiNumbers
+    cl_dice: float
+    """0 to 1, or NaN where both masks are empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTopology:
+    """The topology of one class, or of classes together, in one B-scan.
+
+    Parameters
+    ----------
+    name
+        Of the class or union.
+    values
+        Label values.
+    betti
+        Components and holes that there are.
+    components, holes
+        What the schema expects, or None.
+    surplus
+        What is more than that: all but the largest, the largest first.
+    against
+        The comparison with a truth, where there is one.
+    """
+
+    name: str
+    values: tuple[int, ...]
+    betti: BettiNumbers
+    components: int | None
+    holes: int | None
+    surplus: tuple[Part, ...]
+    against: Against | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether nothing is surplus, and nothing is missing of a class that is there."""
+        enough = self.components is None or self.betti.components >= self.components
+        holes = self.holes is None or self.betti.holes >= self.holes
+        return not self.surplus and enough and holes
+
+
+def describe_bscan(
+    labels: npt.NDArray[np.integer],
+    schema: LabelSchema,
+    truth: npt.NDArray[np.integer] | None = None,
+    connectivity: Connectivity = 8,
+) -> Iterator[ClassTopology]:
+    """Describe each class, and each union of classes, that a B-scan or its truth shows.
+
+    Parameters
+    ----------
+    labels
+        (H, W) class values.
+    schema
+        Names the classes and says what is expected.
+    truth
+        (H, W) class values to compare with.
+    connectivity
+        Of the foreground.
+    """
+    groups: tuple[LabelClass | LabelUnion, ...] = (*schema.foreground, *schema.unions)
+    for group in groups:
+        mask = np.isin(labels, _values(group))
+        true = None if truth is None else np.isin(truth, _values(group))
+        if mask.any() or (true is not None and true.any()):
+            yield _describe(group, mask, true, connectivity)
+
+
+def _describe(
+    group: LabelClass | LabelUnion,
+    mask: npt.NDArray[np.bool_],
+    truth: npt.NDArray[np.bool_] | None,
+    connectivity: Connectivity,
+) -> ClassTopology:
+    found = true_topology(mask, connectivity)
+    return ClassTopology(
+        name=group.name,
+        values=_values(group),
+        betti=BettiNumbers(found.components, found.holes),
+        components=group.components,
+        holes=group.holes,
+        surplus=(*_surplus(found, group, "component"), *_surplus(found, group, "hole")),
+        against=None if truth is None else _compare(mask, truth, connectivity),
+    )
+
+
+def _values(group: LabelClass | LabelUnion) -> tuple[int, ...]:
+    return (group.value,) if isinstance(group, LabelClass) else group.values
+
+
+def _compare(
+    mask: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], connectivity: Connectivity
+) -> Against:
+    true = true_topology(truth, connectivity)
+    return Against(
+        truth=BettiNumbers(true.components, true.holes),
+        betti_error=betti_error(mask, truth, connectivity),
+        matching_error=betti_matching_error(mask, truth, connectivity),
+        cl_dice=cl_dice(mask, truth),
+    )
+
+
+def _surplus(
+    found: TrueTopology, group: LabelClass | LabelUnion, kind: Literal["component", "hole"]
+) -> list[Part]:
+    expected = group.components if kind == "component" else group.holes
+    if expected is None:
+        return []
+    labels = found.labels if kind == "component" else -found.labels
+    sizes = np.bincount(labels[labels > 0])
+    largest_first = np.argsort(-sizes[1:], kind="stable") + 1
+    return [_part(labels == k, kind) for k in largest_first[expected:]]
+
+
+def _part(mask: npt.NDArray[np.bool_], kind: Literal["component", "hole"]) -> Part:
+    places = np.argwhere(mask)
+    nearest = ((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()
+    row, col = places[nearest].tolist()
+    return Part(kind, row, col, len(places))

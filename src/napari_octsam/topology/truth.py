@@ -1,0 +1,133 @@
+"""The topology of true masks: which pixel belongs to which component or hole."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import warnings
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.transform import resize
+
+from napari_octsam.topology.persistence import Connectivity
+
+__all__ = ["TopologyWarning", "TrueTopology", "TruthCache", "true_topology"]
+
+_CACHE_BYTES = 256 << 20
+_CROSS = ndimage.generate_binary_structure(2, 1)
+_ALL = ndimage.generate_binary_structure(2, 2)
+
+
+class TopologyWarning(UserWarning):
+    """Something about a truth that makes a loss see another topology than the mask has."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrueTopology:
+    """A true mask, labelled.
+
+    Parameters
+    ----------
+    labels
+        (H, W) int32: k in the k-th component, -k in the k-th hole, 0 in the background that
+        reaches the border.
+    components, holes
+        How many there are: the Betti numbers.
+    """
+
+    labels: npt.NDArray[np.int32]
+    components: int
+    holes: int
+
+
+def true_topology(mask: npt.NDArray[np.bool_], connectivity: Connectivity = 8) -> TrueTopology:
+    """Label the components and the holes of an (H, W) mask.
+
+    Parameters
+    ----------
+    connectivity
+        Of the foreground; the background has the other one, so that a curve has an inside.
+    """
+    foreground, background = (_ALL, _CROSS) if connectivity == 8 else (_CROSS, _ALL)
+    labels, components = ndimage.label(mask, foreground)
+    gaps, count = ndimage.label(~mask, background)
+    edges = (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1])
+    inner = np.ones(count + 1, bool)
+    inner[0] = False
+    inner[np.unique(np.concatenate(edges))] = False
+    numbers = np.cumsum(inner) * inner
+    return TrueTopology(labels.astype(np.int32) - numbers[gaps], components, int(inner.sum()))
+
+
+class TruthCache:
+    """Labelled truths by content, since a training sees the same ones in every epoch.
+
+    Parameters
+    ----------
+    connectivity
+        Of the foreground.
+    max_bytes
+        Most bytes of labels to keep.
+    """
+
+    def __init__(self, connectivity: Connectivity, max_bytes: int = _CACHE_BYTES) -> None:
+        self._connectivity = connectivity
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._found: OrderedDict[bytes, TrueTopology] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def topology(
+        self, mask: npt.NDArray[np.bool_], size: tuple[int, int], name: str
+    ) -> TrueTopology:
+        """Return the topology of a mask at a size.
+
+        Warns
+        -----
+        TopologyWarning
+            Where resizing changes its Betti numbers, the first time that the mask is seen.
+        """
+        content = np.packbits(mask).tobytes()
+        shape = np.array([*mask.shape, *size], np.int64).tobytes()
+        key = hashlib.blake2b(content + shape, digest_size=16).digest()
+        with self._lock:
+            if found := self._found.get(key):
+                self._found.move_to_end(key)
+                return found
+        found = self._label(mask, size, name)
+        with self._lock:
+            self._found[key] = found
+            self._bytes += found.labels.nbytes
+            while self._bytes > self._max_bytes and len(self._found) > 1:
+                _, oldest = self._found.popitem(last=False)
+                self._bytes -= oldest.labels.nbytes
+        return found
+
+    def _label(self, mask: npt.NDArray[np.bool_], size: tuple[int, int], name: str) -> TrueTopology:
+        own = true_topology(mask, self._connectivity)
+        if mask.shape == size:
+            return own
+        soft = resize(mask.astype(np.float32), size, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
+        resized = soft >= 0.5
+        found = true_topology(resized, self._connectivity)
+        if (found.components, found.holes) != (own.components, own.holes):
+            warnings.warn(
+                f"{name}: at {_times(size)} pixels the true mask has {_betti(found)}, "
+                f"at its own {_times(mask.shape)} it has {_betti(own)}. Compute the topology "
+                "loss at a higher resolution.",
+                TopologyWarning,
+                stacklevel=2,
+            )
+        return found
+
+
+def _times(size: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in size)
+
+
+def _betti(found: TrueTopology) -> str:
+    return f"{found.components} components and {found.holes} holes"
