@@ -9,6 +9,7 @@ import napari
 import numpy as np
 from PIL import Image
 
+from docs.topology_figures import draw_topology
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
 from napari_octsam.io.synthetic import Phantom, make_phantom
@@ -47,5 +48,6 @@ def labelled(phantom: Phantom) -> np.ndarray:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     phantom_sheet(IMAGES / "phantoms.png")
+    draw_topology(IMAGES)
     prompt_window(IMAGES / "prompt.png")
     print(f"Saved the pictures in {IMAGES}", file=sys.stderr)

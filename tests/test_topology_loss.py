@@ -21,7 +21,7 @@ from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.topology.matching import wasserstein_gain
 from napari_octsam.topology.metrics import betti_numbers
 from napari_octsam.topology.original import OriginalTopologyLoss
-from napari_octsam.topology.persistence import Backend
+from napari_octsam.topology.persistence import Backend, Pairs
 from napari_octsam.topology.prior import BettiPrior, BettiPriorLoss
 from napari_octsam.topology.truth import TopologyWarning
 
@@ -63,7 +63,14 @@ def smooth_case(seed: int, shape: tuple[int, int, int, int]) -> tuple[Tensor, Te
 
 @pytest.mark.parametrize("matching", MATCHINGS)
 @pytest.mark.parametrize("connectivity", [4, 8])
-def test_the_gradient_is_that_of_the_loss(matching: str, connectivity: int) -> None:
+def test_the_gradient_is_that_of_the_loss_where_both_ends_move(
+    matching: str, connectivity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def both(pairs: Pairs, *_: object) -> tuple[np.ndarray, np.ndarray]:
+        everywhere = np.ones(len(pairs.birth), bool)
+        return everywhere, everywhere
+
+    monkeypatch.setattr("napari_octsam.topology.losses.movable_ends", both)
     logits, truth = smooth_case(3, (1, 2, 9, 11))
     loss = TopologyLoss(matching=matching, connectivity=connectivity)
 
@@ -265,6 +272,29 @@ def test_a_toy_is_repaired_where_the_original_fails(matching: str) -> None:
     assert betti_numbers(mask.numpy()) == (3, 1)
     assert repaired(TopologyLoss(matching=matching)) == (1, 0)
     assert repaired(OriginalTopologyLoss(1)) != (1, 0)
+
+
+@pytest.mark.parametrize("fault", ["island", "break", "hole"])
+def test_only_pixels_on_the_wrong_side_of_the_truth_are_moved(fault: str) -> None:
+    truth = band()
+    mask = truth.clone()
+    if fault == "island":
+        mask[8:12, 40:45] = True
+    elif fault == "break":
+        mask[:, 20:23] = False
+    else:
+        mask[31:33, 45:47] = False
+    logits = batch(as_logits(mask, height=6, noise=0.1))
+
+    _, slope = gradient(TopologyLoss(), logits, batch(truth))
+    _, blind = gradient(TopologyLoss(matching="wasserstein"), logits, batch(truth))
+
+    strong = slope[0, 0].abs() > 0.2 * slope.abs().max()
+    assert strong.any()
+    assert (mask != truth)[strong].all()
+    assert ((slope[0, 0] > 0) == mask)[strong].all()
+    astray = (blind[0, 0].abs() > 0.2 * blind.abs().max()) & (mask == truth)
+    assert astray.any(), "without places the other end moves as well"
 
 
 # What it takes

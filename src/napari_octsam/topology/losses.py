@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_octsam.topology.bars import Bars, at_least_float32, bars_of, checked_maps
-from napari_octsam.topology.matching import Matching, match_spatially, match_wasserstein
+from napari_octsam.topology.matching import (
+    Floats,
+    Matching,
+    match_spatially,
+    match_wasserstein,
+    movable_ends,
+)
 from napari_octsam.topology.persistence import Backend, Connectivity
 from napari_octsam.topology.truth import TrueTopology, TruthCache
 
@@ -32,7 +37,9 @@ class TopologyLoss(nn.Module):
     .. math:: L = \sum_M b^2 + (1 - d)^2 + \sum_U (d - b)^2 / 2 + m / 2
 
     It is 0 where the mask is the truth, and its gradient falls with the error. The mean is over
-    all masks that are real, so that no batch split changes it.
+    all masks that are real, so that no batch split changes it. With "spatial" the gradient moves
+    only that end of a bar whose pixel is on the wrong side of the truth, see `movable_ends`: an
+    island is darkened and not bridged, a break is bridged and its pieces are not darkened.
 
     Parameters
     ----------
@@ -71,7 +78,7 @@ class TopologyLoss(nn.Module):
         self.size = size
         self.logits = logits
         self.backend: Backend = backend
-        self._match = _MATCHINGS[matching]
+        self.matching = matching
         self._truths = TruthCache(connectivity)
 
     def forward(self, prediction: Tensor, truth: Tensor, real: Tensor | None = None) -> Tensor:
@@ -129,24 +136,38 @@ class TopologyLoss(nn.Module):
         truths = [
             self._truths.topology(mask, size, name) for mask, name in zip(masks, names, strict=True)
         ]
-        return _sum_by_mask(bars, *self._targets(bars, truths))
+        targets = self._targets(bars, truths)
+        if self.matching == "spatial":
+            bars = _with_movable_ends(bars, targets, truths)
+        return _sum_by_mask(bars, np.concatenate(targets), _cost_of_missing(targets, truths))
 
-    def _targets(
-        self, bars: Bars, truths: list[TrueTopology]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return where each bar should be born, (bars,), and the cost of what is missing, (M,)."""
-        each = zip(
-            bars.pairs, bars.split(bars.births), bars.split(bars.deaths), truths, strict=True
-        )
-        targets = [self._match(*one) for one in each]
-        present = np.array([truth.components + truth.holes for truth in truths])
-        found = np.array([np.count_nonzero(target == 0) for target in targets])
-        return np.concatenate(targets), (present - found) / 2
+    def _targets(self, bars: Bars, truths: list[TrueTopology]) -> list[Floats]:
+        """Return where each bar of each mask should be born, or NaN."""
+        match = _MATCHINGS[self.matching]
+        births, deaths = bars.split(bars.births), bars.split(bars.deaths)
+        return [match(*mask) for mask in zip(bars.pairs, births, deaths, truths, strict=True)]
 
 
-def _sum_by_mask(
-    bars: Bars, targets: npt.NDArray[np.float64], missing: npt.NDArray[np.float64]
-) -> Tensor:
+def _with_movable_ends(bars: Bars, targets: list[Floats], truths: list[TrueTopology]) -> Bars:
+    """Return the bars with a gradient at the ends only that should move."""
+    movable = [movable_ends(*mask) for mask in zip(bars.pairs, targets, truths, strict=True)]
+    births, deaths = (np.concatenate(ends) for ends in zip(*movable, strict=True))
+    device = bars.births.device
+    return bars._replace(
+        births=torch.where(torch.from_numpy(births).to(device), bars.births, bars.births.detach()),
+        deaths=torch.where(torch.from_numpy(deaths).to(device), bars.deaths, bars.deaths.detach()),
+    )
+
+
+def _cost_of_missing(targets: list[Floats], truths: list[TrueTopology]) -> Floats:
+    """Return the cost of what is in the truths and in no bar, (M,)."""
+    present = np.array([truth.components + truth.holes for truth in truths])
+    found = np.array([np.count_nonzero(target == 0) for target in targets])
+    cost: Floats = (present - found) / 2
+    return cost
+
+
+def _sum_by_mask(bars: Bars, targets: Floats, missing: Floats) -> Tensor:
     births, deaths = bars.births, bars.deaths
     target = torch.from_numpy(targets).to(births)
     to_truth = (births - target.nan_to_num()) ** 2 + (1 - deaths) ** 2
