@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -12,6 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from torch import Tensor
 
 from benchmarks.timing import in_turn, timed
 from benchmarks.topology import layer_masks
@@ -33,17 +35,16 @@ def growth(sizes: Sequence[tuple[int, int]], rounds: int = 5) -> dict[Backend, l
     losses = {backend: TopologyLoss(backend=backend) for backend in _BACKENDS}
     seconds: dict[Backend, list[float]] = {backend: [] for backend in _BACKENDS}
     for count, side in sizes:
-        logits, truth = layer_masks(count, side)
-        taken = in_turn(
-            {
-                name: timed(lambda loss=loss: loss(logits, truth).backward())
-                for name, loss in losses.items()
-            },
-            rounds,
-        )
+        masks = layer_masks(count, side)
+        steps = {name: timed(partial(_step, loss, *masks)) for name, loss in losses.items()}
+        taken = in_turn(steps, rounds)
         for backend in _BACKENDS:
             seconds[backend].append(median(taken[backend]))
     return seconds
+
+
+def _step(loss: TopologyLoss, logits: Tensor, truth: Tensor) -> None:
+    loss(logits, truth).backward()
 
 
 def _draw(axis: Axes, sizes: Sequence[int], seconds: dict[Backend, list[float]], what: str) -> None:
@@ -51,10 +52,7 @@ def _draw(axis: Axes, sizes: Sequence[int], seconds: dict[Backend, list[float]],
         slope, _ = np.polyfit(np.log(sizes[-4:]), np.log(taken[-4:]), 1)
         label = f"{backend}: slope {slope:.2f}"
         axis.loglog(sizes, taken, marker="o", color=_COLORS[backend], label=label)
-        print(
-            f"{what}: {label}; "
-            + ", ".join(f"{s}: {t:.4f} s" for s, t in zip(sizes, taken, strict=True))
-        )
+        print(f"{what}: {label}", *(f"{each:.4f} s" for each in taken), sep="  ")
     axis.set_xlabel(what)
     axis.set_xticks(sizes, [str(size) for size in sizes])
     axis.minorticks_off()
