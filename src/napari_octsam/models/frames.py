@@ -77,6 +77,15 @@ class Frame:
         A logit goes with the share of its cell that the mask covers: `MASK_PROMPT_LOGIT` where
         it is full, 0 at half, the negative where it is empty and in the padding.
         """
+        return np.float32(MASK_PROMPT_LOGIT) * (2 * self.coverage(mask, size) - 1)
+
+    def coverage(
+        self, mask: npt.NDArray[np.bool_], size: tuple[int, int]
+    ) -> npt.NDArray[np.float32]:
+        """Return the share of each cell of low-resolution logits that an (H, W) mask covers.
+
+        (rows, cols) float32, 0 to 1; 0 in the padding.
+        """
         rows, cols = (
             area_weights(
                 self.shape[axis],
@@ -85,8 +94,8 @@ class Frame:
             )
             for axis in (0, 1)
         )
-        covered = rows @ mask.astype(np.float32) @ cols.T
-        return np.float32(MASK_PROMPT_LOGIT) * (2 * covered - 1)
+        covered: npt.NDArray[np.float32] = rows @ mask.astype(np.float32) @ cols.T
+        return covered
 
 
 def make_frame(profile: Profile, shape: tuple[int, int], input_size: tuple[int, int]) -> Frame:

@@ -1,0 +1,115 @@
+"""What a fine-tuning run is told: one model for the command line, the widget and the docs."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_octsam.core.errors import UserError
+
+__all__ = ["COLOR_MAPS", "Adapts", "ColorMap", "TopologyKind", "TrainConfig", "read_config"]
+
+ColorMap = Literal[
+    "grayscale", "autumn", "bone", "jet", "winter", "rainbow", "ocean", "summer", "spring", "cool",
+    "hsv", "pink", "hot", "parula", "magma", "inferno", "plasma", "viridis", "cividis", "twilight",
+    "twilight shifted", "turbo", "deepgreen",
+]  # fmt: skip
+"""Grey as it is, or one of OpenCV's colour maps applied to it."""
+
+COLOR_MAPS: tuple[ColorMap, ...] = get_args(ColorMap)
+
+TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
+"""No topology loss, one of ours, or the original project's."""
+
+Adapts = Literal["decoder", "decoder and prompts", "lora", "everything"]
+"""What is trained: the mask decoder; with the prompt encoder; with low-rank changes to the
+encoder's attention (LoRA, arXiv:2106.09685); all weights."""
+
+
+class TrainConfig(BaseModel):
+    """Settings of a fine-tuning run; the defaults suit a laptop without a GPU."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_model: str = Field("octsam-tiny", description="Name of a model, or path of a checkpoint.")
+    display_name: str = Field("", description="Name of the new model; empty: made from the time.")
+    pseudocolor: ColorMap = Field("grayscale", description="Colours that B-scans are given.")
+    prompt: Literal["boxes", "points", "mixed"] = Field(
+        "mixed", description="Prompts to learn from: boxes, single points, or all kinds."
+    )
+    background: bool = Field(False, description="Whether the background is a class to learn.")
+    adapts: Adapts = Field("decoder", description="What is trained.")
+    lora_rank: int = Field(4, ge=1, le=64, description="Rank of the low-rank changes.")
+    lora_alpha: float = Field(4.0, gt=0, description="They are scaled by alpha / rank.")
+    epochs: int = Field(10, ge=1, description="Times that each B-scan is seen.")
+    batch_size: int = Field(2, ge=1, description="B-scans in a step.")
+    objects: int = Field(16, ge=1, description="Most objects of a B-scan in a step.")
+    lr: float = Field(1e-4, gt=0, le=1, description="Learning rate at its highest.")
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimizer.")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="Optimizer.")
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "cosine", description="How the learning rate falls to the end."
+    )
+    warmup_steps: int = Field(20, ge=0, description="Steps in which the learning rate rises.")
+    gradient_clip: float = Field(1.0, ge=0, description="Highest norm of the gradient; 0: any.")
+    loss: Literal["dice_ce", "dice", "focal", "dice_focal"] = Field(
+        "dice_ce", description="Segmentation loss."
+    )
+    topology: TopologyKind = Field("spatial", description="Topology loss.")
+    topology_weight: float = Field(0.1, ge=0, description="Its weight.")
+    topology_warmup_epochs: int = Field(1, ge=0, description="Epochs before it begins.")
+    topology_size: int | None = Field(
+        None, ge=16, le=1024, description="Side to compute it at; none: the decoder's own."
+    )
+    augment: bool = Field(True, description="Whether B-scans are flipped and changed in contrast.")
+    shuffle: bool = Field(True, description="Whether the order changes with each epoch.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the decoder; the encoder has its own."
+    )
+    patience: int = Field(0, ge=0, description="Epochs without gain before it stops; 0: never.")
+    seed: int = Field(0, ge=0, description="Of order, prompts and augmentation.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TrainConfig:
+        if self.topology_warmup_epochs >= self.epochs and self.uses_topology and self.epochs > 1:
+            raise ValueError(
+                f"the topology loss begins after {self.topology_warmup_epochs} epochs, but there "
+                f"are only {self.epochs}"
+            )
+        return self
+
+    @property
+    def uses_topology(self) -> bool:
+        """Whether there is a topology loss."""
+        return self.topology != "none" and self.topology_weight > 0
+
+    @property
+    def freezes_encoder(self) -> bool:
+        """Whether each B-scan has to be encoded only once."""
+        return self.adapts in ("decoder", "decoder and prompts")
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a configuration from TOML or JSON.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or has an unknown field or an impossible value.
+    """
+    try:
+        text = path.read_text("utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        return TrainConfig.model_validate(values)
+    except OSError as error:
+        raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: {where or 'configuration'}: {first['msg']}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} is no TOML or JSON: {error}.") from error

@@ -1,0 +1,89 @@
+"""What a fine-tuning run tells while it goes: small, frozen, numbers and names only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["ClassFigures", "Encoded", "EpochDone", "Event", "Finished", "StepDone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """So many of the views that are trained on have their embedding."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step is done.
+
+    Parameters
+    ----------
+    epoch, step
+        Counted from 1; the step within the epoch.
+    steps
+        In each epoch.
+    rate
+        Learning rate of the step.
+    losses
+        Parts of the loss, weighted as they are summed.
+    """
+
+    epoch: int
+    step: int
+    steps: int
+    rate: float
+    losses: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFigures:
+    """How well one class is found: means over the validation B-scans that show it.
+
+    Parameters
+    ----------
+    dice
+        0 to 1.
+    betti_error
+        Surplus and missing components and holes.
+    """
+
+    dice: float
+    betti_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochDone:
+    """An epoch is done and validated.
+
+    Parameters
+    ----------
+    losses
+        Means over the epoch's steps.
+    classes
+        By label value; empty where there is nothing to validate on.
+    score
+        Mean Dice of the classes, or the negative loss where there are none.
+    best
+        Whether no earlier epoch had a higher score.
+    """
+
+    epoch: int
+    losses: dict[str, float]
+    classes: dict[int, ClassFigures] = field(default_factory=dict)
+    score: float = 0.0
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over."""
+
+    reason: Literal["all epochs", "no more gain"]
+    best_epoch: int
+
+
+Event = Encoded | StepDone | EpochDone | Finished

@@ -1,0 +1,248 @@
+"""Fine-tuning of a promptable model on labelled B-scans: one loop, told as events."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.models.network import Features
+from napari_octsam.models.profiles import preprocess
+from napari_octsam.models.sam import Model
+from napari_octsam.training.components import component_objects
+from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, StepDone
+from napari_octsam.training.object_losses import ObjectLosses
+from napari_octsam.training.schedule import learning_rate, make_optimizer
+from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.store import EmbeddingStore
+from napari_octsam.training.validation import mean_dice, validate
+from napari_octsam.training.views import VIEWS, BScanView, view_of
+
+__all__ = ["FineTuning"]
+
+
+class FineTuning:
+    """The state of a run; `run` goes on from wherever it stands.
+
+    All that is random is drawn anew from the seed, the epoch and the step, so that a run that was
+    stopped and went on ends, on a CPU, with the weights of one that was not.
+
+    Parameters
+    ----------
+    model
+        To begin with; its network is trained in place.
+    training, validation
+        Labelled B-scans; without any to validate on, the loss decides which epoch is best.
+    schema
+        Classes to learn.
+    config
+        All settings.
+    folder
+        For embeddings that memory has no room for.
+
+    Raises
+    ------
+    UserError
+        There is nothing to learn from.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        training: Sequence[LabelledBScan],
+        validation: Sequence[LabelledBScan],
+        schema: LabelSchema,
+        config: TrainConfig,
+        folder: Path,
+    ) -> None:
+        self.model = model
+        self.config = config
+        self._network: Any = model.network  # a Network that is an nn.Module too
+        self._training = list(training)
+        self._validation = list(validation)
+        self._values = [
+            c.value for c in (schema.classes if config.background else schema.foreground)
+        ]
+        self._schema = schema
+        _check_labels(self._training, self._values)
+        self._store = EmbeddingStore(model, folder)
+        self._losses = ObjectLosses(model.network, model.header, config, model.device)
+        self._trained = _thaw(self._network, config)
+        self._optimizer = make_optimizer(self._trained, config)
+        self.epoch, self.step = 0, 0
+        self._sums: dict[str, float] = defaultdict(float)
+        self.best_score, self.best_epoch = -np.inf, 0
+        self.best_weights = self.weights()
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return -(-len(self._training) // self.config.batch_size)
+
+    def run(self) -> Iterator[Event]:
+        """Train to the last epoch; to stop, stop asking for the next event."""
+        yield from self._encode()
+        while self.epoch < self.config.epochs:
+            while self.step < self.steps:
+                yield self._take_step()
+            done = self._finish_epoch()
+            yield done
+            if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
+                yield Finished("no more gain", self.best_epoch)
+                return
+        yield Finished("all epochs", self.best_epoch)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the network's state dict."""
+        return {name: value.detach().clone() for name, value in self._network.state_dict().items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that `load_state_dict` needs to go on."""
+        return {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "sums": dict(self._sums),
+            "best": {
+                "score": float(self.best_score),
+                "epoch": self.best_epoch,
+                "weights": self.best_weights,
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        state = copy.deepcopy(state)
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self._sums = defaultdict(float, state["sums"])
+        best = state["best"]
+        self.best_score, self.best_epoch = best["score"], best["epoch"]
+        self.best_weights = best["weights"]
+
+    def _encode(self) -> Iterator[Encoded]:
+        """Fill the store, where the encoder stays as it is."""
+        if not self.config.freezes_encoder:
+            return
+        views = VIEWS if self.config.augment else 1
+        images = [view_of(bscan, i).image for bscan in self._training for i in range(views)]
+        images += [bscan.image for bscan in self._validation]
+        for done, image in enumerate(images, start=1):
+            self._store.embedding(image)
+            yield Encoded(done, len(images))
+
+    def _take_step(self) -> StepDone:
+        random = np.random.default_rng((self.config.seed, self.epoch, self.step))
+        batch = [self._draw(number, random) for number in self._numbers()]
+        rate = learning_rate(self.config, self.epoch * self.steps + self.step, self.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad(set_to_none=True)
+        losses = self._backward([(view, objects) for view, objects in batch if objects])
+        self._check_finite(losses)
+        if self.config.gradient_clip:
+            nn.utils.clip_grad_norm_(self._trained, self.config.gradient_clip)
+        self._optimizer.step()
+        self.step += 1
+        for name, loss in losses.items():
+            self._sums[name] += loss
+        return StepDone(self.epoch + 1, self.step, self.steps, rate, losses)
+
+    def _numbers(self) -> list[int]:
+        """Return which B-scans the step takes."""
+        order = np.arange(len(self._training))
+        if self.config.shuffle:
+            order = np.random.default_rng((self.config.seed, self.epoch)).permutation(order)
+        start = self.step * self.config.batch_size
+        return [int(i) for i in order[start : start + self.config.batch_size]]
+
+    def _draw(
+        self, number: int, random: np.random.Generator
+    ) -> tuple[BScanView, list[SimulatedObject]]:
+        view = view_of(
+            self._training[number], int(random.integers(VIEWS)) if self.config.augment else 0
+        )
+        return view, component_objects(view.labels, self._values, self.config, random)
+
+    def _backward(
+        self, batch: Sequence[tuple[BScanView, list[SimulatedObject]]]
+    ) -> dict[str, float]:
+        """Add the gradient of the mean over all objects, B-scan by B-scan; return its parts."""
+        total = sum(len(objects) for _, objects in batch)
+        parts: dict[str, float] = defaultdict(float)
+        for view, objects in batch:
+            losses = self._losses.losses(
+                self._features(view),
+                objects,
+                (view.image.shape[0], view.image.shape[1]),
+                with_topology=self.epoch >= self.config.topology_warmup_epochs,
+            )
+            share = len(objects) / total
+            (torch.stack(list(losses.values())).sum() * share).backward()  # type: ignore[no-untyped-call]
+            for name, loss in losses.items():
+                parts[name] += share * float(loss.detach())
+        return dict(parts)
+
+    def _features(self, view: BScanView) -> Features:
+        if self.config.freezes_encoder:
+            embedding = self._store.embedding(view.image).to(self.model.device)
+            return {name: part.clone() for name, part in embedding.features.items()}
+        pixels = preprocess(view.image, self.model.header.profile, self._network.input_size)
+        features: Features = self._network.encode_image(pixels.to(self.model.device))
+        return features
+
+    def _check_finite(self, losses: dict[str, float]) -> None:
+        if all(np.isfinite(loss) for loss in losses.values()):
+            return
+        names = ", ".join(self._training[i].name for i in self._numbers())
+        raise UserError(
+            f"The loss is no number any more, in epoch {self.epoch + 1} at the B-scans {names}. "
+            "The best weights so far are kept. Try a lower learning rate."
+        )
+
+    def _finish_epoch(self) -> EpochDone:
+        losses = {name: total / self.steps for name, total in self._sums.items()}
+        encode = self._store.embedding if self.config.freezes_encoder else self.model.encode
+        classes = validate(self.model, self._validation, self._schema, encode)
+        score = mean_dice(classes) if classes else -sum(losses.values())
+        self.epoch, self.step = self.epoch + 1, 0
+        self._sums.clear()
+        best = score > self.best_score
+        if best:
+            self.best_score, self.best_epoch = score, self.epoch
+            self.best_weights = self.weights()
+        return EpochDone(self.epoch, losses, classes, score, best)
+
+
+def _thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
+    """Let the gradient reach what is trained, and only that."""
+    prefixes = {
+        "decoder": ("mask_decoder.",),
+        "decoder and prompts": ("mask_decoder.", "prompt_encoder."),
+        "everything": ("",),
+    }[config.adapts]
+    trained: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith(prefixes))
+        if parameter.requires_grad:
+            trained.append(parameter)
+    return trained
+
+
+def _check_labels(bscans: Sequence[LabelledBScan], values: Sequence[int]) -> None:
+    if not bscans:
+        raise UserError("There is no labelled B-scan to learn from.")
+    if not any(np.isin(bscan.labels, values).any() for bscan in bscans):
+        raise UserError("No B-scan to learn from has a label of the schema's classes.")

@@ -1,0 +1,195 @@
+"""A run's folder: settings, figures, the state to go on from, the best model. All written whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
+from napari_octsam.models.checkpoints import save_checkpoint
+from napari_octsam.models.header import Header
+from napari_octsam.training.events import ClassFigures, EpochDone, Event, StepDone
+from napari_octsam.training.finetuning import FineTuning
+
+__all__ = ["RunFolder", "recorded"]
+
+_STATE = "last.pt"
+_BEST = "best.safetensors"
+_CONFIG = "config.json"
+_SAVE_EVERY = 60.0  # seconds
+
+
+class RunFolder:
+    """The files of one run.
+
+    Parameters
+    ----------
+    path
+        An existing folder, from `create` or of a run to go on with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, root: Path, config: TrainConfig) -> RunFolder:
+        """Make a folder of a name that no other run has, and write the settings.
+
+        Raises
+        ------
+        UserError
+            It cannot be made there.
+        """
+        stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
+        path = root / f"{config.display_name or stamp}-{secrets.token_hex(3)}"
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"Cannot make the folder {path}: {error.strerror}.") from error
+        _write_json(path / _CONFIG, config.model_dump())
+        return cls(path)
+
+    @property
+    def best(self) -> Path:
+        """The best model so far; there once an epoch is done."""
+        return self.path / _BEST
+
+    @property
+    def embeddings(self) -> Path:
+        """Folder for embeddings; may be deleted at any time."""
+        return self.path / "embeddings"
+
+    def config(self) -> TrainConfig:
+        """Return the settings of the run.
+
+        Raises
+        ------
+        UserError
+            The folder is no run's, or its settings cannot be read.
+        """
+        try:
+            return TrainConfig.model_validate_json((self.path / _CONFIG).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path} is not the folder of a run: {error}") from error
+
+    def save_state(self, run: FineTuning) -> None:
+        """Write what `restore` needs."""
+        with replacing(self.path / _STATE) as part:
+            torch.save(run.state_dict(), part)
+
+    def restore(self, run: FineTuning) -> bool:
+        """Let a run go on from its last state; return whether there is one.
+
+        Raises
+        ------
+        UserError
+            The state cannot be read, or belongs to another model.
+        """
+        path = self.path / _STATE
+        if not path.exists():
+            return False
+        try:
+            state = torch.load(path, weights_only=True, map_location=run.model.device)
+            run.load_state_dict(state)
+        except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+            raise UserError(
+                f"The run cannot go on from {path}: it is no whole state of this model."
+            ) from error
+        return True
+
+    def save_best(self, run: FineTuning, schema: LabelSchema, classes: EpochDone) -> None:
+        """Write the best weights as a checkpoint that the model can be loaded from."""
+        record: dict[str, Any] = {
+            "config": run.config.model_dump(mode="json"),
+            "epoch": run.best_epoch,
+            "score": float(run.best_score),
+            "dice": {str(value): figures.dice for value, figures in classes.classes.items()},
+        }
+        base = run.model.header
+        name = run.config.display_name or self.path.name
+        header = Header(
+            name=name,
+            architecture=base.architecture,
+            profile=base.profile,
+            single_mask=base.single_mask,
+            label_schema=schema,
+            training=record,
+        )
+        save_checkpoint(self.best, run.best_weights, header)
+
+    def save_figures(self, epochs: list[EpochDone]) -> None:
+        """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
+        _write_json(self.path / "metrics.json", [asdict(epoch) for epoch in epochs])
+        rows = [_flat(epoch) for epoch in epochs]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with (
+            replacing(self.path / "metrics.csv") as part,
+            part.open("w", encoding="utf-8", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, names, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def read_figures(self) -> list[dict[str, Any]]:
+        """Return the figures of the epochs that are done, as `metrics.json` has them."""
+        path = self.path / "metrics.json"
+        if not path.exists():
+            return []
+        found: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+        return found
+
+
+def recorded(
+    run: FineTuning, folder: RunFolder, schema: LabelSchema, *, save_every: float = _SAVE_EVERY
+) -> Iterator[Event]:
+    """Run, and write to the folder as it goes; a stop or a crash loses what came since the last.
+
+    Parameters
+    ----------
+    save_every
+        Seconds from one state to the next, beside that at the end of each epoch.
+    """
+    epochs = [_epoch(values) for values in folder.read_figures()][: run.epoch]
+    saved = time.monotonic()
+    for event in run.run():
+        if isinstance(event, EpochDone):
+            epochs.append(event)
+            if event.best:
+                folder.save_best(run, schema, event)
+            folder.save_figures(epochs)
+        due = isinstance(event, StepDone) and time.monotonic() - saved >= save_every
+        if due or isinstance(event, EpochDone):
+            folder.save_state(run)
+            saved = time.monotonic()
+        yield event
+
+
+def _epoch(values: dict[str, Any]) -> EpochDone:
+    classes = {int(value): ClassFigures(**each) for value, each in values["classes"].items()}
+    return EpochDone(**{**values, "classes": classes})
+
+
+def _flat(epoch: EpochDone) -> dict[str, float]:
+    """Return an epoch as one row."""
+    losses = {f"loss {name}": loss for name, loss in epoch.losses.items()}
+    dices = {f"dice {value}": figures.dice for value, figures in epoch.classes.items()}
+    errors = {f"betti error {v}": figures.betti_error for v, figures in epoch.classes.items()}
+    return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}
+
+
+def _write_json(path: Path, values: Any) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(values, indent=1), "utf-8")

@@ -1,0 +1,41 @@
+"""A small model and a short run, for the tests of fine-tuning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.synthetic import make_phantom
+from napari_octsam.models.header import Header
+from napari_octsam.models.sam import Model
+from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+from napari_octsam.training.finetuning import FineTuning
+
+SCHEMA = bundled_schema("layers7")
+HEADER = Header(name="small", architecture="octsam-tiny", profile="octsam-tiny")
+SIZES = TinyConfig(input_size=(96, 96), widths=(8, 8, 16, 16, 16), embed_dim=32)
+CONFIG = TrainConfig(epochs=2, batch_size=2, objects=4, lr=3e-3, warmup_steps=0, prompt="boxes")
+
+
+def small_model() -> Model:
+    torch.manual_seed(0)
+    network = TinyNetwork(SIZES).eval().requires_grad_(False)
+    return Model(network, HEADER, torch.device("cpu"))
+
+
+def bscans(count: int, first: int = 0) -> list[LabelledBScan]:
+    phantoms = [make_phantom(first + i, (128, 160)) for i in range(count)]
+    return [LabelledBScan(f"bscan {i}", p.image, p.layers) for i, p in enumerate(phantoms)]
+
+
+def fine_tuning(folder: Path, config: TrainConfig = CONFIG, count: int = 3) -> FineTuning:
+    return FineTuning(small_model(), bscans(count), bscans(1, 50), SCHEMA, config, folder)
+
+
+def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], prefix: str = "") -> bool:
+    return all(torch.equal(v, theirs[k]) for k, v in ours.items() if k.startswith(prefix))

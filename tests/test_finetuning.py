@@ -1,0 +1,206 @@
+"""Fine-tuning: it learns, it resumes exactly, and it says what is wrong."""
+
+from __future__ import annotations
+
+import copy
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.config import TrainConfig, read_config
+from napari_octsam.core.errors import UserError
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.training.components import component_objects
+from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, StepDone
+from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.training.schedule import learning_rate
+from napari_octsam.training.segmentation import segmentation_loss
+from napari_octsam.training.views import VIEWS, view_of
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
+
+
+def test_a_run_tells_what_it_does_and_trains_the_decoder_only(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path)
+    before = run.weights()
+
+    events = list(run.run())
+
+    encoded = [e for e in events if isinstance(e, Encoded)]
+    assert [e.done for e in encoded] == list(range(1, 3 * VIEWS + 2))
+    steps = [e for e in events if isinstance(e, StepDone)]
+    told = [(e.epoch, e.step, e.steps) for e in steps]
+    assert told == [(1, 1, 2), (1, 2, 2), (2, 1, 2), (2, 2, 2)]
+    assert set(steps[0].losses) == {"segmentation", "candidates", "iou"}
+    assert set(steps[2].losses) == {"segmentation", "candidates", "iou", "topology"}
+    epochs = [e for e in events if isinstance(e, EpochDone)]
+    assert [e.epoch for e in epochs] == [1, 2]
+    assert epochs[0].best
+    assert set(epochs[1].classes) == set(range(1, 8))
+    assert isinstance(events[-1], Finished)
+    after = run.weights()
+    assert same(before, after, "image_encoder.")
+    assert same(before, after, "prompt_encoder.")
+    assert not same(before, after, "mask_decoder.")
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 12, "augment": False, "topology": "none"})
+    losses = [
+        event.losses["segmentation"]
+        for event in fine_tuning(tmp_path, config, count=2).run()
+        if isinstance(event, EpochDone)
+    ]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    tmp_path: Path, stop_after: int
+) -> None:
+    whole = fine_tuning(tmp_path)
+    list(whole.run())
+
+    stopped = fine_tuning(tmp_path)
+    steps = 0
+    events = stopped.run()
+    while steps < stop_after:
+        steps += isinstance(next(events), StepDone)
+    saved = io.BytesIO()
+    torch.save(stopped.state_dict(), saved)
+    saved.seek(0)
+    resumed = fine_tuning(tmp_path)
+    resumed.load_state_dict(torch.load(saved, weights_only=True))
+    list(resumed.run())
+
+    assert same(whole.weights(), resumed.weights())
+    assert same(whole.best_weights, resumed.best_weights)
+    assert whole.best_epoch == resumed.best_epoch
+
+
+def test_a_state_is_a_copy_that_training_on_does_not_change(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path)
+    events = run.run()
+    while not isinstance(next(events), StepDone):
+        pass
+    state = copy.deepcopy(run.state_dict())
+    again = fine_tuning(tmp_path)
+    again.load_state_dict(state)
+    list(again.run())
+    assert state["step"] == 1
+
+
+def test_everything_can_be_trained_and_the_prompt_encoder_too(tmp_path: Path) -> None:
+    for adapts, moved in (
+        ("everything", ("image_encoder.", "prompt_encoder.", "mask_decoder.")),
+        ("decoder and prompts", ("prompt_encoder.", "mask_decoder.")),
+    ):
+        config = CONFIG.model_copy(update={"adapts": adapts, "epochs": 1, "prompt": "points"})
+        run = fine_tuning(tmp_path / adapts.replace(" ", "-"), config, count=2)
+        before = run.weights()
+        list(run.run())
+        for prefix in moved:
+            assert not same(before, run.weights(), prefix), (adapts, prefix)
+
+
+def test_patience_ends_a_run_that_gains_nothing(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 9, "patience": 2, "lr": 1e-12})
+    events: list[Event] = list(fine_tuning(tmp_path, config, count=1).run())
+    assert events[-1] == Finished("no more gain", 1)
+    assert sum(isinstance(event, EpochDone) for event in events) == 3
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_bscans(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path, CONFIG.model_copy(update={"shuffle": False}))
+    best = run.best_weights
+    with torch.no_grad():
+        run.model.network.state_dict()["mask_decoder.mask_tokens.weight"].fill_(float("nan"))
+    with pytest.raises(UserError, match=r"epoch 1 .*bscan 0, bscan 1"):
+        list(run.run())
+    assert all(torch.isfinite(value).all() for value in best.values() if value.is_floating_point())
+
+
+def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no labelled B-scan"):
+        FineTuning(small_model(), [], [], SCHEMA, CONFIG, tmp_path)
+    empty = LabelledBScan("empty", bscans(1)[0].image, np.zeros((128, 160), np.uint8))
+    with pytest.raises(UserError, match="has a label of the schema's classes"):
+        FineTuning(small_model(), [empty], [], SCHEMA, CONFIG, tmp_path)
+
+
+def test_each_component_is_one_object_and_the_background_only_if_asked() -> None:
+    labels = np.zeros((40, 60), np.uint8)
+    labels[5:10, 5:20] = labels[5:10, 30:50] = 1
+    labels[10, 20] = 1  # touches the first by a corner
+    labels[20:25] = 2
+    labels[30:] = NOT_LABELLED
+    random = np.random.default_rng(0)
+
+    objects = component_objects(labels, [1, 2], CONFIG, random)
+    with_background = component_objects(labels, [0, 1, 2], CONFIG, random)
+
+    assert sorted(int(o.mask.sum()) for o in objects) == [76, 100, 300]
+    assert len(with_background) > len(objects)
+    assert all(o.prompt.box is not None for o in objects)
+    assert objects[0].ignored is not None
+    points = CONFIG.model_copy(update={"prompt": "points"})
+    for each in component_objects(labels, [1, 2], points, random):
+        (point,) = each.prompt.points
+        assert each.mask[int(point.row), int(point.col)]
+
+
+def test_what_nobody_labelled_has_no_gradient() -> None:
+    for name in ("dice_ce", "dice", "focal", "dice_focal"):
+        logits = torch.zeros(2, 8, 8, requires_grad=True)
+        target, counts = torch.ones(2, 8, 8), torch.ones(2, 8, 8)
+        counts[:, :, 4:] = 0
+        segmentation_loss(name)(logits, target, counts).backward()
+        assert logits.grad is not None
+        assert not logits.grad[:, :, 4:].any(), name
+        assert logits.grad[:, :, :4].all(), name
+
+
+def test_views_change_image_and_labels_alike() -> None:
+    (bscan,) = bscans(1)
+    mirrored = view_of(bscan, 1)
+    assert np.array_equal(view_of(bscan, 0).image, bscan.image)
+    assert np.array_equal(mirrored.image, bscan.image[:, ::-1])
+    assert np.array_equal(mirrored.labels, bscan.labels[:, ::-1])
+    assert view_of(bscan, 2).image.mean() < bscan.image.mean() < view_of(bscan, 3).image.mean()
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    config = TrainConfig(epochs=10, lr=1.0, warmup_steps=9, schedule="linear")
+    rates = [learning_rate(config, step, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) < 1
+    assert rates[-1] == pytest.approx(0.01)
+    assert learning_rate(config.model_copy(update={"schedule": "constant"}), 99, 10) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("epochs = 0", "epochs: Input should be greater than or equal to 1"),
+        ("colour = 'jet'", "colour: Extra inputs are not permitted"),
+        ("epochs = 2\ntopology_warmup_epochs = 5", "begins after 5 epochs"),
+        ("epochs = ", "no TOML or JSON"),
+    ],
+)
+def test_a_configuration_that_is_wrong_says_where(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        read_config(path)
+
+
+def test_a_configuration_reads_from_toml_and_json(tmp_path: Path) -> None:
+    config = TrainConfig(pseudocolor="twilight shifted", lr=0.01)
+    (tmp_path / "c.json").write_text(config.model_dump_json())
+    (tmp_path / "c.toml").write_text('pseudocolor = "twilight shifted"\nlr = 0.01\n')
+    assert read_config(tmp_path / "c.json") == read_config(tmp_path / "c.toml") == config
+    with pytest.raises(UserError, match="Cannot read"):
+        read_config(tmp_path / "none.toml")

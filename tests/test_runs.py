@@ -1,0 +1,117 @@
+"""The folder of a run: always whole, and enough to go on from."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.training.events import EpochDone, StepDone
+from napari_octsam.training.runs import RunFolder, recorded
+from tests.small_runs import CONFIG, SCHEMA, fine_tuning, same
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.small_runs import CONFIG, SCHEMA, fine_tuning
+from napari_octsam.training.runs import RunFolder, recorded
+
+folder = RunFolder(Path(sys.argv[1]))
+run = fine_tuning(folder.embeddings, CONFIG.model_copy(update={"epochs": 50}))
+folder.restore(run)
+for event in recorded(run, folder, SCHEMA, save_every=0):
+    print(type(event).__name__, flush=True)
+"""
+
+
+def test_a_run_leaves_its_settings_figures_state_and_best_model(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "runs", CONFIG)
+    run = fine_tuning(folder.embeddings)
+
+    epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
+
+    assert folder.config() == CONFIG
+    assert json.loads((folder.path / "metrics.json").read_text())[1]["epoch"] == 2
+    rows = list(csv.DictReader((folder.path / "metrics.csv").open()))
+    assert [float(row["score"]) for row in rows] == pytest.approx([e.score for e in epochs])
+    assert rows[1]["loss topology"]
+    assert rows[0]["loss topology"] == ""
+    with safe_open(folder.best, "pt") as file:
+        header = json.loads(file.metadata()["napari_octsam"])
+    assert header["label_schema"]["name"] == "layers7"
+    assert header["training"]["epoch"] == run.best_epoch
+    assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
+    assert RunFolder.create(tmp_path / "runs", CONFIG).path != folder.path
+
+
+def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) -> None:
+    whole = RunFolder.create(tmp_path, CONFIG)
+    one = fine_tuning(whole.embeddings)
+    list(recorded(one, whole, SCHEMA))
+
+    folder = RunFolder.create(tmp_path, CONFIG)
+    events = recorded(fine_tuning(folder.embeddings), folder, SCHEMA, save_every=0)
+    for event in events:
+        if isinstance(event, StepDone) and (event.epoch, event.step) == (2, 1):
+            break
+    events.close()
+    again = fine_tuning(folder.embeddings)
+    assert folder.restore(again)
+    list(recorded(again, folder, SCHEMA))
+
+    assert same(one.weights(), again.weights())
+    assert folder.read_figures() == whole.read_figures()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    steps = 0
+    for pause in (0.0, 0.013, 0.05, 0.11):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(folder.path)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "StepDone":
+                break
+        time.sleep(pause)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        run = fine_tuning(folder.embeddings, CONFIG.model_copy(update={"epochs": 50}))
+        assert folder.restore(run) or steps == 0
+        done = run.epoch * run.steps + run.step
+        assert done >= steps
+        steps = done
+    assert steps > 0
+    for path in folder.path.glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            assert set(file.keys()) == set(run.weights())
+
+
+def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    torch.save({"network": {}}, folder.path / "last.pt")
+    with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+        folder.restore(run)
+    (folder.path / "last.pt").write_bytes(b"PK half a file")
+    with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+        folder.restore(run)
+    with pytest.raises(UserError, match="not the folder of a run"):
+        RunFolder(tmp_path).config()
