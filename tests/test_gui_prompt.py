@@ -161,6 +161,12 @@ def wait_for_prediction(qtbot: Any, widget: PromptWidget, objects: int = 1) -> N
     qtbot.waitUntil(predicted, timeout=3000)
 
 
+def wait_until_at_rest(qtbot: Any, widget: PromptWidget) -> None:
+    """Wait until the last edit has been looked at, where it leaves nothing to predict."""
+    prompter = widget.prompter
+    qtbot.waitUntil(lambda: not prompter._timer.isActive(), timeout=3000)
+
+
 def preview(widget: PromptWidget) -> np.ndarray:
     layer = widget.prompter.preview.layer
     assert layer is not None
@@ -638,6 +644,34 @@ def test_bad_boxes_get_a_sentence_and_stay(
     wait_for_prediction(qtbot, widget)
     widget.commit.click()
     assert len(widget.prompter.drawing.shapes.data) == 1
+
+
+def test_a_commit_says_what_it_left_and_why(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    draw_box(widget, BOX + 500)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    qtbot.waitUntil(lambda: "outside the B-scan" in widget.message.text(), timeout=3000)
+    assert widget.message.text().startswith("1 object committed: 861 pixels of scan labels.")
+    assert "1 prompt was left. The box (510, 510)" in widget.message.text()
+
+
+def test_what_a_commit_and_an_undo_did_stays_told_until_the_next_edit(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    wait_until_at_rest(qtbot, widget)
+    assert "1 object committed" in widget.message.text()
+    widget.undo.click()
+    wait_for_prediction(qtbot, widget)
+    assert "undone" in widget.message.text()
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget, 2)
+    assert widget.message.text() == ""
 
 
 def test_only_negative_points_get_a_sentence(open_prompt: Any, qtbot: Any) -> None:

@@ -89,7 +89,7 @@ class ClassPanel(QWidget):
         try:
             schema = self._chosen_schema()
         except UserError as error:
-            self._prompter.told.emit(str(error))
+            self._prompter.notices.happened(str(error))
             schema = None
         if schema is None or not self.use_schema(schema):
             self.schemas.setCurrentText(self._session.schema.name)

@@ -89,8 +89,8 @@ class Committer:
         taken = self._take([(self._drawing.shapes, shapes), (self._drawing.points, points)])
         self._steps.append(Step(written, taken))
         objects = "1 object" if len(placed) == 1 else f"{len(placed)} objects"
-        size = written.after.size
-        return f"{objects} committed: {size:,} pixels of {target.name}. {note}".strip()
+        outcome = f"{objects} committed: {written.after.size:,} pixels of {target.name}."
+        return " ".join(filter(None, (outcome, note, self._left_on(image, plane))))
 
     def clear(self, image: Image, plane: Plane) -> str:
         """Take all prompts of a B-scan away."""
@@ -137,6 +137,14 @@ class Committer:
             self._viewer.layers.insert(self._viewer.layers.index(image) + 1, labels)
         self.target = labels
         return labels, note
+
+    def _left_on(self, image: Image, plane: Plane) -> str:
+        """Say how many prompts of a B-scan a commit could not use."""
+        layers = self._drawing.layers
+        count = sum(len(rows_on_plane(layer, image, plane)) for layer in layers)
+        if not count:
+            return ""
+        return "1 prompt was left." if count == 1 else f"{count} prompts were left."
 
     def _take(
         self, layers_and_rows: Iterable[tuple[PromptLayer, list[int]]]

@@ -62,7 +62,9 @@ class PromptWidget(SessionWidget):
         self.when_released(self._keys.release)
         self._bind_keys(self.session.schema)
         if self.prompter.shown.image is None:
-            self.message.say("Open a B-scan, then draw a box around what is to be labelled.")
+            self.prompter.notices.happened(
+                "Open a B-scan, then draw a box around what is to be labelled."
+            )
 
     def leave_viewer(self) -> None:
         """Remove the preview; prompts and labels stay."""
@@ -108,8 +110,8 @@ class PromptWidget(SessionWidget):
         self.undo.clicked.connect(self.prompter.undo)
         self.clear.clicked.connect(self.prompter.clear)
         self.help.clicked.connect(self._show_keys)
-        self.listen(self.prompter.told, self.message.say)
-        self.listen(self.session.told, self.message.say)
+        self.listen(self.prompter.notices.changed, self.message.say)
+        self.listen(self.session.told, self.prompter.notices.happened)
         self.listen(self.session.schema_changed, self._bind_keys)
 
     def _on_live(self, live: bool) -> None:
@@ -119,7 +121,7 @@ class PromptWidget(SessionWidget):
         taken = self._keys.bind(self._all_keys(schema))
         if taken:
             names = ", ".join(key.binding for key in taken)
-            self.message.say(f"napari or another plugin has these keys: {names}.")
+            self.prompter.notices.happened(f"napari or another plugin has these keys: {names}.")
 
     def _show_keys(self) -> None:
         KeySheet(self._all_keys(self.session.schema), self).show()

@@ -19,6 +19,7 @@ from napari_octsam.gui.bscans import Plane, read_bscan
 from napari_octsam.gui.collect import PlacedPrompt, collect
 from napari_octsam.gui.committer import Committer
 from napari_octsam.gui.drawing import Drawing, Tool
+from napari_octsam.gui.notices import Notices
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
 from napari_octsam.gui.shown import ShownBScan
@@ -76,14 +77,13 @@ class Prompter:
         Its session.
     """
 
-    told = Signal(str)
-    """A sentence for the person; "" takes the last one back."""
     predicted_changed = Signal()
     """`predicted`, or the candidate of one of its objects, is another."""
 
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         self._viewer = viewer
         self._session = session
+        self.notices = Notices()
         self.shown = ShownBScan(viewer)
         self.drawing = Drawing(viewer, session.schema)
         self.committer = Committer(viewer, self.drawing)
@@ -96,15 +96,16 @@ class Prompter:
         self._pending: Future[Any] | None = None
         self._commit_next = False
         self._choosing = False
+        self._acting = False
         self._is_open = True
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(EDIT_DELAY)
         self._timer.timeout.connect(self._predict_edited)
-        self.shown.moved.connect(self._drop)
+        self.shown.moved.connect(self._on_moved)
         self.shown.settled.connect(self._predict_if_live)
         self.drawing.edited.connect(self._on_edit)
-        self.prefetch.failed.connect(self.told.emit)
+        self.prefetch.failed.connect(self.notices.stands)
         session.schema_changed.connect(self._change_schema)
         session.model_changed.connect(self._on_model)
         session.cancelled.connect(self._drop)
@@ -123,6 +124,7 @@ class Prompter:
     @live.setter
     def live(self, live: bool) -> None:
         self._live = live
+        self.notices.expire()
         self._drop()
         self._predict_if_live()
 
@@ -134,6 +136,7 @@ class Prompter:
     @threshold.setter
     def threshold(self, threshold: float) -> None:
         self._threshold = threshold
+        self.notices.expire()
         self._show()
 
     def start_drawing(self, tool: Tool) -> None:
@@ -141,7 +144,7 @@ class Prompter:
         try:
             image, plane = self.shown.chosen(), self.shown.plane()
         except UserError as error:
-            self.told.emit(str(error))
+            self.notices.happened(str(error))
             return
         self.preview.prepare(image, self._session.schema, plane)
         self.drawing.start(tool, image)
@@ -162,9 +165,11 @@ class Prompter:
         if self._ask():
             self._commit_next = self._pending is not None
         elif any(len(layer.data) for layer in self.drawing.layers):
-            self.told.emit("The prompts are on other B-scans: move the slider to them to commit.")
+            self.notices.happened(
+                "The prompts are on other B-scans: move the slider to them to commit."
+            )
         else:
-            self.told.emit("There is nothing to commit: draw a box or a point first.")
+            self.notices.happened("There is nothing to commit: draw a box or a point first.")
 
     def clear(self) -> None:
         """Take all prompts of the shown B-scan away; `undo` brings them back."""
@@ -232,11 +237,10 @@ class Prompter:
             image, plane = self.shown.chosen(), self.shown.plane()
         except UserError as error:
             self._drop()
-            self.told.emit(str(error))
+            self.notices.stands(str(error))
             return True
         collected = collect(self.drawing.shapes, self.drawing.points, image, plane)
-        if collected.problems or collected.placed:
-            self.told.emit(collected.problems[0] if collected.problems else "")
+        self.notices.stands(collected.problems[0] if collected.problems else "")
         if not collected.placed:
             self._drop()
             return bool(collected.problems)
@@ -264,7 +268,7 @@ class Prompter:
     def _fail(self, asked: _Asked, sentence: str) -> None:
         if asked.generation == self._generation:
             self._drop()
-            self.told.emit(sentence)
+            self.notices.stands(sentence)
 
     def _write(self) -> None:
         predicted = self.predicted
@@ -276,11 +280,15 @@ class Prompter:
             self._forget_prediction()
 
     def _tell_outcome(self, action: Callable[[], str]) -> bool:
+        """Do what the person asked for; what changes meanwhile is no further step of theirs."""
+        self._acting = True
         try:
-            self.told.emit(action())
+            self.notices.happened(action())
         except UserError as error:
-            self.told.emit(str(error))
+            self.notices.happened(str(error))
             return False
+        finally:
+            self._acting = False
         return True
 
     def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
@@ -309,7 +317,7 @@ class Prompter:
         self._timer.stop()
         if self._commit_next:
             self._commit_next = False
-            self.told.emit("Nothing was committed: the prediction was not there yet.")
+            self.notices.happened("Nothing was committed: the prediction was not there yet.")
         self._forget_prediction()
 
     def _forget_prediction(self) -> None:
@@ -318,9 +326,17 @@ class Prompter:
             self.preview.clear()
             self.predicted_changed.emit()
 
+    def _on_moved(self) -> None:
+        if not self._acting:
+            self.notices.expire()
+        self.notices.stands("")
+        self._drop()
+
     def _on_edit(self) -> None:
         if self._choosing:
             return
+        if not self._acting:
+            self.notices.expire()
         if self._live:
             self._cancel()
             self._timer.start()
