@@ -495,12 +495,26 @@ def test_a_widget_that_is_opened_again_goes_on_with_the_prompts(
     draw_box(widget)
     wait_for_prediction(qtbot, widget)
     viewer.window.remove_dock_widget(widget)
-    assert [layer.name for layer in viewer.layers] == ["scan", "octsam boxes"]
+    assert [layer.name for layer in viewer.layers] == ["scan", "scan boxes"]
     again = PromptWidget(viewer)
     viewer.window.add_dock_widget(again, name="Prompt")
     wait_for_prediction(qtbot, again)
-    assert again.layers.shapes.currentText() == "octsam boxes"
+    assert again.layers.shapes.currentText() == "scan boxes"
     assert viewer.keymap
+
+
+def test_a_widget_that_is_opened_again_on_another_image_hides_the_prompts_of_the_last(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    viewer.window.remove_dock_widget(widget)
+    viewer.add_image(bscan(), name="other")
+    again = PromptWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Prompt")
+    assert again.layers.image.currentText() == "other"
+    assert again.message.text() == "1 prompt waits on scan."
+    assert not viewer.layers["scan boxes"].visible
 
 
 def test_cancelling_drops_a_commit_that_waits(
@@ -672,6 +686,149 @@ def test_what_a_commit_and_an_undo_did_stays_told_until_the_next_edit(
     draw_box(widget, BOX + 20)
     wait_for_prediction(qtbot, widget, 2)
     assert widget.message.text() == ""
+
+
+def choose_image(widget: PromptWidget, name: str) -> None:
+    combo = widget.layers.image
+    combo.setCurrentText(name)
+    combo.activated.emit(combo.currentIndex())
+
+
+def test_the_labels_follow_the_image(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    first = widget.prompter.committer.target
+    viewer.add_image(bscan(), name="other")
+
+    choose_image(widget, "other")
+
+    assert widget.prompter.committer.target is None
+    assert "Labels go into a new layer now." in widget.message.text()
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert widget.prompter.committer.target.name == "other labels"
+    assert (first.data != 0).sum() == 21 * 41
+    viewer.layers["scan"].name = "renamed"
+    choose_image(widget, "renamed")
+    assert widget.prompter.committer.target is first
+    assert "Labels go into scan labels now." in widget.message.text()
+    assert widget.layers.labels.currentText() == "scan labels"
+
+
+def test_labels_chosen_for_an_image_stay_its_labels(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    mine = viewer.add_labels(bscan(), name="mine").__wrapped__
+    viewer.add_image(bscan(), name="other")
+    for name in ("scan", "other"):
+        choose_image(widget, name)
+        widget.layers.labels.chosen.emit(mine)
+    viewer.add_image(bscan(), name="third")
+    for name, target in (("third", None), ("scan", mine), ("third", None), ("other", mine)):
+        choose_image(widget, name)
+        assert widget.prompter.committer.target is target
+
+
+def test_prompts_wait_on_the_image_that_they_were_drawn_on(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    draw_box(widget)
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[50, 70]])
+    wait_for_prediction(qtbot, widget, 2)
+    boxes, points = drawing.layers
+    viewer.add_image(bscan(), name="other")
+
+    choose_image(widget, "other")
+
+    assert "2 prompts wait on scan." in widget.message.text()
+    assert not boxes.visible
+    widget.clear.click()
+    widget.commit.click()
+    assert "nothing to commit" in widget.message.text()
+    draw_box(widget, BOX + 20, RPE)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert "1 object committed" in widget.message.text()
+    assert [len(boxes.data), len(points.data)] == [1, 1]
+    viewer.layers["scan"].name = "renamed"
+    choose_image(widget, "renamed")
+    assert drawing.layers == [boxes, points]
+    assert boxes.visible
+    assert list(boxes.features["class"]) == [NSR]
+    wait_for_prediction(qtbot, widget, 2)
+
+
+def test_the_tool_goes_on_with_another_image(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8))
+    draw_box(widget, np.insert(BOX, 0, 2, axis=1))
+    boxes = widget.prompter.drawing.shapes
+    viewer.add_image(bscan(), name="other")
+    viewer.layers.selection.active = boxes
+    choose_image(widget, "other")
+    assert widget.prompter.drawing.tool is Tool.BOX
+    assert widget.prompter.drawing.shapes.ndim == 2
+    assert widget.prompter.drawing.shapes is not boxes
+
+
+def test_undo_reaches_the_labels_of_the_image_that_was_committed(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    labels, boxes = widget.prompter.committer.target, widget.prompter.drawing.shapes
+    viewer.add_image(bscan(), name="other")
+    choose_image(widget, "other")
+    widget.undo.click()
+    assert not labels.data.any()
+    assert len(boxes.data) == 1
+    assert widget.prompter.drawing.shapes is None
+
+
+def test_a_prompt_layer_of_the_persons_belongs_to_the_chosen_image(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    viewer.add_image(bscan(), name="other")
+    mine = viewer.add_shapes([BOX], name="mine").__wrapped__
+    widget.layers.shapes.chosen.emit(mine)
+    wait_for_prediction(qtbot, widget)
+    choose_image(widget, "other")
+    assert widget.prompter.drawing.shapes is None
+    widget.layers.shapes.chosen.emit(mine)
+    assert mine.visible
+    wait_for_prediction(qtbot, widget)
+    choose_image(widget, "scan")
+    assert widget.prompter.drawing.shapes is None
+    assert "1 prompt waits on other." in widget.message.text()
+
+
+def test_an_image_that_is_removed_says_where_its_prompts_are(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    viewer.layers.remove("scan")
+    assert "scan is gone; its 1 prompt is kept in scan boxes" in widget.message.text()
+    assert len(viewer.layers["scan boxes"].data) == 1
+    assert widget.prompter.drawing.shapes is None
+
+
+def test_a_new_schema_clears_the_prompts_of_every_image(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    boxes = widget.prompter.drawing.shapes
+    viewer.add_image(bscan(), name="other")
+    choose_image(widget, "other")
+    asked: list[int] = []
+    widget.classes._confirm = lambda _schema, count: bool(asked.append(count)) or True
+    assert widget.classes.use_schema(bundled_schema("layers7"))
+    assert asked == [1]
+    assert not len(boxes.data)
 
 
 def test_only_negative_points_get_a_sentence(open_prompt: Any, qtbot: Any) -> None:

@@ -67,7 +67,7 @@ class ClassPanel(QWidget):
 
     def use_schema(self, schema: LabelSchema) -> bool:
         """Change the schema; where there are prompts, the person is asked first."""
-        count = sum(len(layer.data) for layer in self._prompter.drawing.layers)
+        count = sum(len(layer.data) for layer in self._prompter.drawing.all_layers)
         if schema == self._session.schema:
             return True
         if count and not self._confirm(schema, count):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
+    from napari_octsam.gui.companions import Companions
     from napari_octsam.gui.drawing import Drawing
     from napari_octsam.gui.prompt_layers import PromptLayer
 
@@ -44,14 +45,18 @@ class Committer:
         Where new labels layers go.
     drawing
         The prompts.
+    companions
+        Remembers which labels layer is that of which image.
     """
 
     target_changed = Signal()
     """`target` is another layer."""
 
-    def __init__(self, viewer: ViewerModel, drawing: Drawing) -> None:
+    def __init__(self, viewer: ViewerModel, drawing: Drawing, companions: Companions) -> None:
         self._viewer = viewer
         self._drawing = drawing
+        self._companions = companions
+        self._image: Image | None = None
         self._target: Labels | None = None
         self._steps: deque[Step] = deque(maxlen=_UNDO_STEPS)
         self.overlap = Overlap.KEEP
@@ -65,11 +70,29 @@ class Committer:
 
     @target.setter
     def target(self, labels: Labels | None) -> None:
+        if self._image is not None:
+            self._companions.labels.set(self._image, labels)
         if labels is not self._target:
             self._target = labels
             if labels is not None and _has_default_colors(labels):
                 show_schema(labels, self._drawing.schema)
             self.target_changed.emit()
+
+    def follow(self, image: Image | None) -> None:
+        """Write into the labels layer that was last used with an image, else into a new one."""
+        chosen_before_any = self._target if self._image is None else None
+        self._image = image
+        if image is None:
+            self.target = None
+        else:
+            self.target = self._companions.labels.get(image, self._viewer.layers) or (
+                chosen_before_any
+            )
+
+    def forget_targets(self) -> None:
+        """Write into new labels layers, whatever the image."""
+        self._companions.labels.clear()
+        self.target = None
 
     def commit(
         self,
@@ -99,8 +122,8 @@ class Committer:
         return self._remember_cleared(taken)
 
     def clear_all(self) -> str:
-        """Take the prompts of every B-scan away."""
-        layers = self._drawing.layers
+        """Take the prompts of every B-scan of every image away."""
+        layers = self._drawing.all_layers
         taken = self._take((layer, list(range(len(layer.data)))) for layer in layers)
         return self._remember_cleared(taken)
 

@@ -29,6 +29,10 @@ class Notices:
         """Tell of an event in place of the last."""
         self._show(sentence, self._state)
 
+    def also(self, sentence: str) -> None:
+        """Tell of an event beside the last; "" where there is nothing to say."""
+        self._show(f"{self._event} {sentence}".strip(), self._state)
+
     def stands(self, sentence: str) -> None:
         """Tell how things stand; "" where there is nothing to say."""
         self._show(self._event, sentence)

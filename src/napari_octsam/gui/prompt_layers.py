@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     PromptLayer: TypeAlias = Points | Shapes
 
 __all__ = [
-    "BOXES_NAME",
-    "POINTS_NAME",
     "adopt",
     "class_of_next",
     "new_points_layer",
@@ -31,9 +29,6 @@ __all__ = [
     "set_next",
     "sign_of_next",
 ]
-
-BOXES_NAME = "octsam boxes"
-POINTS_NAME = "octsam points"
 
 _UNKNOWN = "#ff00ff"
 _POSITIVE_BORDER = "#ffffff"
@@ -46,7 +41,7 @@ def new_shapes_layer(image: Image, schema: LabelSchema, class_value: int) -> Sha
 
     layer = Shapes(
         ndim=image.ndim,
-        name=BOXES_NAME,
+        name=f"{image.name} boxes",
         edge_width=2,
         opacity=0.9,
         text={"string": "", "size": 9, "anchor": "upper_left", "color": "white"},
@@ -62,7 +57,7 @@ def new_points_layer(image: Image, schema: LabelSchema, class_value: int) -> Poi
 
     layer = Points(
         ndim=image.ndim,
-        name=POINTS_NAME,
+        name=f"{image.name} points",
         size=10,
         border_width=0.15,
         canvas_size_limits=(6, 16),

@@ -61,6 +61,7 @@ class PromptWidget(SessionWidget):
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
         self._bind_keys(self.session.schema)
+        self.message.say(self.prompter.notices.text)
         if self.prompter.shown.image is None:
             self.prompter.notices.happened(
                 "Open a B-scan, then draw a box around what is to be labelled."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,12 +24,13 @@ from napari_octsam.gui.notices import Notices
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
 from napari_octsam.gui.shown import ShownBScan
+from napari_octsam.gui.waiting import left_by, waiting_on_images
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.gui.session import Session
@@ -85,8 +87,8 @@ class Prompter:
         self._session = session
         self.notices = Notices()
         self.shown = ShownBScan(viewer)
-        self.drawing = Drawing(viewer, session.schema)
-        self.committer = Committer(viewer, self.drawing)
+        self.drawing = Drawing(viewer, session.schema, session.companions)
+        self.committer = Committer(viewer, self.drawing, session.companions)
         self.preview = Preview(viewer)
         self.prefetch = Prefetch(session, self.shown)
         self.predicted: Predicted | None = None
@@ -104,6 +106,7 @@ class Prompter:
         self._timer.timeout.connect(self._predict_edited)
         self.shown.moved.connect(self._on_moved)
         self.shown.settled.connect(self._predict_if_live)
+        self.shown.image_changed.connect(self._change_image)
         self.drawing.edited.connect(self._on_edit)
         self.prefetch.failed.connect(self.notices.stands)
         session.schema_changed.connect(self._change_schema)
@@ -135,9 +138,10 @@ class Prompter:
 
     @threshold.setter
     def threshold(self, threshold: float) -> None:
-        self._threshold = threshold
-        self.notices.expire()
-        self._show()
+        if threshold != self._threshold:
+            self._threshold = threshold
+            self.notices.expire()
+            self._show()
 
     def start_drawing(self, tool: Tool) -> None:
         """Make the layer that a tool draws on the active one, in the tool's mode."""
@@ -280,15 +284,12 @@ class Prompter:
             self._forget_prediction()
 
     def _tell_outcome(self, action: Callable[[], str]) -> bool:
-        """Do what the person asked for; what changes meanwhile is no further step of theirs."""
-        self._acting = True
-        try:
-            self.notices.happened(action())
-        except UserError as error:
-            self.notices.happened(str(error))
-            return False
-        finally:
-            self._acting = False
+        with self._own_steps():
+            try:
+                self.notices.happened(action())
+            except UserError as error:
+                self.notices.happened(str(error))
+                return False
         return True
 
     def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
@@ -332,6 +333,32 @@ class Prompter:
         self.notices.stands("")
         self._drop()
 
+    def _change_image(self) -> None:
+        """Go on with the layers of another image, and the same tool."""
+        image, last, tool = self.shown.image, self.drawing.image, self.drawing.tool
+        target, layers = self.committer.target, self.drawing.layers
+        with self._own_steps():
+            self.drawing.follow(image)
+            self.committer.follow(image)
+        if last is not None and last not in self._viewer.layers:
+            self.notices.also(left_by(last, layers))
+        if image is None:
+            return
+        if self.committer.target is not target:
+            self.notices.also(_goes_into(self.committer.target))
+        self.notices.also(waiting_on_images(self.drawing.layers_elsewhere))
+        if tool is not None:
+            self.start_drawing(tool)
+
+    @contextmanager
+    def _own_steps(self) -> Iterator[None]:
+        """Let changes happen that are no step of the person's: the last event stays told."""
+        was_acting, self._acting = self._acting, True
+        try:
+            yield
+        finally:
+            self._acting = was_acting
+
     def _on_edit(self) -> None:
         if self._choosing:
             return
@@ -358,5 +385,9 @@ class Prompter:
 
     def _change_schema(self, schema: LabelSchema) -> None:
         self._drop()
-        self.committer.target = None
+        self.committer.forget_targets()
         self.drawing.schema = schema
+
+
+def _goes_into(target: Labels | None) -> str:
+    return f"Labels go into {'a new layer' if target is None else target.name} now."

@@ -64,8 +64,8 @@ class ShownBScan:
         if image is not None:
             image.events.data.connect(self._move)
         self._last = self._plane_or_none()
-        self.image_changed.emit()
         self._move()
+        self.image_changed.emit()
 
     def plane(self) -> Plane:
         """Return the plane that is shown.
