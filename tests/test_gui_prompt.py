@@ -846,6 +846,48 @@ def test_without_an_image_the_widget_waits_for_the_first(open_prompt: Any, qtbot
     assert "no image" in widget.message.text()
     viewer.add_image(bscan(), name="late")
     assert widget.layers.image.currentText() == "late"
+    assert widget.message.text() == ""
+    viewer.layers.remove("late")
+    qtbot.waitUntil(lambda: "no image" in widget.message.text(), timeout=3000)
+    viewer.add_image(bscan(), name="later")
+    assert widget.layers.image.currentText() == "later"
+    assert widget.message.text() == ""
+
+
+def test_another_image_is_told_of_and_never_covers_the_one_in_use(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    truth = viewer.add_labels(bscan(), name="truth")
+    viewer.add_image(bscan(), name="heat", opacity=0.5)
+    viewer.add_image(bscan(), name="other")
+    assert widget.message.text() == (
+        '"other" was opened; prompts still go to "scan". Choose it under Image to change.'
+    )
+    assert widget.layers.image.currentText() == "scan"
+
+    widget.draw.tools[Tool.BOX].click()
+
+    of_scan = ["scan", "scan labels", "scan boxes", "octsam preview", "truth", "heat"]
+    assert sorted(names(viewer)[1:]) == sorted(of_scan)
+    assert names(viewer)[:2] == ["other", "scan"]
+    assert truth.visible
+    choose_image(widget, "other")
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert names(viewer)[:3] == ["scan", "scan labels", "scan boxes"]
+    assert names(viewer)[3:6] == ["other", "other labels", "octsam preview"]
+    choose_image(widget, "scan")
+    below = names(viewer)[: names(viewer).index("scan")]
+    assert below == ["other", "other labels", "other boxes"]
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
 
 
 def test_a_new_schema_is_asked_about_where_there_are_prompts(

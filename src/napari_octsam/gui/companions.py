@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels, Points, Shapes
+    from napari.layers import Image, Labels, Layer, Points, Shapes
 
     from napari_octsam.gui.prompt_layers import PromptLayer
 
@@ -61,3 +61,8 @@ class Companions:
         """Return the layers of prompts on an image."""
         layers = (self.shapes.get(image, among), self.points.get(image, among))
         return [layer for layer in layers if layer is not None]
+
+    def of(self, image: Image, among: Container[Any]) -> list[Layer]:
+        """Return the labels of an image and the layers of prompts on it."""
+        labels = self.labels.get(image, among)
+        return [*([] if labels is None else [labels]), *self.prompts(image, among)]

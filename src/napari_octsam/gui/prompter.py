@@ -24,6 +24,7 @@ from napari_octsam.gui.notices import Notices
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
 from napari_octsam.gui.shown import ShownBScan
+from napari_octsam.gui.stacking import uncover
 from napari_octsam.gui.waiting import left_by, waiting_on_images
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Prompter:
             self.notices.happened(str(error))
             return
         self.preview.prepare(image, self._session.schema, plane)
+        image.visible = True
+        self._uncover(image)
         self.drawing.start(tool, image)
 
     def predict(self) -> None:
@@ -281,6 +284,7 @@ class Prompter:
         labels = self._composite(predicted)
         commit = partial(self.committer.commit, predicted.image, predicted.plane)
         if self._tell_outcome(lambda: commit(predicted.placed, labels)):
+            self._uncover(predicted.image)
             self._forget_prediction()
 
     def _tell_outcome(self, action: Callable[[], str]) -> bool:
@@ -347,8 +351,15 @@ class Prompter:
         if self.committer.target is not target:
             self.notices.also(_goes_into(self.committer.target))
         self.notices.also(waiting_on_images(self.drawing.layers_elsewhere))
+        image.visible = True
+        self._uncover(image)
         if tool is not None:
             self.start_drawing(tool)
+
+    def _uncover(self, image: Image) -> None:
+        shown = (self.committer.target, self.preview.layer, *self.drawing.layers)
+        own = [layer for layer in shown if layer is not None]
+        uncover(self._viewer.layers, image, own, self._session.companions)
 
     @contextmanager
     def _own_steps(self) -> Iterator[None]:
