@@ -459,6 +459,61 @@ def test_class_keys_change_the_selected_prompts_and_the_next(open_prompt: Any, q
     assert widget.classes.chooser.checked == IRF
 
 
+def test_a_class_chosen_after_drawing_says_that_the_prompt_keeps_its_own(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    _, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    draw_box(widget)
+    widget.classes.chooser.chosen.emit(RPE)
+    assert list(drawing.shapes.features["class"]) == [NSR]
+    assert widget.message.text() == (
+        "Next prompts: RPE. The drawn box stays NSR: select it to change it."
+    )
+    drawing.shapes.add(BOX + 20, shape_type="rectangle")
+    wait_for_prediction(qtbot, widget, 2)
+    widget.commit.click()
+    widget.classes.chooser.chosen.emit(IRF)
+    assert widget.message.text() == ""
+
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[50, 70]])
+    widget.classes.chooser.chosen.emit(SRF)
+    assert "The drawn point stays IRF" in widget.message.text()
+
+
+def test_the_select_tool_reaches_boxes_and_points(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    widget.draw.tools[Tool.SELECT].click()
+    assert "nothing to select" in widget.message.text()
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[20, 20]])
+    draw_box(widget)
+    widget.draw.tools[Tool.SELECT].click()
+    assert widget.draw.tools[Tool.SELECT].isChecked()
+    assert drawing.selected() == (drawing.shapes, [0])
+
+    click(viewer, (20, 20))
+    widget.classes.chooser.chosen.emit(IRF)
+    assert list(drawing.points.features["class"]) == [IRF]
+    assert list(drawing.shapes.features["class"]) == [NSR]
+    click(viewer, (15, 45))
+    widget.classes.chooser.chosen.emit(SRF)
+    assert list(drawing.points.features["class"]) == [IRF]
+    assert list(drawing.shapes.features["class"]) == [SRF]
+
+
+def click(viewer: Any, position: tuple[float, float]) -> None:
+    """Press and release the mouse on the canvas, at a place in the world."""
+    viewer = viewer.__wrapped__
+    canvas = viewer.window._qt_viewer.canvas
+    view = canvas.view
+    x, y = view.scene.transform.map([position[1], position[0], 0, 1])[:2]
+    canvas._scene_canvas.events.mouse_press(pos=(x, y), button=1, modifiers=())
+    canvas._scene_canvas.events.mouse_release(pos=(x, y), button=1, modifiers=())
+
+
 def test_q_switches_the_sign_of_the_selected_points_and_the_next(
     open_prompt: Any, qtbot: Any
 ) -> None:

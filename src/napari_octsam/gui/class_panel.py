@@ -49,7 +49,7 @@ class ClassPanel(QWidget):
         column.addLayout(row)
         column.addWidget(self.chooser)
         self.schemas.activated.connect(self._on_schema)
-        self.chooser.chosen.connect(prompter.drawing.choose_class)
+        self.chooser.chosen.connect(prompter.choose_class)
         owner.listen(self._session.schema_changed, self._show_schema)
         owner.listen(prompter.drawing.next_changed, self.refresh)
         self._show_schema(self._session.schema)

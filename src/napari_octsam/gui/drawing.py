@@ -36,12 +36,13 @@ _DONE = ("added", "removed", "changed")
 
 
 class Tool(StrEnum):
-    """What can be drawn; the values are the names of napari's modes."""
+    """What the mouse does; the values are the names of napari's modes."""
 
     BOX = "add_rectangle"
     POLYGON = "add_polygon"
     SCRIBBLE = "add_path"
     POINT = "add"
+    SELECT = "select"
 
 
 class Drawing:
@@ -72,6 +73,7 @@ class Drawing:
         self._companions = companions
         self._image: Image | None = None
         self._busy = False
+        self._last_drawn_on: PromptLayer | None = None
         self.shapes: Shapes | None = None
         self.points: Points | None = None
         self.class_value = schema.foreground[0].value
@@ -129,13 +131,26 @@ class Drawing:
     def start(self, tool: Tool, image: Image) -> None:
         """Select the layer that a tool draws on, made where there is none, in the tool's mode."""
         layer: PromptLayer
-        if tool is Tool.POINT:
+        if tool is Tool.SELECT:
+            layer = self._layer_to_select_on()
+        elif tool is Tool.POINT:
             layer = self.points or self._add_points(image)
         else:
             layer = self.shapes or self._add_shapes(image)
         layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = str(tool)
+        drawn = self.last_drawn()
+        if tool is Tool.SELECT and drawn:
+            layer.selected_data = {drawn[1]}
+
+    def select_on(self, layer: PromptLayer) -> None:
+        """Go on selecting on another of the layers."""
+        for other in self.layers:
+            if other is not layer:
+                other.selected_data = set()
+        self._viewer.layers.selection.active = layer
+        layer.mode = str(Tool.SELECT)
 
     def stop(self) -> None:
         """Leave the tool: the mouse moves the view again."""
@@ -198,6 +213,11 @@ class Drawing:
         rows = sorted(int(row) for row in layer.selected_data)
         return (layer, rows) if rows else None
 
+    def last_drawn(self) -> tuple[PromptLayer, int] | None:
+        """Return the layer and row of what was just drawn; None once something else was done."""
+        layer = self._last_drawn_on
+        return None if layer is None else (layer, len(layer.data) - 1)
+
     def set_feature(self, layer: PromptLayer, rows: Sequence[int], name: str, value: Any) -> None:
         """Set a feature of prompts; told as one edit."""
         with self.one_edit():
@@ -226,8 +246,13 @@ class Drawing:
         for layer in self.layers:
             self._disconnect(layer)
             layer.visible = False
-        self.shapes = self.points = None
+        self.shapes = self.points = self._last_drawn_on = None
         self.layers_changed.emit()
+
+    def _layer_to_select_on(self) -> PromptLayer:
+        """Return the layer that was just drawn on, else the active one, else one with prompts."""
+        candidates = (self._last_drawn_on, self._viewer.layers.selection.active, *self.layers)
+        return next(x for x in candidates if x in self.layers and len(x.data))
 
     def _add_shapes(self, image: Image) -> Shapes:
         layer = new_shapes_layer(image, self._schema, self.class_value)
@@ -270,6 +295,8 @@ class Drawing:
         layer.events.highlight.disconnect(self._on_tool)
 
     def _forget(self, event: Any) -> None:
+        if event.value is self._last_drawn_on:
+            self._last_drawn_on = None
         if event.value is self.shapes:
             self.use_shapes(None)
         elif event.value is self.points:
@@ -283,7 +310,10 @@ class Drawing:
         self.next_changed.emit()
 
     def _on_data(self, event: Any) -> None:
-        if str(event.action) in _DONE:
+        action = str(event.action)
+        if action in _DONE:
+            is_drawn = action == "added" and not self._busy
+            self._last_drawn_on = event.source if is_drawn else None
             self._on_edit(event)
 
     def _on_edit(self, event: Any) -> None:

@@ -138,7 +138,7 @@ class PromptWidget(SessionWidget):
             Key("Shift-Delete", "clear the prompts", prompter.clear),
         ]
         classes = [
-            Key(c.hotkey, c.name, partial(drawing.choose_class, c.value))
+            Key(c.hotkey, c.name, partial(prompter.choose_class, c.value))
             for c in schema.classes
             if c.hotkey is not None
         ]

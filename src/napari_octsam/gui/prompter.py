@@ -21,8 +21,10 @@ from napari_octsam.gui.collect import PlacedPrompt, collect
 from napari_octsam.gui.committer import Committer
 from napari_octsam.gui.drawing import Drawing, Tool
 from napari_octsam.gui.notices import Notices
+from napari_octsam.gui.picking import Picking
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
+from napari_octsam.gui.prompt_layers import class_at, kind_at, short_name
 from napari_octsam.gui.shown import ShownBScan
 from napari_octsam.gui.stacking import uncover
 from napari_octsam.gui.waiting import left_by, waiting_on_images
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.prompt_layers import PromptLayer
     from napari_octsam.gui.session import Session
 
 __all__ = ["AUTOMATIC", "EDIT_DELAY", "Predicted", "Prompter"]
@@ -90,6 +93,7 @@ class Prompter:
         self.shown = ShownBScan(viewer)
         self.drawing = Drawing(viewer, session.schema, session.companions)
         self.committer = Committer(viewer, self.drawing, session.companions)
+        self.picking = Picking(viewer, self.drawing)
         self.preview = Preview(viewer)
         self.prefetch = Prefetch(session, self.shown)
         self.predicted: Predicted | None = None
@@ -145,7 +149,10 @@ class Prompter:
             self._show()
 
     def start_drawing(self, tool: Tool) -> None:
-        """Make the layer that a tool draws on the active one, in the tool's mode."""
+        """Make the layer that a tool works on the active one, in the tool's mode."""
+        if tool is Tool.SELECT and not any(len(layer.data) for layer in self.drawing.layers):
+            self.notices.happened("There is nothing to select: draw a box or a point first.")
+            return
         try:
             image, plane = self.shown.chosen(), self.shown.plane()
         except UserError as error:
@@ -155,6 +162,14 @@ class Prompter:
         image.visible = True
         self._uncover(image)
         self.drawing.start(tool, image)
+        if tool is Tool.SELECT:
+            self.notices.happened("Click a prompt, then its class. Drag moves it.")
+
+    def choose_class(self, value: int) -> None:
+        """Set the class of the selected prompts and of the next; what was just drawn keeps its."""
+        drawn = None if self.drawing.selected() else self.drawing.last_drawn()
+        self.drawing.choose_class(value)
+        self.notices.happened(_keeps_class(*drawn, self._session.schema, value) if drawn else "")
 
     def predict(self) -> None:
         """Predict the objects of the shown B-scan."""
@@ -234,6 +249,7 @@ class Prompter:
         self._session.cancelled.disconnect(self._drop)
         self.prefetch.close()
         self.committer.close()
+        self.picking.close()
         self.drawing.close()
         self.shown.close()
 
@@ -353,7 +369,7 @@ class Prompter:
         self.notices.also(waiting_on_images(self.drawing.layers_elsewhere))
         image.visible = True
         self._uncover(image)
-        if tool is not None:
+        if tool not in (None, Tool.SELECT):
             self.start_drawing(tool)
 
     def _uncover(self, image: Image) -> None:
@@ -402,3 +418,14 @@ class Prompter:
 
 def _goes_into(target: Labels | None) -> str:
     return f"Labels go into {'a new layer' if target is None else target.name} now."
+
+
+def _keeps_class(layer: PromptLayer, row: int, schema: LabelSchema, chosen: int) -> str:
+    """Say that a prompt keeps its class though another was chosen; "" where it has that one."""
+    own = class_at(layer, row)
+    if own == chosen:
+        return ""
+    return (
+        f"Next prompts: {short_name(schema, chosen)}. The drawn {kind_at(layer, row)} stays "
+        f"{short_name(schema, own)}: select it to change it."
+    )
