@@ -828,6 +828,7 @@ def test_the_tool_goes_on_with_another_image(open_prompt: Any, qtbot: Any) -> No
     assert widget.prompter.drawing.tool is Tool.BOX
     assert widget.prompter.drawing.shapes.ndim == 2
     assert widget.prompter.drawing.shapes is not boxes
+    assert "1 prompt waits on scan." in widget.message.text()
 
 
 def test_undo_reaches_the_labels_of_the_image_that_was_committed(
@@ -841,9 +842,61 @@ def test_undo_reaches_the_labels_of_the_image_that_was_committed(
     viewer.add_image(bscan(), name="other")
     choose_image(widget, "other")
     widget.undo.click()
+    assert widget.message.text() == "The commit on scan is undone."
     assert not labels.data.any()
     assert len(boxes.data) == 1
     assert widget.prompter.drawing.shapes is None
+
+
+def test_undo_goes_to_the_bscan_of_the_commit_and_names_it(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8), scale=(50, -4, 12))
+    viewer.dims.set_current_step(0, 3)
+    draw_box(widget, np.insert(BOX, 0, 3, axis=1))
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    viewer.dims.set_current_step(0, 1)
+    widget.undo.click()
+    assert widget.message.text() == "The commit on B-scan 3 is undone."
+    assert widget.prompter.shown.plane().index == (3,)
+    wait_for_prediction(qtbot, widget)
+    assert widget.message.text() == "The commit on B-scan 3 is undone."
+    widget.clear.click()
+    viewer.dims.set_current_step(0, 0)
+    widget.undo.click()
+    assert widget.message.text() == "The prompts on B-scan 3 are back."
+    assert widget.prompter.shown.plane().index == (3,)
+
+
+def test_undo_brings_prompts_back_whose_layer_is_gone(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan(), scale=(4, 12))
+    mine = viewer.add_shapes([BOX * [4, 12]], name="mine").__wrapped__
+    widget.layers.shapes.chosen.emit(mine)
+    widget.prompter.start_drawing(Tool.POINT)
+    widget.prompter.drawing.points.add([[50, 70]])
+    wait_for_prediction(qtbot, widget, 2)
+    widget.commit.click()
+    viewer.layers.remove("mine")
+    viewer.layers.remove("scan points")
+    widget.undo.click()
+    wait_for_prediction(qtbot, widget, 2)
+    assert np.allclose(widget.prompter.drawing.shapes.data[0], BOX)
+    assert np.allclose(widget.prompter.drawing.points.data, [[50, 70]])
+    assert widget.message.text() == "The commit is undone."
+
+
+def test_undo_says_where_prompts_of_another_image_are_gone(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    viewer.add_image(bscan(), name="other")
+    choose_image(widget, "other")
+    viewer.layers.remove("scan boxes")
+    viewer.layers.remove("scan labels")
+    widget.undo.click()
+    assert widget.message.text() == (
+        "The labels layer of the commit on scan is gone. The prompts are gone with their layer."
+    )
 
 
 def test_a_prompt_layer_of_the_persons_belongs_to_the_chosen_image(

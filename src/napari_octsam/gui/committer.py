@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,16 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.masks import Overlap
 from napari_octsam.gui.bscans import Plane, line_up
 from napari_octsam.gui.collect import PlacedPrompt, rows_on_plane
-from napari_octsam.gui.commits import Step, TakenPrompts, put_back, take_prompts, undo_write, write
+from napari_octsam.gui.commits import (
+    Place,
+    Step,
+    TakenPrompts,
+    moved_to,
+    put_back,
+    take_prompts,
+    undo_write,
+    write,
+)
 from napari_octsam.gui.new_layers import new_labels, show_schema
 from napari_octsam.gui.preview import same_selection
 
@@ -32,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Committer"]
 
 _UNDO_STEPS = 20
+_PROMPTS_GONE = "The prompts are gone with their layer."
 
 
 class Committer:
@@ -110,7 +121,7 @@ class Committer:
         shapes = [row for p in placed for row in p.shapes]
         points = [row for p in placed for row in p.points]
         taken = self._take([(self._drawing.shapes, shapes), (self._drawing.points, points)])
-        self._steps.append(Step(written, taken))
+        self._steps.append(Step(written, taken, Place(ref(image), plane)))
         objects = "1 object" if len(placed) == 1 else f"{len(placed)} objects"
         outcome = f"{objects} committed: {written.after.size:,} pixels of {target.name}."
         return " ".join(filter(None, (outcome, note, self._left_on(image, plane))))
@@ -119,7 +130,7 @@ class Committer:
         """Take all prompts of a B-scan away."""
         layers = self._drawing.layers
         taken = self._take((layer, rows_on_plane(layer, image, plane)) for layer in layers)
-        return self._remember_cleared(taken)
+        return self._remember_cleared(taken, Place(ref(image), plane))
 
     def clear_all(self) -> str:
         """Take the prompts of every B-scan of every image away."""
@@ -127,8 +138,14 @@ class Committer:
         taken = self._take((layer, list(range(len(layer.data)))) for layer in layers)
         return self._remember_cleared(taken)
 
+    @property
+    def last_place(self) -> Plane | None:
+        """The B-scan of the chosen image that `undo` will change, if it is one."""
+        place = self._steps[-1].place if self._steps else None
+        return place.plane if place and place.image() is self._image else None
+
     def undo(self) -> str:
-        """Undo the last commit or clearing."""
+        """Undo the last commit or clearing, also where it was on another image or B-scan."""
         if not self._steps:
             raise UserError("There is no commit to undo.")
         step = self._steps[-1]
@@ -137,11 +154,14 @@ class Committer:
             undo_write(step.written)
         self._steps.pop()
         with self._drawing.one_edit():
-            for taken in step.taken:
-                put_back(taken)
+            back = [self._put_back(taken, step.place) for taken in step.taken]
+        where = self._where(step.place)
+        prompts = f"The prompts{where} are back." if all(back) else _PROMPTS_GONE
+        if step.written is None:
+            return prompts
         if gone:
-            return "The labels layer of that commit is gone; its prompts are back."
-        return "The commit is undone." if step.written else "The prompts are back."
+            return f"The labels layer of the commit{where} is gone. {prompts}"
+        return f"The commit{where} is undone. {'' if all(back) else prompts}".strip()
 
     def close(self) -> None:
         """Follow the viewer no more."""
@@ -175,10 +195,29 @@ class Committer:
         with self._drawing.one_edit():
             return tuple(take_prompts(layer, rows) for layer, rows in layers_and_rows if rows)
 
-    def _remember_cleared(self, taken: tuple[TakenPrompts, ...]) -> str:
+    def _put_back(self, taken: TakenPrompts, place: Place | None) -> bool:
+        """Bring prompts back, in another layer of the image where theirs is gone; or fail."""
+        if taken.layer not in self._viewer.layers:
+            image = place and place.image()
+            if place is None or image is None or image is not self._image:
+                return False
+            layer = self._drawing.layer_on(image, for_points=not taken.kinds)
+            taken = moved_to(layer, taken, image, place.plane)
+        put_back(taken)
+        return True
+
+    def _where(self, place: Place | None) -> str:
+        """Name a place, as " on B-scan 2 of patient A"; "" where it is in view for certain."""
+        image = place and place.image()
+        if place is None or image is None:
+            return ""
+        names = [place.plane.title, "" if image is self._image else image.name]
+        return f" on {' of '.join(filter(None, names))}" if any(names) else ""
+
+    def _remember_cleared(self, taken: tuple[TakenPrompts, ...], place: Place | None = None) -> str:
         if not taken:
             raise UserError("There are no prompts here.")
-        self._steps.append(Step(None, taken))
+        self._steps.append(Step(None, taken, place))
         return "The prompts are cleared; Undo brings them back."
 
     def _forget(self, event: Any) -> None:

@@ -133,16 +133,20 @@ class Drawing:
         layer: PromptLayer
         if tool is Tool.SELECT:
             layer = self._layer_to_select_on()
-        elif tool is Tool.POINT:
-            layer = self.points or self._add_points(image)
         else:
-            layer = self.shapes or self._add_shapes(image)
+            layer = self.layer_on(image, for_points=tool is Tool.POINT)
         layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = str(tool)
         drawn = self.last_drawn()
         if tool is Tool.SELECT and drawn:
             layer.selected_data = {drawn[1]}
+
+    def layer_on(self, image: Image, *, for_points: bool) -> PromptLayer:
+        """Return the layer of points, or of shapes, made where there is none."""
+        if for_points:
+            return self.points or self._add_points(image)
+        return self.shapes or self._add_shapes(image)
 
     def select_on(self, layer: PromptLayer) -> None:
         """Go on selecting on another of the layers."""

@@ -161,7 +161,8 @@ class Prompter:
         self.preview.prepare(image, self._session.schema, plane)
         image.visible = True
         self._uncover(image)
-        self.drawing.start(tool, image)
+        with self._own_steps():
+            self.drawing.start(tool, image)
         if tool is Tool.SELECT:
             self.notices.happened("Click a prompt, then its class. Drag moves it.")
 
@@ -198,8 +199,11 @@ class Prompter:
         self._tell_outcome(lambda: self.committer.clear(self.shown.chosen(), self.shown.plane()))
 
     def undo(self) -> None:
-        """Undo the last commit or clearing, and bring its prompts back."""
-        self._tell_outcome(self.committer.undo)
+        """Undo the last commit or clearing, bring its prompts back, and show where it was."""
+        plane = self.committer.last_place
+        if self._tell_outcome(self.committer.undo) and plane is not None:
+            with self._own_steps():
+                self.shown.go_to(plane)
 
     def at_hand(self) -> tuple[PlacedPrompt, DecodedObject] | None:
         """Return the selected object of the prediction, or else the last."""
