@@ -359,11 +359,37 @@ def test_moving_the_slider_drops_the_preview_and_keeps_the_prompts(
     assert widget.prompter.predicted is None
     assert (preview(widget) == 255).all()
     widget.commit.click()
-    assert "on other B-scans" in widget.message.text()
+    assert widget.message.text() == "Nothing was committed. 1 prompt waits on B-scan 1."
     qtbot.wait(150)
     assert widget.prompter.committer.target is None
     viewer.dims.set_current_step(0, 1)
     wait_for_prediction(qtbot, widget)
+    assert widget.message.text() == ""
+
+
+def test_a_bscan_without_prompts_says_where_some_wait(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((9, 60, 80), np.uint8))
+    widget.undo.click()
+    assert "no commit to undo" in widget.message.text()
+    viewer.dims.set_current_step(0, 2)
+    assert widget.message.text() == ""
+    draw_box(widget, np.insert(BOX, 0, 2, axis=1))
+    viewer.dims.set_current_step(0, 3)
+    qtbot.waitUntil(lambda: widget.message.text() == "1 prompt waits on B-scan 2.", timeout=3000)
+    for index in range(3, 8):
+        widget.prompter.drawing.shapes.add(np.insert(BOX, 0, index, axis=1))
+    viewer.dims.set_current_step(0, 8)
+    waiting = "6 prompts wait on B-scans 2; 3; 4; 5 and others."
+    qtbot.waitUntil(lambda: widget.message.text() == waiting, timeout=3000)
+
+
+def test_the_3d_view_is_told_of_until_it_is_left(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8))
+    viewer.dims.ndisplay = 3
+    qtbot.waitUntil(lambda: "need the 2D view" in widget.message.text(), timeout=3000)
+    widget.draw.tools[Tool.BOX].click()
+    viewer.dims.ndisplay = 2
+    assert widget.message.text() == ""
 
 
 def test_the_shown_bscan_is_encoded_first_and_its_neighbours_next(
@@ -412,6 +438,42 @@ def test_without_live_preview_only_a_commit_predicts(
     assert not engine.asked_for(Decode)
     widget.commit.click()
     qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=3000)
+
+
+def test_without_live_preview_predict_shows_the_masks(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    assert widget.predict.isHidden()
+    widget.live.click()
+    assert not widget.predict.isHidden()
+    widget.predict.click()
+    assert "nothing to predict" in widget.message.text()
+    draw_box(widget)
+    assert widget.message.text() == "Press Predict to see the masks."
+    widget.predict.click()
+    wait_for_prediction(qtbot, widget)
+    assert widget.message.text() == ""
+    assert (preview(widget)[INSIDE] == NSR).all()
+    draw_box(widget, BOX + 20)
+    assert widget.prompter.predicted is None
+    press = viewer.__wrapped__.window._qt_viewer.canvas._key_map_handler.press_key
+    press("G")
+    wait_for_prediction(qtbot, widget, 2)
+    widget.live.click()
+    assert widget.predict.isHidden()
+
+
+def test_a_commit_shows_a_hidden_labels_layer(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    labels = viewer.add_labels(bscan(), name="mine", visible=False)
+    widget.prompter.committer.target = labels.__wrapped__
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert labels.visible
+    labels.visible = False
+    widget.undo.click()
+    assert labels.visible
+    assert not labels.data.any()
 
 
 def test_candidates_and_threshold_change_the_preview_without_asking_again(

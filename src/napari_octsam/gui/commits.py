@@ -124,6 +124,7 @@ def write(
         The layer is locked, or its array cannot be written to.
     """
     _check_writable(labels)
+    labels.visible = True  # napari writes into what it shows, and a commit out of sight looks lost
     current = plane.oriented(np.asarray(labels.data[plane.selector]))
     allowed = Overlap.KEEP if labels.preserve_labels else overlap
     rows, cols = np.nonzero(merge(current, predicted, allowed, replaceable))
@@ -146,6 +147,7 @@ def undo_write(written: Written) -> None:
     """
     if _has(written, written.before):
         return
+    written.labels.visible = True
     written.labels.undo()
     if not _has(written, written.before):
         written.labels.redo()

@@ -25,6 +25,11 @@ class Notices:
         """The event, then the state."""
         return f"{self._event} {self._state}".strip()
 
+    @property
+    def state(self) -> str:
+        """How things stand; "" where there is nothing to say."""
+        return self._state
+
     def happened(self, sentence: str) -> None:
         """Tell of an event in place of the last."""
         self._show(sentence, self._state)

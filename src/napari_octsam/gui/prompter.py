@@ -24,19 +24,23 @@ from napari_octsam.gui.notices import Notices
 from napari_octsam.gui.picking import Picking
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
-from napari_octsam.gui.prompt_layers import class_at, kind_at, short_name
+from napari_octsam.gui.sentences import (
+    goes_into,
+    keeps_class,
+    left_by,
+    waiting_on_bscans,
+    waiting_on_images,
+)
 from napari_octsam.gui.shown import ShownBScan
 from napari_octsam.gui.stacking import uncover
-from napari_octsam.gui.waiting import left_by, waiting_on_images
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image
 
     from napari_octsam.core.classes import LabelSchema
-    from napari_octsam.gui.prompt_layers import PromptLayer
     from napari_octsam.gui.session import Session
 
 __all__ = ["AUTOMATIC", "EDIT_DELAY", "Predicted", "Prompter"]
@@ -110,7 +114,7 @@ class Prompter:
         self._timer.setInterval(EDIT_DELAY)
         self._timer.timeout.connect(self._predict_edited)
         self.shown.moved.connect(self._on_moved)
-        self.shown.settled.connect(self._predict_if_live)
+        self.shown.settled.connect(self._go_on)
         self.shown.image_changed.connect(self._change_image)
         self.drawing.edited.connect(self._on_edit)
         self.prefetch.failed.connect(self.notices.stands)
@@ -134,7 +138,7 @@ class Prompter:
         self._live = live
         self.notices.expire()
         self._drop()
-        self._predict_if_live()
+        self._go_on()
 
     @property
     def threshold(self) -> float:
@@ -170,11 +174,14 @@ class Prompter:
         """Set the class of the selected prompts and of the next; what was just drawn keeps its."""
         drawn = None if self.drawing.selected() else self.drawing.last_drawn()
         self.drawing.choose_class(value)
-        self.notices.happened(_keeps_class(*drawn, self._session.schema, value) if drawn else "")
+        self.notices.happened(keeps_class(*drawn, self._session.schema, value) if drawn else "")
 
     def predict(self) -> None:
         """Predict the objects of the shown B-scan."""
-        self._ask()
+        self._timer.stop()
+        self.notices.expire()
+        if not self._ask() and not self.notices.state:
+            self.notices.happened("There is nothing to predict: draw a box or a point first.")
 
     def commit(self) -> None:
         """Write the predicted objects into the target, and take their prompts away.
@@ -185,12 +192,11 @@ class Prompter:
             self._write()
             return
         self._timer.stop()
-        if self._ask():
-            self._commit_next = self._pending is not None
-        elif any(len(layer.data) for layer in self.drawing.layers):
-            self.notices.happened(
-                "The prompts are on other B-scans: move the slider to them to commit."
-            )
+        self._commit_next = self._ask()
+        if self._commit_next:
+            return
+        if self.notices.state:  # it says why
+            self.notices.happened("Nothing was committed.")
         else:
             self.notices.happened("There is nothing to commit: draw a box or a point first.")
 
@@ -258,23 +264,34 @@ class Prompter:
         self.shown.close()
 
     def _ask(self) -> bool:
-        """Ask for a prediction; return False where there is no prompt on the shown B-scan."""
+        """Ask for a prediction; return False where there is nothing to ask."""
         self._cancel()
+        asked = self._look()
+        if asked is None:
+            self._drop()
+            return False
+        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
+        read = partial(read_bscan, asked.image, asked.plane)
+        self._pending = self._session.read(read, decode, failed)
+        return True
+
+    def _look(self) -> _Asked | None:
+        """Say how things stand on the shown B-scan; return what there is to ask about it."""
         try:
             image, plane = self.shown.chosen(), self.shown.plane()
         except UserError as error:
-            self._drop()
             self.notices.stands(str(error))
-            return True
+            return None
         collected = collect(self.drawing.shapes, self.drawing.points, image, plane)
-        self.notices.stands(collected.problems[0] if collected.problems else "")
+        if collected.problems:
+            self.notices.stands(collected.problems[0])
+        elif collected.placed:
+            self.notices.stands("")
+        else:
+            self.notices.stands(waiting_on_bscans(self.drawing.layers, image, plane))
         if not collected.placed:
-            self._drop()
-            return bool(collected.problems)
-        asked = _Asked(self._generation, image, plane, collected.placed)
-        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
-        self._pending = self._session.read(partial(read_bscan, image, plane), decode, failed)
-        return True
+            return None
+        return _Asked(self._generation, image, plane, collected.placed)
 
     def _decode(self, asked: _Asked, bscan: BScan) -> None:
         if asked.generation == self._generation:
@@ -369,7 +386,7 @@ class Prompter:
         if image is None:
             return
         if self.committer.target is not target:
-            self.notices.also(_goes_into(self.committer.target))
+            self.notices.also(goes_into(self.committer.target))
         self.notices.also(waiting_on_images(self.drawing.layers_elsewhere))
         image.visible = True
         self._uncover(image)
@@ -400,36 +417,33 @@ class Prompter:
             self._timer.start()
         else:
             self._drop()
+            self._offer()
 
     def _predict_edited(self) -> None:
         if self._is_open:
-            self.predict()
+            self._ask()
 
-    def _predict_if_live(self) -> None:
-        if self._live and self.shown.image is not None and self.drawing.layers:
-            self.predict()
+    def _go_on(self) -> None:
+        """Predict what there is, or say what there is to be done."""
+        if self.shown.image is None:
+            return
+        if self._live:
+            self._ask()
+        else:
+            self._offer()
+
+    def _offer(self) -> None:
+        if self._pending is not None or self.predicted is not None:
+            return
+        if self._look() is not None and not self.notices.state:
+            self.notices.stands("Press Predict to see the masks.")
 
     def _on_model(self, _model: LoadedModel) -> None:
         if self._pending is None:  # what is pending comes from the new model already
             self._drop()
-            self._predict_if_live()
+            self._go_on()
 
     def _change_schema(self, schema: LabelSchema) -> None:
         self._drop()
         self.committer.forget_targets()
         self.drawing.schema = schema
-
-
-def _goes_into(target: Labels | None) -> str:
-    return f"Labels go into {'a new layer' if target is None else target.name} now."
-
-
-def _keeps_class(layer: PromptLayer, row: int, schema: LabelSchema, chosen: int) -> str:
-    """Say that a prompt keeps its class though another was chosen; "" where it has that one."""
-    own = class_at(layer, row)
-    if own == chosen:
-        return ""
-    return (
-        f"Next prompts: {short_name(schema, chosen)}. The drawn {kind_at(layer, row)} stays "
-        f"{short_name(schema, own)}: select it to change it."
-    )
