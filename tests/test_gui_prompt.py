@@ -788,6 +788,16 @@ def test_a_commit_says_what_it_left_and_why(open_prompt: Any, qtbot: Any) -> Non
     assert "1 prompt was left. The box (510, 510)" in widget.message.text()
 
 
+def test_the_first_commit_says_how_to_save(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    hint = "File > Save Selected Layers"
+    for shift, is_told in ((0, True), (20, False)):
+        draw_box(widget, BOX + shift)
+        wait_for_prediction(qtbot, widget)
+        widget.commit.click()
+        assert (hint in widget.message.text()) is is_told
+
+
 def test_what_a_commit_and_an_undo_did_stays_told_until_the_next_edit(
     open_prompt: Any, qtbot: Any, engine: PromptEngine
 ) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Committer"]
 
 _UNDO_STEPS = 20
+_HOW_TO_SAVE = "To keep them, select that layer, then File > Save Selected Layers."
 _PROMPTS_GONE = "The prompts are gone with their layer."
 
 
@@ -70,6 +71,7 @@ class Committer:
         self._image: Image | None = None
         self._target: Labels | None = None
         self._steps: deque[Step] = deque(maxlen=_UNDO_STEPS)
+        self._saving_is_told = False
         self.overlap = Overlap.KEEP
         self.replaceable: frozenset[int] = frozenset()
         viewer.layers.events.removed.connect(self._forget)
@@ -124,7 +126,9 @@ class Committer:
         self._steps.append(Step(written, taken, Place(ref(image), plane)))
         objects = "1 object" if len(placed) == 1 else f"{len(placed)} objects"
         outcome = f"{objects} committed: {written.after.size:,} pixels of {target.name}."
-        return " ".join(filter(None, (outcome, note, self._left_on(image, plane))))
+        hint = "" if self._saving_is_told else _HOW_TO_SAVE
+        self._saving_is_told = True
+        return " ".join(filter(None, (outcome, note, hint, self._left_on(image, plane))))
 
     def clear(self, image: Image, plane: Plane) -> str:
         """Take all prompts of a B-scan away."""
