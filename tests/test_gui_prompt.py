@@ -161,6 +161,12 @@ def wait_for_prediction(qtbot: Any, widget: PromptWidget, objects: int = 1) -> N
     qtbot.waitUntil(predicted, timeout=3000)
 
 
+def wait_until_at_rest(qtbot: Any, widget: PromptWidget) -> None:
+    """Wait until the last edit has been looked at, where it leaves nothing to predict."""
+    prompter = widget.prompter
+    qtbot.waitUntil(lambda: not prompter._timer.isActive(), timeout=3000)
+
+
 def preview(widget: PromptWidget) -> np.ndarray:
     layer = widget.prompter.preview.layer
     assert layer is not None
@@ -353,11 +359,37 @@ def test_moving_the_slider_drops_the_preview_and_keeps_the_prompts(
     assert widget.prompter.predicted is None
     assert (preview(widget) == 255).all()
     widget.commit.click()
-    assert "on other B-scans" in widget.message.text()
+    assert widget.message.text() == "Nothing was committed. 1 prompt waits on B-scan 1."
     qtbot.wait(150)
     assert widget.prompter.committer.target is None
     viewer.dims.set_current_step(0, 1)
     wait_for_prediction(qtbot, widget)
+    assert widget.message.text() == ""
+
+
+def test_a_bscan_without_prompts_says_where_some_wait(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((9, 60, 80), np.uint8))
+    widget.undo.click()
+    assert "no commit to undo" in widget.message.text()
+    viewer.dims.set_current_step(0, 2)
+    assert widget.message.text() == ""
+    draw_box(widget, np.insert(BOX, 0, 2, axis=1))
+    viewer.dims.set_current_step(0, 3)
+    qtbot.waitUntil(lambda: widget.message.text() == "1 prompt waits on B-scan 2.", timeout=3000)
+    for index in range(3, 8):
+        widget.prompter.drawing.shapes.add(np.insert(BOX, 0, index, axis=1))
+    viewer.dims.set_current_step(0, 8)
+    waiting = "6 prompts wait on B-scans 2; 3; 4; 5 and others."
+    qtbot.waitUntil(lambda: widget.message.text() == waiting, timeout=3000)
+
+
+def test_the_3d_view_is_told_of_until_it_is_left(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8))
+    viewer.dims.ndisplay = 3
+    qtbot.waitUntil(lambda: "need the 2D view" in widget.message.text(), timeout=3000)
+    widget.draw.tools[Tool.BOX].click()
+    viewer.dims.ndisplay = 2
+    assert widget.message.text() == ""
 
 
 def test_the_shown_bscan_is_encoded_first_and_its_neighbours_next(
@@ -408,6 +440,42 @@ def test_without_live_preview_only_a_commit_predicts(
     qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=3000)
 
 
+def test_without_live_preview_predict_shows_the_masks(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    assert widget.predict.isHidden()
+    widget.live.click()
+    assert not widget.predict.isHidden()
+    widget.predict.click()
+    assert "nothing to predict" in widget.message.text()
+    draw_box(widget)
+    assert widget.message.text() == "Press Predict to see the masks."
+    widget.predict.click()
+    wait_for_prediction(qtbot, widget)
+    assert widget.message.text() == ""
+    assert (preview(widget)[INSIDE] == NSR).all()
+    draw_box(widget, BOX + 20)
+    assert widget.prompter.predicted is None
+    press = viewer.__wrapped__.window._qt_viewer.canvas._key_map_handler.press_key
+    press("G")
+    wait_for_prediction(qtbot, widget, 2)
+    widget.live.click()
+    assert widget.predict.isHidden()
+
+
+def test_a_commit_shows_a_hidden_labels_layer(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    labels = viewer.add_labels(bscan(), name="mine", visible=False)
+    widget.prompter.committer.target = labels.__wrapped__
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert labels.visible
+    labels.visible = False
+    widget.undo.click()
+    assert labels.visible
+    assert not labels.data.any()
+
+
 def test_candidates_and_threshold_change_the_preview_without_asking_again(
     open_prompt: Any, qtbot: Any, engine: PromptEngine
 ) -> None:
@@ -453,6 +521,61 @@ def test_class_keys_change_the_selected_prompts_and_the_next(open_prompt: Any, q
     assert widget.classes.chooser.checked == IRF
 
 
+def test_a_class_chosen_after_drawing_says_that_the_prompt_keeps_its_own(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    _, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    draw_box(widget)
+    widget.classes.chooser.chosen.emit(RPE)
+    assert list(drawing.shapes.features["class"]) == [NSR]
+    assert widget.message.text() == (
+        "Next prompts: RPE. The drawn box stays NSR: select it to change it."
+    )
+    drawing.shapes.add(BOX + 20, shape_type="rectangle")
+    wait_for_prediction(qtbot, widget, 2)
+    widget.commit.click()
+    widget.classes.chooser.chosen.emit(IRF)
+    assert widget.message.text() == ""
+
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[50, 70]])
+    widget.classes.chooser.chosen.emit(SRF)
+    assert "The drawn point stays IRF" in widget.message.text()
+
+
+def test_the_select_tool_reaches_boxes_and_points(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    widget.draw.tools[Tool.SELECT].click()
+    assert "nothing to select" in widget.message.text()
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[20, 20]])
+    draw_box(widget)
+    widget.draw.tools[Tool.SELECT].click()
+    assert widget.draw.tools[Tool.SELECT].isChecked()
+    assert drawing.selected() == (drawing.shapes, [0])
+
+    click(viewer, (20, 20))
+    widget.classes.chooser.chosen.emit(IRF)
+    assert list(drawing.points.features["class"]) == [IRF]
+    assert list(drawing.shapes.features["class"]) == [NSR]
+    click(viewer, (15, 45))
+    widget.classes.chooser.chosen.emit(SRF)
+    assert list(drawing.points.features["class"]) == [IRF]
+    assert list(drawing.shapes.features["class"]) == [SRF]
+
+
+def click(viewer: Any, position: tuple[float, float]) -> None:
+    """Press and release the mouse on the canvas, at a place in the world."""
+    viewer = viewer.__wrapped__
+    canvas = viewer.window._qt_viewer.canvas
+    view = canvas.view
+    x, y = view.scene.transform.map([position[1], position[0], 0, 1])[:2]
+    canvas._scene_canvas.events.mouse_press(pos=(x, y), button=1, modifiers=())
+    canvas._scene_canvas.events.mouse_release(pos=(x, y), button=1, modifiers=())
+
+
 def test_q_switches_the_sign_of_the_selected_points_and_the_next(
     open_prompt: Any, qtbot: Any
 ) -> None:
@@ -489,12 +612,26 @@ def test_a_widget_that_is_opened_again_goes_on_with_the_prompts(
     draw_box(widget)
     wait_for_prediction(qtbot, widget)
     viewer.window.remove_dock_widget(widget)
-    assert [layer.name for layer in viewer.layers] == ["scan", "octsam boxes"]
+    assert [layer.name for layer in viewer.layers] == ["scan", "scan boxes"]
     again = PromptWidget(viewer)
     viewer.window.add_dock_widget(again, name="Prompt")
     wait_for_prediction(qtbot, again)
-    assert again.layers.shapes.currentText() == "octsam boxes"
+    assert again.layers.shapes.currentText() == "scan boxes"
     assert viewer.keymap
+
+
+def test_a_widget_that_is_opened_again_on_another_image_hides_the_prompts_of_the_last(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    viewer.window.remove_dock_widget(widget)
+    viewer.add_image(bscan(), name="other")
+    again = PromptWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Prompt")
+    assert again.layers.image.currentText() == "other"
+    assert again.message.text() == "1 prompt waits on scan."
+    assert not viewer.layers["scan boxes"].visible
 
 
 def test_cancelling_drops_a_commit_that_waits(
@@ -640,6 +777,240 @@ def test_bad_boxes_get_a_sentence_and_stay(
     assert len(widget.prompter.drawing.shapes.data) == 1
 
 
+def test_a_commit_says_what_it_left_and_why(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    draw_box(widget, BOX + 500)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    qtbot.waitUntil(lambda: "outside the B-scan" in widget.message.text(), timeout=3000)
+    assert widget.message.text().startswith("1 object committed: 861 pixels of scan labels.")
+    assert "1 prompt was left. The box (510, 510)" in widget.message.text()
+
+
+def test_the_first_commit_says_how_to_save(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    hint = "File > Save Selected Layers"
+    for shift, is_told in ((0, True), (20, False)):
+        draw_box(widget, BOX + shift)
+        wait_for_prediction(qtbot, widget)
+        widget.commit.click()
+        assert (hint in widget.message.text()) is is_told
+
+
+def test_what_a_commit_and_an_undo_did_stays_told_until_the_next_edit(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    wait_until_at_rest(qtbot, widget)
+    assert "1 object committed" in widget.message.text()
+    widget.undo.click()
+    wait_for_prediction(qtbot, widget)
+    assert "undone" in widget.message.text()
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget, 2)
+    assert widget.message.text() == ""
+
+
+def choose_image(widget: PromptWidget, name: str) -> None:
+    combo = widget.layers.image
+    combo.setCurrentText(name)
+    combo.activated.emit(combo.currentIndex())
+
+
+def test_the_labels_follow_the_image(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    first = widget.prompter.committer.target
+    viewer.add_image(bscan(), name="other")
+
+    choose_image(widget, "other")
+
+    assert widget.prompter.committer.target is None
+    assert "Labels go into a new layer now." in widget.message.text()
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert widget.prompter.committer.target.name == "other labels"
+    assert (first.data != 0).sum() == 21 * 41
+    viewer.layers["scan"].name = "renamed"
+    choose_image(widget, "renamed")
+    assert widget.prompter.committer.target is first
+    assert "Labels go into scan labels now." in widget.message.text()
+    assert widget.layers.labels.currentText() == "scan labels"
+
+
+def test_labels_chosen_for_an_image_stay_its_labels(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    mine = viewer.add_labels(bscan(), name="mine").__wrapped__
+    viewer.add_image(bscan(), name="other")
+    for name in ("scan", "other"):
+        choose_image(widget, name)
+        widget.layers.labels.chosen.emit(mine)
+    viewer.add_image(bscan(), name="third")
+    for name, target in (("third", None), ("scan", mine), ("third", None), ("other", mine)):
+        choose_image(widget, name)
+        assert widget.prompter.committer.target is target
+
+
+def test_prompts_wait_on_the_image_that_they_were_drawn_on(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    draw_box(widget)
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[50, 70]])
+    wait_for_prediction(qtbot, widget, 2)
+    boxes, points = drawing.layers
+    viewer.add_image(bscan(), name="other")
+
+    choose_image(widget, "other")
+
+    assert "2 prompts wait on scan." in widget.message.text()
+    assert not boxes.visible
+    widget.clear.click()
+    widget.commit.click()
+    assert "nothing to commit" in widget.message.text()
+    draw_box(widget, BOX + 20, RPE)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert "1 object committed" in widget.message.text()
+    assert [len(boxes.data), len(points.data)] == [1, 1]
+    viewer.layers["scan"].name = "renamed"
+    choose_image(widget, "renamed")
+    assert drawing.layers == [boxes, points]
+    assert boxes.visible
+    assert list(boxes.features["class"]) == [NSR]
+    wait_for_prediction(qtbot, widget, 2)
+
+
+def test_the_tool_goes_on_with_another_image(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8))
+    draw_box(widget, np.insert(BOX, 0, 2, axis=1))
+    boxes = widget.prompter.drawing.shapes
+    viewer.add_image(bscan(), name="other")
+    viewer.layers.selection.active = boxes
+    choose_image(widget, "other")
+    assert widget.prompter.drawing.tool is Tool.BOX
+    assert widget.prompter.drawing.shapes.ndim == 2
+    assert widget.prompter.drawing.shapes is not boxes
+    assert "1 prompt waits on scan." in widget.message.text()
+
+
+def test_undo_reaches_the_labels_of_the_image_that_was_committed(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    labels, boxes = widget.prompter.committer.target, widget.prompter.drawing.shapes
+    viewer.add_image(bscan(), name="other")
+    choose_image(widget, "other")
+    widget.undo.click()
+    assert widget.message.text() == "The commit on scan is undone."
+    assert not labels.data.any()
+    assert len(boxes.data) == 1
+    assert widget.prompter.drawing.shapes is None
+
+
+def test_undo_goes_to_the_bscan_of_the_commit_and_names_it(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8), scale=(50, -4, 12))
+    viewer.dims.set_current_step(0, 3)
+    draw_box(widget, np.insert(BOX, 0, 3, axis=1))
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    viewer.dims.set_current_step(0, 1)
+    widget.undo.click()
+    assert widget.message.text() == "The commit on B-scan 3 is undone."
+    assert widget.prompter.shown.plane().index == (3,)
+    wait_for_prediction(qtbot, widget)
+    assert widget.message.text() == "The commit on B-scan 3 is undone."
+    widget.clear.click()
+    viewer.dims.set_current_step(0, 0)
+    widget.undo.click()
+    assert widget.message.text() == "The prompts on B-scan 3 are back."
+    assert widget.prompter.shown.plane().index == (3,)
+
+
+def test_undo_brings_prompts_back_whose_layer_is_gone(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan(), scale=(4, 12))
+    mine = viewer.add_shapes([BOX * [4, 12]], name="mine").__wrapped__
+    widget.layers.shapes.chosen.emit(mine)
+    widget.prompter.start_drawing(Tool.POINT)
+    widget.prompter.drawing.points.add([[50, 70]])
+    wait_for_prediction(qtbot, widget, 2)
+    widget.commit.click()
+    viewer.layers.remove("mine")
+    viewer.layers.remove("scan points")
+    widget.undo.click()
+    wait_for_prediction(qtbot, widget, 2)
+    assert np.allclose(widget.prompter.drawing.shapes.data[0], BOX)
+    assert np.allclose(widget.prompter.drawing.points.data, [[50, 70]])
+    assert widget.message.text() == "The commit is undone."
+
+
+def test_undo_says_where_prompts_of_another_image_are_gone(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    viewer.add_image(bscan(), name="other")
+    choose_image(widget, "other")
+    viewer.layers.remove("scan boxes")
+    viewer.layers.remove("scan labels")
+    widget.undo.click()
+    assert widget.message.text() == (
+        "The labels layer of the commit on scan is gone. The prompts are gone with their layer."
+    )
+
+
+def test_a_prompt_layer_of_the_persons_belongs_to_the_chosen_image(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    viewer.add_image(bscan(), name="other")
+    mine = viewer.add_shapes([BOX], name="mine").__wrapped__
+    widget.layers.shapes.chosen.emit(mine)
+    wait_for_prediction(qtbot, widget)
+    choose_image(widget, "other")
+    assert widget.prompter.drawing.shapes is None
+    widget.layers.shapes.chosen.emit(mine)
+    assert mine.visible
+    wait_for_prediction(qtbot, widget)
+    choose_image(widget, "scan")
+    assert widget.prompter.drawing.shapes is None
+    assert "1 prompt waits on other." in widget.message.text()
+
+
+def test_an_image_that_is_removed_says_where_its_prompts_are(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    viewer.layers.remove("scan")
+    assert "scan is gone; its 1 prompt is kept in scan boxes" in widget.message.text()
+    assert len(viewer.layers["scan boxes"].data) == 1
+    assert widget.prompter.drawing.shapes is None
+
+
+def test_a_new_schema_clears_the_prompts_of_every_image(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    boxes = widget.prompter.drawing.shapes
+    viewer.add_image(bscan(), name="other")
+    choose_image(widget, "other")
+    asked: list[int] = []
+    widget.classes._confirm = lambda _schema, count: bool(asked.append(count)) or True
+    assert widget.classes.use_schema(bundled_schema("layers7"))
+    assert asked == [1]
+    assert not len(boxes.data)
+
+
 def test_only_negative_points_get_a_sentence(open_prompt: Any, qtbot: Any) -> None:
     _, widget = open_prompt(bscan())
     widget.prompter.start_drawing(Tool.POINT)
@@ -655,6 +1026,48 @@ def test_without_an_image_the_widget_waits_for_the_first(open_prompt: Any, qtbot
     assert "no image" in widget.message.text()
     viewer.add_image(bscan(), name="late")
     assert widget.layers.image.currentText() == "late"
+    assert widget.message.text() == ""
+    viewer.layers.remove("late")
+    qtbot.waitUntil(lambda: "no image" in widget.message.text(), timeout=3000)
+    viewer.add_image(bscan(), name="later")
+    assert widget.layers.image.currentText() == "later"
+    assert widget.message.text() == ""
+
+
+def test_another_image_is_told_of_and_never_covers_the_one_in_use(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    truth = viewer.add_labels(bscan(), name="truth")
+    viewer.add_image(bscan(), name="heat", opacity=0.5)
+    viewer.add_image(bscan(), name="other")
+    assert widget.message.text() == (
+        '"other" was opened; prompts still go to "scan". Choose it under Image to change.'
+    )
+    assert widget.layers.image.currentText() == "scan"
+
+    widget.draw.tools[Tool.BOX].click()
+
+    of_scan = ["scan", "scan labels", "scan boxes", "octsam preview", "truth", "heat"]
+    assert sorted(names(viewer)[1:]) == sorted(of_scan)
+    assert names(viewer)[:2] == ["other", "scan"]
+    assert truth.visible
+    choose_image(widget, "other")
+    draw_box(widget, BOX + 20)
+    wait_for_prediction(qtbot, widget)
+    widget.commit.click()
+    assert names(viewer)[:3] == ["scan", "scan labels", "scan boxes"]
+    assert names(viewer)[3:6] == ["other", "other labels", "octsam preview"]
+    choose_image(widget, "scan")
+    below = names(viewer)[: names(viewer).index("scan")]
+    assert below == ["other", "other labels", "other boxes"]
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
 
 
 def test_a_new_schema_is_asked_about_where_there_are_prompts(

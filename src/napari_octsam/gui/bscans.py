@@ -72,6 +72,11 @@ class Plane:
         size = shape[self.others[-1]]
         return tuple(replace(self, index=(*slower, j)) for j in (i + 1, i - 1) if 0 <= j < size)
 
+    @property
+    def title(self) -> str:
+        """What the B-scan of a volume is called in a sentence; "" for a single one."""
+        return f"B-scan {', '.join(map(str, self.index))}" if self.index else ""
+
     def name_in(self, layer: Layer) -> str:
         """Name the B-scan for a message."""
         return f"{layer.name} {list(self.index)}" if self.index else layer.name

@@ -49,7 +49,7 @@ class ClassPanel(QWidget):
         column.addLayout(row)
         column.addWidget(self.chooser)
         self.schemas.activated.connect(self._on_schema)
-        self.chooser.chosen.connect(prompter.drawing.choose_class)
+        self.chooser.chosen.connect(prompter.choose_class)
         owner.listen(self._session.schema_changed, self._show_schema)
         owner.listen(prompter.drawing.next_changed, self.refresh)
         self._show_schema(self._session.schema)
@@ -67,7 +67,7 @@ class ClassPanel(QWidget):
 
     def use_schema(self, schema: LabelSchema) -> bool:
         """Change the schema; where there are prompts, the person is asked first."""
-        count = sum(len(layer.data) for layer in self._prompter.drawing.layers)
+        count = sum(len(layer.data) for layer in self._prompter.drawing.all_layers)
         if schema == self._session.schema:
             return True
         if count and not self._confirm(schema, count):
@@ -89,7 +89,7 @@ class ClassPanel(QWidget):
         try:
             schema = self._chosen_schema()
         except UserError as error:
-            self._prompter.told.emit(str(error))
+            self._prompter.notices.happened(str(error))
             schema = None
         if schema is None or not self.use_schema(schema):
             self.schemas.setCurrentText(self._session.schema.name)

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.prompt_layers import PromptLayer
 
-__all__ = ["SCRIBBLE_POINTS", "Collected", "PlacedPrompt", "collect", "rows_on_plane"]
+__all__ = [
+    "SCRIBBLE_POINTS",
+    "Collected",
+    "PlacedPrompt",
+    "collect",
+    "indices_of",
+    "rows_on_plane",
+]
 
 SCRIBBLE_POINTS = 8
 """Most points that a scribble becomes: SAM was trained with few."""
@@ -114,16 +121,25 @@ def collect(shapes: Shapes | None, points: Points | None, image: Image, plane: P
 
 def rows_on_plane(layer: PromptLayer, image: Image, plane: Plane) -> list[int]:
     """Return the rows of a prompt layer whose prompts lie on one B-scan of an image."""
+    indices = indices_of(layer, image, plane)
+    return [row for row, index in enumerate(indices) if index == plane.index]
+
+
+def indices_of(layer: PromptLayer, image: Image, plane: Plane) -> list[tuple[int, ...]]:
+    """Return on which B-scan of an image each prompt of a layer lies."""
     return [
-        row
-        for row, vertices in enumerate(layer.data)
-        if _lies_on(to_image_pixels(np.atleast_2d(vertices), layer, image, plane), plane)
+        _index_of(to_image_pixels(np.atleast_2d(vertices), layer, image, plane), plane)
+        for vertices in layer.data
     ]
 
 
 def _lies_on(coordinates: npt.NDArray[np.float64], plane: Plane) -> bool:
-    others = list(plane.others)
-    return tuple(np.rint(coordinates[:, others].mean(axis=0)).astype(int)) == plane.index
+    return _index_of(coordinates, plane) == plane.index
+
+
+def _index_of(coordinates: npt.NDArray[np.float64], plane: Plane) -> tuple[int, ...]:
+    centre = coordinates[:, list(plane.others)].mean(axis=0)
+    return tuple(int(i) for i in np.rint(centre))
 
 
 def _drawn_shapes(

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import ReferenceType
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.masks import Overlap, merge
-from napari_octsam.gui.bscans import Plane
+from napari_octsam.gui.bscans import Plane, to_image_pixels
 
 if TYPE_CHECKING:
     import pandas as pd
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
     from napari_octsam.gui.prompt_layers import PromptLayer
 
-__all__ = ["Step", "TakenPrompts", "Written", "put_back", "take_prompts", "undo_write", "write"]
+__all__ = [
+    "Place",
+    "Step",
+    "TakenPrompts",
+    "Written",
+    "moved_to",
+    "put_back",
+    "take_prompts",
+    "undo_write",
+    "write",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +76,26 @@ class TakenPrompts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A B-scan of an image, which is not kept alive."""
+
+    image: ReferenceType[Image]
+    plane: Plane
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What one commit, or one clearing of prompts (`written` None), did."""
+    """What one commit, or one clearing of prompts (`written` None), did.
+
+    Parameters
+    ----------
+    place
+        Where; None where it was on all B-scans.
+    """
 
     written: Written | None
     taken: tuple[TakenPrompts, ...]
+    place: Place | None = None
 
 
 def write(
@@ -98,6 +124,7 @@ def write(
         The layer is locked, or its array cannot be written to.
     """
     _check_writable(labels)
+    labels.visible = True  # napari writes into what it shows, and a commit out of sight looks lost
     current = plane.oriented(np.asarray(labels.data[plane.selector]))
     allowed = Overlap.KEEP if labels.preserve_labels else overlap
     rows, cols = np.nonzero(merge(current, predicted, allowed, replaceable))
@@ -120,6 +147,7 @@ def undo_write(written: Written) -> None:
     """
     if _has(written, written.before):
         return
+    written.labels.visible = True
     written.labels.undo()
     if not _has(written, written.before):
         written.labels.redo()
@@ -157,6 +185,17 @@ def put_back(taken: TakenPrompts) -> None:
         features.loc[new, name] = taken.features[name].to_numpy()
     layer.features = features
     layer.feature_defaults = defaults
+
+
+def moved_to(layer: PromptLayer, taken: TakenPrompts, image: Image, plane: Plane) -> TakenPrompts:
+    """Return prompts of one layer as prompts of another, at the same pixels of an image."""
+
+    def move(vertices: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        pixels = to_image_pixels(np.atleast_2d(vertices), taken.layer, image, plane)
+        moved = np.array([layer.world_to_data(image.data_to_world(p)) for p in pixels])
+        return moved.reshape(*np.shape(vertices)[:-1], layer.ndim)
+
+    return replace(taken, layer=layer, data=[move(vertices) for vertices in taken.data])
 
 
 def _has(written: Written, values: npt.NDArray[np.integer]) -> bool:

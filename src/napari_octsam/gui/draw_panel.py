@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_octsam.gui.drawing import Tool
 
@@ -21,6 +22,7 @@ _TOOLS = {
     Tool.POLYGON: ("Polygon", "Click the corners of a rough outline; double-click ends it"),
     Tool.SCRIBBLE: ("Scribble", "Drag a line along an object"),
     Tool.POINT: ("Point", "Click on an object, or beside it to exclude"),
+    Tool.SELECT: ("Select", "Click a prompt to move it or to change its class"),
 }
 _SIGNS = {
     "+": ("+ on the object", "Points say where the object is (Q switches)"),
@@ -36,15 +38,15 @@ class DrawPanel(QWidget):
         self._prompter = prompter
         self.tools = {tool: _button(*texts) for tool, texts in _TOOLS.items()}
         self.signs = {sign: _button(*texts) for sign, texts in _SIGNS.items()}
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(2)
-        for column, (tool, button) in enumerate(self.tools.items()):
+        for tool, button in self.tools.items():
             button.clicked.connect(partial(self._toggle, tool))
-            grid.addWidget(button, 0, column)
-        for column, (sign, button) in enumerate(self.signs.items()):
+        for sign, button in self.signs.items():
             button.clicked.connect(partial(self._choose_sign, sign))
-            grid.addWidget(button, 1, 2 * column, 1, 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(_row(self.tools.values()))
+        column.addLayout(_row(self.signs.values()))
         for signal in (prompter.drawing.tool_changed, prompter.drawing.next_changed):
             owner.listen(signal, self.refresh)
         self.refresh()
@@ -67,6 +69,14 @@ class DrawPanel(QWidget):
     def _choose_sign(self, sign: str) -> None:
         self._prompter.drawing.choose_sign(sign)
         self.refresh()
+
+
+def _row(buttons: Iterable[QPushButton]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(2)
+    for button in buttons:
+        row.addWidget(button, 1)
+    return row
 
 
 def _button(text: str, tip: str) -> QPushButton:

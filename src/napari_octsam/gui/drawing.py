@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_octsam.gui.preview import same_selection
 from napari_octsam.gui.prompt_layers import (
-    BOXES_NAME,
-    POINTS_NAME,
     adopt,
     class_of_next,
     new_points_layer,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
 
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.companions import Companions
     from napari_octsam.gui.prompt_layers import PromptLayer
 
 __all__ = ["Drawing", "Tool"]
@@ -36,16 +36,17 @@ _DONE = ("added", "removed", "changed")
 
 
 class Tool(StrEnum):
-    """What can be drawn; the values are the names of napari's modes."""
+    """What the mouse does; the values are the names of napari's modes."""
 
     BOX = "add_rectangle"
     POLYGON = "add_polygon"
     SCRIBBLE = "add_path"
     POINT = "add"
+    SELECT = "select"
 
 
 class Drawing:
-    """A shapes and a points layer with prompts; each is made when it is first drawn on.
+    """A shapes and a points layer with the prompts of an image; made when first drawn on.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class Drawing:
         Where the layers are.
     schema
         Classes that prompts can have.
+    companions
+        Remembers which layers are those of which image.
     """
 
     edited = Signal()
@@ -64,22 +67,43 @@ class Drawing:
     tool_changed = Signal()
     """`tool`, or which prompts are selected for editing, may be another."""
 
-    def __init__(self, viewer: ViewerModel, schema: LabelSchema) -> None:
+    def __init__(self, viewer: ViewerModel, schema: LabelSchema, companions: Companions) -> None:
         self._viewer = viewer
         self._schema = schema
+        self._companions = companions
+        self._image: Image | None = None
         self._busy = False
+        self._last_drawn_on: PromptLayer | None = None
         self.shapes: Shapes | None = None
         self.points: Points | None = None
         self.class_value = schema.foreground[0].value
         self.sign = "+"
         viewer.layers.events.removed.connect(self._forget)
         viewer.layers.selection.events.active.connect(self._on_tool)
-        self._take_up_old_layers()
+
+    @property
+    def image(self) -> Image | None:
+        """The image that is drawn on."""
+        return self._image
 
     @property
     def layers(self) -> list[PromptLayer]:
         """The layers that there are."""
         return [layer for layer in (self.shapes, self.points) if layer is not None]
+
+    @property
+    def layers_elsewhere(self) -> dict[Image, list[PromptLayer]]:
+        """The layers of the other images of the viewer."""
+        from napari.layers import Image
+
+        layers = self._viewer.layers
+        others = [x for x in layers if isinstance(x, Image) and x is not self._image]
+        return {image: self._companions.prompts(image, layers) for image in others}
+
+    @property
+    def all_layers(self) -> list[PromptLayer]:
+        """The layers of all images."""
+        return [*self.layers, *chain(*self.layers_elsewhere.values())]
 
     @property
     def schema(self) -> LabelSchema:
@@ -92,16 +116,45 @@ class Drawing:
         self.class_value = schema.foreground[0].value
         self._apply_next()
 
+    def follow(self, image: Image | None) -> None:
+        """Draw on another image; the prompts of the last are hidden until it is back."""
+        if self._image is not None:
+            self._set_aside()
+        self._image = image
+        if image is not None:
+            among = self._viewer.layers
+            self.use_shapes(self._companions.shapes.get(image, among) or self.shapes)
+            self.use_points(self._companions.points.get(image, among) or self.points)
+        for layer in chain(*self.layers_elsewhere.values()):
+            layer.visible = False
+
     def start(self, tool: Tool, image: Image) -> None:
         """Select the layer that a tool draws on, made where there is none, in the tool's mode."""
         layer: PromptLayer
-        if tool is Tool.POINT:
-            layer = self.points or self._add_points(image)
+        if tool is Tool.SELECT:
+            layer = self._layer_to_select_on()
         else:
-            layer = self.shapes or self._add_shapes(image)
+            layer = self.layer_on(image, for_points=tool is Tool.POINT)
         layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = str(tool)
+        drawn = self.last_drawn()
+        if tool is Tool.SELECT and drawn:
+            layer.selected_data = {drawn[1]}
+
+    def layer_on(self, image: Image, *, for_points: bool) -> PromptLayer:
+        """Return the layer of points, or of shapes, made where there is none."""
+        if for_points:
+            return self.points or self._add_points(image)
+        return self.shapes or self._add_shapes(image)
+
+    def select_on(self, layer: PromptLayer) -> None:
+        """Go on selecting on another of the layers."""
+        for other in self.layers:
+            if other is not layer:
+                other.selected_data = set()
+        self._viewer.layers.selection.active = layer
+        layer.mode = str(Tool.SELECT)
 
     def stop(self) -> None:
         """Leave the tool: the mouse moves the view again."""
@@ -117,6 +170,8 @@ class Drawing:
 
     def use_shapes(self, layer: Shapes | None) -> None:
         """Draw on a shapes layer of the person's; None makes a new one when it is needed."""
+        if self._image is not None:
+            self._companions.shapes.give(self._image, layer)
         if layer is not self.shapes:
             self._release(self.shapes)
             self.shapes = layer
@@ -124,6 +179,8 @@ class Drawing:
 
     def use_points(self, layer: Points | None) -> None:
         """Draw on a points layer of the person's; None makes a new one when it is needed."""
+        if self._image is not None:
+            self._companions.points.give(self._image, layer)
         if layer is not self.points:
             self._release(self.points)
             self.points = layer
@@ -160,6 +217,11 @@ class Drawing:
         rows = sorted(int(row) for row in layer.selected_data)
         return (layer, rows) if rows else None
 
+    def last_drawn(self) -> tuple[PromptLayer, int] | None:
+        """Return the layer and row of what was just drawn; None once something else was done."""
+        layer = self._last_drawn_on
+        return None if layer is None else (layer, len(layer.data) - 1)
+
     def set_feature(self, layer: PromptLayer, rows: Sequence[int], name: str, value: Any) -> None:
         """Set a feature of prompts; told as one edit."""
         with self.one_edit():
@@ -183,13 +245,18 @@ class Drawing:
         for layer in self.layers:
             self._disconnect(layer)
 
-    def _take_up_old_layers(self) -> None:
-        """Go on with the layers that an earlier widget of this viewer made."""
-        for layer in self._viewer.layers:
-            if layer.name == BOXES_NAME and "mask" in layer.features:
-                self.use_shapes(layer)
-            elif layer.name == POINTS_NAME and "mask" in layer.features:
-                self.use_points(layer)
+    def _set_aside(self) -> None:
+        self.stop()
+        for layer in self.layers:
+            self._disconnect(layer)
+            layer.visible = False
+        self.shapes = self.points = self._last_drawn_on = None
+        self.layers_changed.emit()
+
+    def _layer_to_select_on(self) -> PromptLayer:
+        """Return the layer that was just drawn on, else the active one, else one with prompts."""
+        candidates = (self._last_drawn_on, self._viewer.layers.selection.active, *self.layers)
+        return next(x for x in candidates if x in self.layers and len(x.data))
 
     def _add_shapes(self, image: Image) -> Shapes:
         layer = new_shapes_layer(image, self._schema, self.class_value)
@@ -209,6 +276,7 @@ class Drawing:
 
     def _take(self, layer: PromptLayer | None) -> None:
         if layer is not None:
+            layer.visible = True
             adopt(layer, self._schema, self.class_value)
             layer.events.data.connect(self._on_data)
             layer.events.features.connect(self._on_edit)
@@ -231,6 +299,8 @@ class Drawing:
         layer.events.highlight.disconnect(self._on_tool)
 
     def _forget(self, event: Any) -> None:
+        if event.value is self._last_drawn_on:
+            self._last_drawn_on = None
         if event.value is self.shapes:
             self.use_shapes(None)
         elif event.value is self.points:
@@ -244,7 +314,10 @@ class Drawing:
         self.next_changed.emit()
 
     def _on_data(self, event: Any) -> None:
-        if str(event.action) in _DONE:
+        action = str(event.action)
+        if action in _DONE:
+            is_drawn = action == "added" and not self._busy
+            self._last_drawn_on = event.source if is_drawn else None
             self._on_edit(event)
 
     def _on_edit(self, event: Any) -> None:

@@ -44,11 +44,9 @@ class LayersPanel(QWidget):
         owner.listen(prompter.shown.image_changed, self.refresh)
         owner.listen(prompter.drawing.layers_changed, self.refresh)
         owner.listen(prompter.committer.target_changed, self.refresh)
-        viewer.layers.events.inserted.connect(self._take_first_image)
-        owner.when_released(
-            lambda: viewer.layers.events.inserted.disconnect(self._take_first_image)
-        )
-        self._never_had_image = True
+        inserted = viewer.layers.events.inserted
+        inserted.connect(self._hear_of_image)
+        owner.when_released(lambda: inserted.disconnect(self._hear_of_image))
         self._take_first_image()
         self.refresh()
 
@@ -86,16 +84,28 @@ class LayersPanel(QWidget):
         self._fold.setText("Prompt layers ▾" if unfolded else "Prompt layers ▸")
 
     def _choose_image(self, image: Any) -> None:
-        self._never_had_image = False
         self._prompter.shown.image = image
 
     def _choose_labels(self, labels: Any) -> None:
         self._prompter.committer.target = labels
 
-    def _take_first_image(self, _event: Any = None) -> None:
-        """Take an image that is there before the person ever chose one."""
-        if not self._never_had_image:
+    def _hear_of_image(self, event: Any) -> None:
+        """Take a new image where there is none; else say that it is not the one in use."""
+        from napari.layers import Image
+
+        image = self._prompter.shown.image
+        if not isinstance(event.value, Image):
             return
+        if image is None:
+            self._choose_image(event.value)
+        else:
+            self._prompter.notices.happened(
+                f'"{event.value.name}" was opened; prompts still go to "{image.name}". '
+                "Choose it under Image to change."
+            )
+
+    def _take_first_image(self) -> None:
+        """Take an image that is there already."""
         from napari.layers import Image
 
         layers = self.image.viewer.layers

@@ -28,7 +28,7 @@ class Preview:
     """One B-scan of predicted labels, shown where it lies in its image.
 
     The layer holds one B-scan only, whatever the size of the volume, and is made anew where the
-    person has deleted it.
+    person has deleted it, or the next image has other axes.
     """
 
     def __init__(self, viewer: ViewerModel) -> None:
@@ -47,7 +47,9 @@ class Preview:
         A new layer is best made before the person draws: napari ends a polygon that is being
         drawn when the selected layer changes.
         """
-        layer = self.layer or self._insert(image)
+        layer = self.layer
+        if layer is None or layer.ndim != image.ndim:
+            layer = self._insert(image)
         for name, value in _placed_on(image, plane).items():
             if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
                 setattr(layer, name, value)
@@ -86,6 +88,7 @@ class Preview:
         layer = Labels(empty, name=PREVIEW_NAME, opacity=0.5, **placed_as(image))
         layer.editable = False
         with same_selection(self._viewer):
+            self.remove()
             self._viewer.layers.append(layer)
         self._layer, self._schema = layer, None
         return layer

@@ -20,20 +20,26 @@ if TYPE_CHECKING:
     PromptLayer: TypeAlias = Points | Shapes
 
 __all__ = [
-    "BOXES_NAME",
-    "POINTS_NAME",
     "adopt",
+    "class_at",
     "class_of_next",
+    "kind_at",
     "new_points_layer",
     "new_shapes_layer",
     "restyle",
     "set_feature",
     "set_next",
+    "short_name",
     "sign_of_next",
 ]
 
-BOXES_NAME = "octsam boxes"
-POINTS_NAME = "octsam points"
+_KINDS = {
+    "rectangle": "box",
+    "ellipse": "ellipse",
+    "polygon": "polygon",
+    "path": "scribble",
+    "line": "line",
+}
 
 _UNKNOWN = "#ff00ff"
 _POSITIVE_BORDER = "#ffffff"
@@ -46,7 +52,7 @@ def new_shapes_layer(image: Image, schema: LabelSchema, class_value: int) -> Sha
 
     layer = Shapes(
         ndim=image.ndim,
-        name=BOXES_NAME,
+        name=f"{image.name} boxes",
         edge_width=2,
         opacity=0.9,
         text={"string": "", "size": 9, "anchor": "upper_left", "color": "white"},
@@ -62,7 +68,7 @@ def new_points_layer(image: Image, schema: LabelSchema, class_value: int) -> Poi
 
     layer = Points(
         ndim=image.ndim,
-        name=POINTS_NAME,
+        name=f"{image.name} points",
         size=10,
         border_width=0.15,
         canvas_size_limits=(6, 16),
@@ -91,8 +97,8 @@ def restyle(layer: PromptLayer, schema: LabelSchema) -> None:
     if _holds_points(layer):
         _restyle_points(layer, colors)
     else:
-        names = [_short(schema, value) for value in values]
-        _restyle_shapes(layer, colors, names, _short(schema, class_of_next(layer)))
+        names = [short_name(schema, value) for value in values]
+        _restyle_shapes(layer, colors, names, short_name(schema, class_of_next(layer)))
 
 
 def set_next(
@@ -129,6 +135,24 @@ def class_of_next(layer: PromptLayer) -> int:
 def sign_of_next(layer: Points) -> str:
     """Return the sign of the next point."""
     return "-" if layer.feature_defaults["sign"][0] == "-" else "+"
+
+
+def class_at(layer: PromptLayer, row: int) -> int:
+    """Return the class of a prompt."""
+    return int(layer.features["class"].iloc[row])
+
+
+def kind_at(layer: PromptLayer, row: int) -> str:
+    """Return what a prompt is called in a sentence."""
+    return "point" if _holds_points(layer) else _KINDS[str(layer.shape_type[row])]
+
+
+def short_name(schema: LabelSchema, value: int) -> str:
+    """Return the short name of a class, or its value where the schema lacks it."""
+    try:
+        return schema[value].short
+    except KeyError:
+        return str(value)
 
 
 def set_feature(layer: PromptLayer, rows: Sequence[int], name: str, value: Any) -> None:
@@ -173,13 +197,6 @@ def _color(schema: LabelSchema, value: int) -> str:
         return _UNKNOWN
     invisible = len(color) == 9 and color.endswith("00")
     return "#ffffff" if invisible else color
-
-
-def _short(schema: LabelSchema, value: int) -> str:
-    try:
-        return schema[value].short
-    except KeyError:
-        return str(value)
 
 
 def _clear(color: str) -> str:

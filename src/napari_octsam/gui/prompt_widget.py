@@ -51,6 +51,7 @@ class PromptWidget(SessionWidget):
         self.classes = ClassPanel(self, self.prompter)
         self.masks = MaskPanel(self, self.prompter)
         self.live = QCheckBox("Live preview")
+        self.predict = QPushButton("Predict")
         self.commit = QPushButton("Commit")
         self.undo = QPushButton("Undo")
         self.clear = QPushButton("Clear")
@@ -61,8 +62,11 @@ class PromptWidget(SessionWidget):
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
         self._bind_keys(self.session.schema)
+        self.message.say(self.prompter.notices.text)
         if self.prompter.shown.image is None:
-            self.message.say("Open a B-scan, then draw a box around what is to be labelled.")
+            self.prompter.notices.happened(
+                "Open a B-scan, then draw a box around what is to be labelled."
+            )
 
     def leave_viewer(self) -> None:
         """Remove the preview; prompts and labels stay."""
@@ -71,11 +75,13 @@ class PromptWidget(SessionWidget):
     def _lay_out(self) -> None:
         self.live.setChecked(True)
         self.live.setToolTip("Predict after each edit")
+        self.predict.setToolTip("Show the masks of the prompts on this B-scan (G)")
+        self.predict.hide()
         self.commit.setToolTip("Write the predicted masks into the labels layer (Shift-Enter)")
         self.commit.setStyleSheet("font-weight: bold; padding: 6px;")
         self.undo.setToolTip("Undo the last commit and bring its prompts back (Shift-Z)")
         self.clear.setToolTip("Clear the prompts of this B-scan (Shift-Delete)")
-        for button in (self.commit, self.undo, self.clear, self.help):
+        for button in (self.predict, self.commit, self.undo, self.clear, self.help):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         actions = QHBoxLayout()
         actions.setSpacing(2)
@@ -84,6 +90,7 @@ class PromptWidget(SessionWidget):
         actions.addWidget(self.clear, 1)
         options = QHBoxLayout()
         options.addWidget(self.live, 1)
+        options.addWidget(self.predict)
         options.addWidget(self.help)
 
         content = QWidget()
@@ -104,22 +111,24 @@ class PromptWidget(SessionWidget):
 
     def _connect(self) -> None:
         self.live.toggled.connect(self._on_live)
+        self.predict.clicked.connect(self.prompter.predict)
         self.commit.clicked.connect(self.prompter.commit)
         self.undo.clicked.connect(self.prompter.undo)
         self.clear.clicked.connect(self.prompter.clear)
         self.help.clicked.connect(self._show_keys)
-        self.listen(self.prompter.told, self.message.say)
-        self.listen(self.session.told, self.message.say)
+        self.listen(self.prompter.notices.changed, self.message.say)
+        self.listen(self.session.told, self.prompter.notices.happened)
         self.listen(self.session.schema_changed, self._bind_keys)
 
     def _on_live(self, live: bool) -> None:
         self.prompter.live = live
+        self.predict.setVisible(not live)
 
     def _bind_keys(self, schema: LabelSchema) -> None:
         taken = self._keys.bind(self._all_keys(schema))
         if taken:
             names = ", ".join(key.binding for key in taken)
-            self.message.say(f"napari or another plugin has these keys: {names}.")
+            self.prompter.notices.happened(f"napari or another plugin has these keys: {names}.")
 
     def _show_keys(self) -> None:
         KeySheet(self._all_keys(self.session.schema), self).show()
@@ -130,12 +139,13 @@ class PromptWidget(SessionWidget):
         actions = [
             Key("Q", "point on / off the object", drawing.switch_sign),
             Key("W", "next mask", prompter.next_candidate),
+            Key("G", "predict, without live preview", prompter.predict),
             Key("Shift-Enter", "commit", prompter.commit),
             Key("Shift-Z", "undo the commit", prompter.undo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
         ]
         classes = [
-            Key(c.hotkey, c.name, partial(drawing.choose_class, c.value))
+            Key(c.hotkey, c.name, partial(prompter.choose_class, c.value))
             for c in schema.classes
             if c.hotkey is not None
         ]

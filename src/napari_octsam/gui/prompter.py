@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,19 @@ from napari_octsam.gui.bscans import Plane, read_bscan
 from napari_octsam.gui.collect import PlacedPrompt, collect
 from napari_octsam.gui.committer import Committer
 from napari_octsam.gui.drawing import Drawing, Tool
+from napari_octsam.gui.notices import Notices
+from napari_octsam.gui.picking import Picking
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
+from napari_octsam.gui.sentences import (
+    goes_into,
+    keeps_class,
+    left_by,
+    waiting_on_bscans,
+    waiting_on_images,
+)
 from napari_octsam.gui.shown import ShownBScan
+from napari_octsam.gui.stacking import uncover
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,17 +87,17 @@ class Prompter:
         Its session.
     """
 
-    told = Signal(str)
-    """A sentence for the person; "" takes the last one back."""
     predicted_changed = Signal()
     """`predicted`, or the candidate of one of its objects, is another."""
 
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         self._viewer = viewer
         self._session = session
+        self.notices = Notices()
         self.shown = ShownBScan(viewer)
-        self.drawing = Drawing(viewer, session.schema)
-        self.committer = Committer(viewer, self.drawing)
+        self.drawing = Drawing(viewer, session.schema, session.companions)
+        self.committer = Committer(viewer, self.drawing, session.companions)
+        self.picking = Picking(viewer, self.drawing)
         self.preview = Preview(viewer)
         self.prefetch = Prefetch(session, self.shown)
         self.predicted: Predicted | None = None
@@ -96,15 +107,17 @@ class Prompter:
         self._pending: Future[Any] | None = None
         self._commit_next = False
         self._choosing = False
+        self._acting = False
         self._is_open = True
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(EDIT_DELAY)
         self._timer.timeout.connect(self._predict_edited)
-        self.shown.moved.connect(self._drop)
-        self.shown.settled.connect(self._predict_if_live)
+        self.shown.moved.connect(self._on_moved)
+        self.shown.settled.connect(self._go_on)
+        self.shown.image_changed.connect(self._change_image)
         self.drawing.edited.connect(self._on_edit)
-        self.prefetch.failed.connect(self.told.emit)
+        self.prefetch.failed.connect(self.notices.stands)
         session.schema_changed.connect(self._change_schema)
         session.model_changed.connect(self._on_model)
         session.cancelled.connect(self._drop)
@@ -123,8 +136,9 @@ class Prompter:
     @live.setter
     def live(self, live: bool) -> None:
         self._live = live
+        self.notices.expire()
         self._drop()
-        self._predict_if_live()
+        self._go_on()
 
     @property
     def threshold(self) -> float:
@@ -133,22 +147,41 @@ class Prompter:
 
     @threshold.setter
     def threshold(self, threshold: float) -> None:
-        self._threshold = threshold
-        self._show()
+        if threshold != self._threshold:
+            self._threshold = threshold
+            self.notices.expire()
+            self._show()
 
     def start_drawing(self, tool: Tool) -> None:
-        """Make the layer that a tool draws on the active one, in the tool's mode."""
+        """Make the layer that a tool works on the active one, in the tool's mode."""
+        if tool is Tool.SELECT and not any(len(layer.data) for layer in self.drawing.layers):
+            self.notices.happened("There is nothing to select: draw a box or a point first.")
+            return
         try:
             image, plane = self.shown.chosen(), self.shown.plane()
         except UserError as error:
-            self.told.emit(str(error))
+            self.notices.happened(str(error))
             return
         self.preview.prepare(image, self._session.schema, plane)
-        self.drawing.start(tool, image)
+        image.visible = True
+        self._uncover(image)
+        with self._own_steps():
+            self.drawing.start(tool, image)
+        if tool is Tool.SELECT:
+            self.notices.happened("Click a prompt, then its class. Drag moves it.")
+
+    def choose_class(self, value: int) -> None:
+        """Set the class of the selected prompts and of the next; what was just drawn keeps its."""
+        drawn = None if self.drawing.selected() else self.drawing.last_drawn()
+        self.drawing.choose_class(value)
+        self.notices.happened(keeps_class(*drawn, self._session.schema, value) if drawn else "")
 
     def predict(self) -> None:
         """Predict the objects of the shown B-scan."""
-        self._ask()
+        self._timer.stop()
+        self.notices.expire()
+        if not self._ask() and not self.notices.state:
+            self.notices.happened("There is nothing to predict: draw a box or a point first.")
 
     def commit(self) -> None:
         """Write the predicted objects into the target, and take their prompts away.
@@ -159,20 +192,24 @@ class Prompter:
             self._write()
             return
         self._timer.stop()
-        if self._ask():
-            self._commit_next = self._pending is not None
-        elif any(len(layer.data) for layer in self.drawing.layers):
-            self.told.emit("The prompts are on other B-scans: move the slider to them to commit.")
+        self._commit_next = self._ask()
+        if self._commit_next:
+            return
+        if self.notices.state:  # it says why
+            self.notices.happened("Nothing was committed.")
         else:
-            self.told.emit("There is nothing to commit: draw a box or a point first.")
+            self.notices.happened("There is nothing to commit: draw a box or a point first.")
 
     def clear(self) -> None:
         """Take all prompts of the shown B-scan away; `undo` brings them back."""
         self._tell_outcome(lambda: self.committer.clear(self.shown.chosen(), self.shown.plane()))
 
     def undo(self) -> None:
-        """Undo the last commit or clearing, and bring its prompts back."""
-        self._tell_outcome(self.committer.undo)
+        """Undo the last commit or clearing, bring its prompts back, and show where it was."""
+        plane = self.committer.last_place
+        if self._tell_outcome(self.committer.undo) and plane is not None:
+            with self._own_steps():
+                self.shown.go_to(plane)
 
     def at_hand(self) -> tuple[PlacedPrompt, DecodedObject] | None:
         """Return the selected object of the prediction, or else the last."""
@@ -222,28 +259,39 @@ class Prompter:
         self._session.cancelled.disconnect(self._drop)
         self.prefetch.close()
         self.committer.close()
+        self.picking.close()
         self.drawing.close()
         self.shown.close()
 
     def _ask(self) -> bool:
-        """Ask for a prediction; return False where there is no prompt on the shown B-scan."""
+        """Ask for a prediction; return False where there is nothing to ask."""
         self._cancel()
+        asked = self._look()
+        if asked is None:
+            self._drop()
+            return False
+        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
+        read = partial(read_bscan, asked.image, asked.plane)
+        self._pending = self._session.read(read, decode, failed)
+        return True
+
+    def _look(self) -> _Asked | None:
+        """Say how things stand on the shown B-scan; return what there is to ask about it."""
         try:
             image, plane = self.shown.chosen(), self.shown.plane()
         except UserError as error:
-            self._drop()
-            self.told.emit(str(error))
-            return True
+            self.notices.stands(str(error))
+            return None
         collected = collect(self.drawing.shapes, self.drawing.points, image, plane)
-        if collected.problems or collected.placed:
-            self.told.emit(collected.problems[0] if collected.problems else "")
+        if collected.problems:
+            self.notices.stands(collected.problems[0])
+        elif collected.placed:
+            self.notices.stands("")
+        else:
+            self.notices.stands(waiting_on_bscans(self.drawing.layers, image, plane))
         if not collected.placed:
-            self._drop()
-            return bool(collected.problems)
-        asked = _Asked(self._generation, image, plane, collected.placed)
-        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
-        self._pending = self._session.read(partial(read_bscan, image, plane), decode, failed)
-        return True
+            return None
+        return _Asked(self._generation, image, plane, collected.placed)
 
     def _decode(self, asked: _Asked, bscan: BScan) -> None:
         if asked.generation == self._generation:
@@ -264,7 +312,7 @@ class Prompter:
     def _fail(self, asked: _Asked, sentence: str) -> None:
         if asked.generation == self._generation:
             self._drop()
-            self.told.emit(sentence)
+            self.notices.stands(sentence)
 
     def _write(self) -> None:
         predicted = self.predicted
@@ -273,14 +321,16 @@ class Prompter:
         labels = self._composite(predicted)
         commit = partial(self.committer.commit, predicted.image, predicted.plane)
         if self._tell_outcome(lambda: commit(predicted.placed, labels)):
+            self._uncover(predicted.image)
             self._forget_prediction()
 
     def _tell_outcome(self, action: Callable[[], str]) -> bool:
-        try:
-            self.told.emit(action())
-        except UserError as error:
-            self.told.emit(str(error))
-            return False
+        with self._own_steps():
+            try:
+                self.notices.happened(action())
+            except UserError as error:
+                self.notices.happened(str(error))
+                return False
         return True
 
     def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
@@ -309,7 +359,7 @@ class Prompter:
         self._timer.stop()
         if self._commit_next:
             self._commit_next = False
-            self.told.emit("Nothing was committed: the prediction was not there yet.")
+            self.notices.happened("Nothing was committed: the prediction was not there yet.")
         self._forget_prediction()
 
     def _forget_prediction(self) -> None:
@@ -318,29 +368,82 @@ class Prompter:
             self.preview.clear()
             self.predicted_changed.emit()
 
+    def _on_moved(self) -> None:
+        if not self._acting:
+            self.notices.expire()
+        self.notices.stands("")
+        self._drop()
+
+    def _change_image(self) -> None:
+        """Go on with the layers of another image, and the same tool."""
+        image, last, tool = self.shown.image, self.drawing.image, self.drawing.tool
+        target, layers = self.committer.target, self.drawing.layers
+        with self._own_steps():
+            self.drawing.follow(image)
+            self.committer.follow(image)
+        if last is not None and last not in self._viewer.layers:
+            self.notices.also(left_by(last, layers))
+        if image is None:
+            return
+        if self.committer.target is not target:
+            self.notices.also(goes_into(self.committer.target))
+        self.notices.also(waiting_on_images(self.drawing.layers_elsewhere))
+        image.visible = True
+        self._uncover(image)
+        if tool not in (None, Tool.SELECT):
+            self.start_drawing(tool)
+
+    def _uncover(self, image: Image) -> None:
+        shown = (self.committer.target, self.preview.layer, *self.drawing.layers)
+        own = [layer for layer in shown if layer is not None]
+        uncover(self._viewer.layers, image, own, self._session.companions)
+
+    @contextmanager
+    def _own_steps(self) -> Iterator[None]:
+        """Let changes happen that are no step of the person's: the last event stays told."""
+        was_acting, self._acting = self._acting, True
+        try:
+            yield
+        finally:
+            self._acting = was_acting
+
     def _on_edit(self) -> None:
         if self._choosing:
             return
+        if not self._acting:
+            self.notices.expire()
         if self._live:
             self._cancel()
             self._timer.start()
         else:
             self._drop()
+            self._offer()
 
     def _predict_edited(self) -> None:
         if self._is_open:
-            self.predict()
+            self._ask()
 
-    def _predict_if_live(self) -> None:
-        if self._live and self.shown.image is not None and self.drawing.layers:
-            self.predict()
+    def _go_on(self) -> None:
+        """Predict what there is, or say what there is to be done."""
+        if self.shown.image is None:
+            return
+        if self._live:
+            self._ask()
+        else:
+            self._offer()
+
+    def _offer(self) -> None:
+        if self._pending is not None or self.predicted is not None:
+            return
+        if self._look() is not None and not self.notices.state:
+            self.notices.stands("Press Predict to see the masks.")
 
     def _on_model(self, _model: LoadedModel) -> None:
         if self._pending is None:  # what is pending comes from the new model already
             self._drop()
-            self._predict_if_live()
+            self._go_on()
 
     def _change_schema(self, schema: LabelSchema) -> None:
         self._drop()
-        self.committer.target = None
+        self.committer.forget_targets()
         self.drawing.schema = schema

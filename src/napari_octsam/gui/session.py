@@ -1,4 +1,4 @@
-"""What belongs to one viewer: its engine, the model in use, the label schema."""
+"""What belongs to one viewer: its engine, the model in use, the label schema, the layers used."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from napari_octsam.engine.messages import (
     Progress,
     Request,
 )
+from napari_octsam.gui.companions import Companions
 from napari_octsam.gui.main_thread import MainThread
 from napari_octsam.gui.settings import Settings, read_settings
 
@@ -98,6 +99,7 @@ class Session:
         self.engine: Engine = engine or EngineClient(
             self.settings.cache_folder, self.settings.cache_bytes
         )
+        self.companions = Companions()
         self.state = "stopped"
         self.model: LoadedModel | None = None
         self._schema = bundled_schema()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
@@ -64,8 +65,8 @@ class ShownBScan:
         if image is not None:
             image.events.data.connect(self._move)
         self._last = self._plane_or_none()
-        self.image_changed.emit()
         self._move()
+        self.image_changed.emit()
 
     def plane(self) -> Plane:
         """Return the plane that is shown.
@@ -82,6 +83,16 @@ class ShownBScan:
         if self._image is None:
             raise UserError("There is no image: open a B-scan, then choose it here.")
         return self._image
+
+    def go_to(self, plane: Plane) -> None:
+        """Move the sliders to a plane of the image."""
+        image, dims = self.chosen(), self._viewer.dims
+        corner = np.zeros(image.ndim)
+        corner[list(plane.others)] = plane.index
+        world = dict(enumerate(image.data_to_world(corner), start=dims.ndim - image.ndim))
+        axes = [axis for axis in dims.not_displayed if axis in world]
+        if axes and plane != self._last:
+            dims.set_point(axes, [world[axis] for axis in axes])
 
     def close(self) -> None:
         """Follow nothing any more."""
