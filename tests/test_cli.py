@@ -345,6 +345,48 @@ def test_topology_shows_what_is_surplus_and_where(octsam: Octsam, tmp_path: Path
     assert rows["retina"]["betti"] == {"components": 2, "holes": 1}
 
 
+def test_topology_reports_a_class_that_is_lost_and_never_replaces_its_input(
+    octsam: Octsam,
+) -> None:
+    labels = layers(96, 128)
+    labels[labels == 3] = 0
+    iio.imwrite("labels.png", labels)
+    done = octsam("topology", "labels.png", "--schema", "layers7")
+    assert done.exit_code == 0, done.output
+    assert "3 INL" in done.output
+    assert "0 (not 1)" in done.output
+
+    before = Path("labels.png").read_bytes()
+    assert "is read here" in said(octsam("topology", "labels.png", "--json", "labels.png"))
+    assert "no folder" in said(octsam("topology", "labels.png", "--json", "none/t.json"))
+    assert Path("labels.png").read_bytes() == before
+
+
+def test_topology_prints_names_as_they_are(octsam: Octsam) -> None:
+    Path("odd.toml").write_text(
+        'name = "[b]odd"\n'
+        '[[classes]]\nvalue = 0\nname = "none"\nshort = "N"\ncolor = "#000000"\n'
+        '[[classes]]\nvalue = 1\nname = "a"\nshort = "[/b]"\ncolor = "#ff0000"\n'
+        '[[classes]]\nvalue = 2\nname = "b"\nshort = "B2"\ncolor = "#00ff00"\n'
+        '[[unions]]\nname = "[red]x[/blue]"\nvalues = [1, 2]\n'
+    )
+    iio.imwrite("labels.png", np.ones((40, 50), np.uint8))
+    done = octsam("topology", "labels.png", "--schema", "odd.toml")
+    assert done.exit_code == 0, done.output
+    assert "[red]x[/blue]" in done.output
+    assert "1 [/b]" in done.output
+
+
+def test_topology_lists_every_part_of_noise(octsam: Octsam) -> None:
+    noise = (np.random.default_rng(0).random((600, 600)) < 0.05).astype(np.uint8)
+    iio.imwrite("noise.png", noise)
+    done = octsam("topology", "noise.png", "--schema", "layers7", "--json", "t.json")
+    assert done.exit_code == 0, done.output
+    assert "more" in done.output
+    (rnfl, *_) = json.loads(Path("t.json").read_text())
+    assert len(rnfl["surplus"]) == rnfl["betti"]["components"] - 1 + rnfl["betti"]["holes"]
+
+
 def test_topology_names_the_bscan_of_a_volume(octsam: Octsam) -> None:
     tifffile.imwrite("volume.tif", layers(3, 96, 128), photometric="minisblack")
     done = octsam("topology", "volume.tif", "--schema", "layers7", "--json", "t.json")
@@ -360,6 +402,7 @@ def test_topology_names_the_bscan_of_a_volume(octsam: Octsam) -> None:
     ("labels", "arguments", "sentence"),
     [
         (np.zeros((40, 50), np.uint8), (), "no labels"),
+        (np.full((40, 50), 255, np.uint8), (), "no labels"),
         (np.full((40, 50), 0.5, np.float32), (), "float32 numbers"),
         (np.full((40, 50), 99, np.uint8), (), "does not know (99)"),
         (np.ones((40, 50), np.uint8), ("--truth", "other.tif"), "40 x 50 pixels, but other.tif"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import warnings
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -17,11 +20,12 @@ from torch import Tensor
 
 from benchmarks.oracles.cases import ORIGINAL_CASES, OriginalCase
 from napari_octsam.topology.cldice import SoftClDiceLoss, soft_skeleton
+from napari_octsam.topology.ends import Ends
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.topology.matching import wasserstein_gain
 from napari_octsam.topology.metrics import betti_numbers
 from napari_octsam.topology.original import OriginalTopologyLoss
-from napari_octsam.topology.persistence import Backend, Pairs
+from napari_octsam.topology.persistence import NEVER, Backend, Pairs
 from napari_octsam.topology.prior import BettiPrior, BettiPriorLoss
 from napari_octsam.topology.truth import TopologyWarning
 
@@ -45,7 +49,7 @@ def batch(*masks: Tensor) -> Tensor:
     return torch.stack(masks)[None]
 
 
-def gradient(loss: torch.nn.Module, logits: Tensor, truth: Tensor) -> tuple[float, Tensor]:
+def gradient(loss: Callable[..., Tensor], logits: Tensor, truth: Tensor) -> tuple[float, Tensor]:
     logits = logits.clone().requires_grad_()
     value = loss(logits, truth)
     value.backward()
@@ -66,11 +70,11 @@ def smooth_case(seed: int, shape: tuple[int, int, int, int]) -> tuple[Tensor, Te
 def test_the_gradient_is_that_of_the_loss_where_both_ends_move(
     matching: str, connectivity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def both(pairs: Pairs, *_: object) -> tuple[np.ndarray, np.ndarray]:
+    def both(pairs: Pairs, *_: object) -> Ends:
         everywhere = np.ones(len(pairs.birth), bool)
-        return everywhere, everywhere
+        return Ends(everywhere, everywhere, np.where(pairs.death == NEVER, 0, pairs.death))
 
-    monkeypatch.setattr("napari_octsam.topology.losses.movable_ends", both)
+    monkeypatch.setattr("napari_octsam.topology.losses.ends_to_move", both)
     logits, truth = smooth_case(3, (1, 2, 9, 11))
     loss = TopologyLoss(matching=matching, connectivity=connectivity)
 
@@ -195,7 +199,6 @@ def test_a_slanted_layer_stays_in_one_piece_at_the_masks_own_resolution(height: 
 def test_any_pixel_can_get_a_gradient() -> None:
     """At 50 x 50 only the pixels that a sample point touches can: 3.6 % of 512 x 512."""
     logits = torch.zeros(1, 1, 512, 512)
-    touched = torch.zeros(512, 512, dtype=torch.bool)
     for row, col in product((100, 101, 105), (37, 200)):
         spot = logits.clone() - 3
         spot[0, 0, row, col] = 3
@@ -245,11 +248,24 @@ def test_no_batch_split_and_no_padding_changes_the_mean() -> None:
     assert loss(logits, truth, real).item() == pytest.approx(whole.item())
 
 
-def test_a_batch_without_objects_costs_nothing_and_has_a_gradient() -> None:
-    logits = torch.randn(2, 3, 8, 8, requires_grad=True)
-    TopologyLoss()(logits, torch.ones(2, 3, 8, 8), torch.zeros(2, 3)).backward()
+@pytest.mark.parametrize("loss", [TopologyLoss(), OriginalTopologyLoss(), SoftClDiceLoss()])
+def test_a_batch_without_objects_costs_nothing_and_has_a_gradient(loss: torch.nn.Module) -> None:
+    logits = torch.full((2, 3, 8, 8), np.inf, requires_grad=True)
+    value = loss(logits, torch.ones(2, 3, 8, 8), torch.zeros(2, 3))
+    value.backward()
+    assert value.item() == 0
     assert logits.grad is not None
     assert not logits.grad.any()
+
+
+def test_the_original_counts_only_what_is_real() -> None:
+    logits, truth = smooth_case(6, (2, 3, 50, 50))
+    real = torch.tensor([[1, 0, 0], [0, 0, 0]])
+    alone = OriginalTopologyLoss()(logits[:1, :1], truth[:1, :1])
+    logits[1] = float("nan")
+    value, slope = gradient(lambda x, t: OriginalTopologyLoss()(x, t, real), logits, truth)
+    assert value == pytest.approx(alone.item())
+    assert torch.isfinite(slope).all()
 
 
 @pytest.mark.parametrize("matching", MATCHINGS)
@@ -297,7 +313,36 @@ def test_only_pixels_on_the_wrong_side_of_the_truth_are_moved(fault: str) -> Non
     assert astray.any(), "without places the other end moves as well"
 
 
+def test_a_gap_that_is_darker_than_the_background_is_filled_and_not_bypassed() -> None:
+    logits = torch.where(band(), 2.0, -3.0)
+    logits[28:36, 20:23] = -4
+    logits = batch(
+        logits + 0.3 * torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    )
+    start = (logits > 0)[0, 0]
+    moving = logits.clone().requires_grad_()
+    optimizer = torch.optim.Adam([moving], lr=0.1)
+    for _ in range(300):
+        optimizer.zero_grad()
+        TopologyLoss()(moving, batch(band())).backward()
+        optimizer.step()
+    end = (moving > 0)[0, 0]
+
+    assert betti_numbers(end.numpy()) == (1, 0)
+    assert (end & band() & ~start).sum() >= 3, "the gap is crossed"
+    assert not (end & ~band()).any(), "nothing grows beside the layer"
+    assert not (start & ~end & band()).any(), "nothing of the layer is lost"
+
+
 # What it takes
+
+
+def test_copies_and_pickles_compute_the_same() -> None:
+    logits, truth = smooth_case(4, (1, 2, 20, 20))
+    loss = TopologyLoss(weight=0.3)
+    value = loss(logits, truth)
+    assert copy.deepcopy(loss)(logits, truth).item() == value.item()
+    assert pickle.loads(pickle.dumps(loss))(logits, truth).item() == value.item()
 
 
 def test_an_island_that_is_brighter_than_the_layer_goes() -> None:
@@ -374,6 +419,40 @@ def test_another_size_is_computed_at_and_warns_where_the_truth_changes() -> None
     assert logits.grad.any()
 
 
+def test_an_option_that_there_is_not_is_refused() -> None:
+    logits, truth = smooth_case(4, (1, 1, 9, 9))
+    with pytest.raises(ValueError, match="no matching 'best'"):
+        TopologyLoss(matching="best")
+    with pytest.raises(ValueError, match="no connectivity 6"):
+        TopologyLoss(connectivity=6)(logits, truth)
+    with pytest.raises(ValueError, match="no backend 'foo'"):
+        TopologyLoss(backend="foo")(logits, truth)
+    with pytest.raises(ValueError, match="channels from 0 on"):
+        BettiPrior((), 1)
+
+
+def test_each_option_counts() -> None:
+    """Values by hand: a bar (b, 1) of an island in an empty truth costs (1 - b)^2 / 2."""
+    maps = torch.full((1, 1, 5, 5), 0.0)
+    maps[0, 0, 1, 1], maps[0, 0, 3, 3] = 0.8, 0.6
+    nothing = torch.zeros(1, 1, 5, 5)
+    assert TopologyLoss(logits=False)(maps, nothing).item() == pytest.approx((0.64 + 0.36) / 2)
+    assert TopologyLoss(2, logits=False)(maps, nothing).item() == pytest.approx(1.0)
+    assert TopologyLoss(logits=False, shortest=0.7)(maps, nothing).item() == pytest.approx(0.32)
+    truth = nothing.clone()
+    truth[0, 0, 2, 2] = 1  # a component that the prediction does not have at all
+    assert TopologyLoss(logits=False)(maps, truth).item() == pytest.approx(1.0)
+    touching = torch.zeros(1, 1, 4, 4)
+    touching[0, 0, 1, 1] = touching[0, 0, 2, 2] = 1.0
+    for connectivity, cost in ((8, 0.0), (4, 0.5)):
+        loss = TopologyLoss(logits=False, connectivity=connectivity)
+        one = torch.zeros(1, 1, 4, 4)
+        one[0, 0, 1:3, 1:3] = 1
+        assert loss(touching, one).item() == pytest.approx(cost)
+        assert loss(touching, touching).item() == 0
+    assert SoftClDiceLoss(3, logits=False)(maps, maps).item() == pytest.approx(0, abs=1e-6)
+
+
 def test_what_does_not_fit_is_named() -> None:
     loss, truth = TopologyLoss(), torch.zeros(2, 3, 8, 8)
     logits = torch.zeros(2, 3, 8, 8)
@@ -412,6 +491,7 @@ def test_a_prior_of_a_union_sees_the_classes_together() -> None:
 
     together = BettiPriorLoss([BettiPrior((0, 1), components=1, holes=0)])
     two = BettiPriorLoss([BettiPrior((0, 1), components=2, holes=0)])
+    with_hole = BettiPriorLoss([BettiPrior((0, 1), components=1, holes=1)])
     any_number = BettiPriorLoss([BettiPrior((0, 1), components=None)])
 
     assert together(logits).item() < 1e-3
@@ -420,6 +500,7 @@ def test_a_prior_of_a_union_sees_the_classes_together() -> None:
     assert together(apart).item() > 0.4
     assert two(apart).item() < 1e-3
     assert any_number(apart).item() == 0
+    assert with_hole(logits).item() == pytest.approx(0.5, abs=1e-3), "what is missing costs"
     with pytest.raises(ValueError, match="channel 1 of 1"):
         together(apart[:, :1])
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from napari_octsam.cli.console import out
@@ -54,6 +55,8 @@ def topology(
 
     if connectivity not in (4, 8):
         raise UserError(f"The connectivity is 8 or 4, not {connectivity}.")
+    if json_file is not None:
+        _check_target(json_file, [labels, truth, Path(schema)])
     classes = load_schema(schema)
     values = _read_labels(labels, classes)
     true = None if truth is None else _read_labels(truth, classes)
@@ -72,14 +75,26 @@ def topology(
             8 if connectivity == 8 else 4,
         )
     ]
-    if not found:
-        raise UserError(f"{labels} has no labels: all of its pixels are background.")
+    if not values[values != NOT_LABELLED].any():
+        raise UserError(f"{labels} has no labels: no pixel has a class.")
     out.print(_table(found, classes, compared=true is not None, volume=values.ndim > 2))
     odd = sum(not each.as_expected for _, each in found)
-    out.print(f"{len(found) - odd} of {len(found)} are as the schema {classes.name} expects.")
+    told = f"{len(found) - odd} of {len(found)} are as the schema {classes.name} expects"
+    out.print(f"{told} (connectivity {connectivity}).", markup=False)
     if json_file is not None:
         with replacing(json_file) as part:
             part.write_text(json.dumps([_row(*each) for each in found], indent=1), "utf-8")
+
+
+def _check_target(path: Path, inputs: Sequence[Path | None]) -> None:
+    """Raise where a result would replace what it is made from, or has no folder."""
+    if any(
+        each is not None and each.exists() and path.exists() and path.samefile(each)
+        for each in inputs
+    ):
+        raise UserError(f"{path} is read here: name another file to write.")
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to write {path.name} in.")
 
 
 def _read_labels(path: Path, schema: LabelSchema) -> npt.NDArray[np.integer]:
@@ -134,7 +149,7 @@ def _table(found: Sequence[Found], schema: LabelSchema, *, compared: bool, volum
 
 def _named(each: ClassTopology, schema: LabelSchema) -> str:
     alone = len(each.values) == 1
-    return f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name
+    return escape(f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name)
 
 
 def _against(number: int, expected: int | None) -> str:

@@ -25,6 +25,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file in it.")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a device and no file: name a file.")
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary

@@ -25,11 +25,13 @@ class Bars(NamedTuple):
     pairs: list[Pairs]
     """Of each mask."""
     births: Tensor
-    """(bars,) float32, 0 to 1."""
+    """(bars,) as precise as the maps, 0 to 1."""
     deaths: Tensor
-    """(bars,) float32, 0 to 1."""
+    """(bars,) as precise as the maps, 0 to 1."""
     masks: Tensor
     """(bars,) int64: number of the mask."""
+    endless: Tensor
+    """(bars,) bool: whether it never ends."""
 
     def split(self, values: Tensor) -> list[npt.NDArray[np.float64]]:
         """Return (bars,) values as one array for each mask."""
@@ -50,10 +52,10 @@ def bars_of(
     Parameters
     ----------
     order
-        (M, H, W) float32: logits, or anything else that rises with the probability. Pairs are
+        (M, H, W) float: logits, or anything else that rises with the probability. Pairs are
         taken from it, for probabilities near 0 and 1 are rounded to ties.
     probabilities
-        (M, H, W) float32, 0 to 1; births and deaths are its values, by plain indexing, so that
+        (M, H, W) float, 0 to 1; births and deaths are its values, by plain indexing, so that
         gradients need no more than that.
     names
         Of the masks, for errors.
@@ -66,20 +68,24 @@ def bars_of(
         A mask has NaN or infinite values.
     """
     filtered = list(-order.detach().cpu().numpy())
+    if not filtered:
+        nothing = probabilities.flatten()
+        none = torch.zeros(0, dtype=torch.int64, device=order.device)
+        return Bars([], nothing, nothing, none, none.bool())
     found = _pairs_of(filtered, names, connectivity, backend, torch.get_num_threads())
     if shortest:
         flat = 1 - probabilities.detach().flatten(1).cpu().numpy()
         found = [_lasting(pairs, f, shortest) for pairs, f in zip(found, flat, strict=True)]
     device = probabilities.device
     numbers = np.repeat(np.arange(len(found)), [len(pairs.birth) for pairs in found])
-    offsets = numbers * probabilities[0].numel() if len(found) else numbers
+    offsets = numbers * probabilities[0].numel()
     birth = torch.from_numpy(np.concatenate([p.birth for p in found]) + offsets).to(device)
     death_pixels = np.concatenate([p.death for p in found])
     death = torch.from_numpy(np.where(death_pixels == NEVER, 0, death_pixels + offsets)).to(device)
     endless = torch.from_numpy(death_pixels == NEVER).to(device)
     f = 1 - probabilities.flatten()
     masks = torch.from_numpy(numbers).to(device)
-    return Bars(found, f[birth], f[death].masked_fill(endless, 1.0), masks)
+    return Bars(found, f[birth], f[death].masked_fill(endless, 1.0), masks, endless)
 
 
 def checked_maps(prediction: Tensor, real: Tensor | None) -> Tensor:

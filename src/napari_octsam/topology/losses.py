@@ -6,19 +6,18 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_octsam.topology.bars import Bars, at_least_float32, bars_of, checked_maps
+from napari_octsam.topology.ends import ends_to_move
 from napari_octsam.topology.matching import (
     Floats,
     Matching,
     match_spatially,
     match_wasserstein,
-    movable_ends,
 )
 from napari_octsam.topology.persistence import Backend, Connectivity
-from napari_octsam.topology.truth import TrueTopology, TruthCache
+from napari_octsam.topology.truth import TrueTopology, TruthCache, resize_maps
 
 __all__ = ["TopologyLoss"]
 
@@ -38,7 +37,7 @@ class TopologyLoss(nn.Module):
 
     It is 0 where the mask is the truth, and its gradient falls with the error. The mean is over
     all masks that are real, so that no batch split changes it. With "spatial" the gradient moves
-    only that end of a bar whose pixel is on the wrong side of the truth, see `movable_ends`: an
+    only that end of a bar whose pixel is on the wrong side of the truth, see `ends_to_move`: an
     island is darkened and not bridged, a break is bridged and its pieces are not darkened.
 
     Parameters
@@ -72,6 +71,8 @@ class TopologyLoss(nn.Module):
         backend: Backend = "cripser",
     ) -> None:
         super().__init__()
+        if matching not in _MATCHINGS:
+            raise ValueError(f"There is no matching {matching!r}: use {' or '.join(_MATCHINGS)}.")
         self.weight = weight
         self.shortest = shortest
         self.connectivity: Connectivity = connectivity
@@ -115,48 +116,59 @@ class TopologyLoss(nn.Module):
                 f"{tuple(truth.shape[:2])} true ones."
             )
         with torch.autocast(prediction.device.type, enabled=False):
-            maps = at_least_float32(prediction)
+            maps = at_least_float32(prediction[chosen])
             losses = maps.new_zeros(chosen.shape)
-            if not chosen.any():
-                return losses + 0 * maps.sum()  # so that backward works without any object
+            if not len(maps):
+                return losses + maps.sum()  # nothing, but backward works without any object
             return losses.masked_scatter(chosen, self._losses(maps, truth, chosen))
 
-    def _losses(self, prediction: Tensor, truth: Tensor, chosen: Tensor) -> Tensor:
+    def _losses(self, maps: Tensor, truth: Tensor, chosen: Tensor) -> Tensor:
         """Return the losses of the M chosen masks, (M,)."""
-        maps = prediction[chosen]
         if self.size is not None and maps.shape[1:] != self.size:
-            maps = F.interpolate(
-                maps[None], self.size, mode="bilinear", align_corners=False, antialias=True
-            )[0]
+            maps = resize_maps(maps, self.size)
         names = [f"Mask {n} of sample {b}" for b, n in chosen.nonzero().tolist()]
         probabilities = maps.sigmoid() if self.logits else maps
         bars = bars_of(maps, probabilities, names, self.connectivity, self.backend, self.shortest)
-        masks = (truth[chosen] >= 0.5).cpu().numpy()
+        masks = (truth.to(chosen.device)[chosen] >= 0.5).cpu().numpy()
         size = (maps.shape[1], maps.shape[2])
         truths = [
             self._truths.topology(mask, size, name) for mask, name in zip(masks, names, strict=True)
         ]
         targets = self._targets(bars, truths)
         if self.matching == "spatial":
-            bars = _with_movable_ends(bars, targets, truths)
+            bars = self._with_moving_ends(bars, maps, probabilities, targets, truths)
         return _sum_by_mask(bars, np.concatenate(targets), _cost_of_missing(targets, truths))
+
+    def _with_moving_ends(
+        self,
+        bars: Bars,
+        maps: Tensor,
+        probabilities: Tensor,
+        targets: list[Floats],
+        truths: list[TrueTopology],
+    ) -> Bars:
+        """Return the bars with a gradient at the ends only that should move."""
+        filtered = -maps.detach().cpu().numpy()
+        each = [
+            ends_to_move(*mask, self.connectivity, self.backend)
+            for mask in zip(bars.pairs, targets, truths, filtered, strict=True)
+        ]
+        device = bars.births.device
+        birth_moves, death_moves, death = (
+            torch.from_numpy(np.concatenate(ends)).to(device) for ends in zip(*each, strict=True)
+        )
+        deaths = 1 - probabilities.flatten(1)[bars.masks, death]
+        deaths = torch.where(bars.endless, bars.deaths, deaths)
+        return bars._replace(
+            births=torch.where(birth_moves, bars.births, bars.births.detach()),
+            deaths=torch.where(death_moves, deaths, deaths.detach()),
+        )
 
     def _targets(self, bars: Bars, truths: list[TrueTopology]) -> list[Floats]:
         """Return where each bar of each mask should be born, or NaN."""
         match = _MATCHINGS[self.matching]
         births, deaths = bars.split(bars.births), bars.split(bars.deaths)
         return [match(*mask) for mask in zip(bars.pairs, births, deaths, truths, strict=True)]
-
-
-def _with_movable_ends(bars: Bars, targets: list[Floats], truths: list[TrueTopology]) -> Bars:
-    """Return the bars with a gradient at the ends only that should move."""
-    movable = [movable_ends(*mask) for mask in zip(bars.pairs, targets, truths, strict=True)]
-    births, deaths = (np.concatenate(ends) for ends in zip(*movable, strict=True))
-    device = bars.births.device
-    return bars._replace(
-        births=torch.where(torch.from_numpy(births).to(device), bars.births, bars.births.detach()),
-        deaths=torch.where(torch.from_numpy(deaths).to(device), bars.deaths, bars.deaths.detach()),
-    )
 
 
 def _cost_of_missing(targets: list[Floats], truths: list[TrueTopology]) -> Floats:

@@ -19,7 +19,6 @@ __all__ = [
     "Matching",
     "match_spatially",
     "match_wasserstein",
-    "movable_ends",
     "wasserstein_gain",
 ]
 
@@ -67,24 +66,6 @@ def match_wasserstein(pairs: Pairs, births: Floats, deaths: Floats, truth: TrueT
         bars = np.flatnonzero((pairs.dimension == dimension) & ~endless & (gain > 0))
         targets[bars[np.argsort(-gain[bars], kind="stable")[: max(count, 0)]]] = _TRUE_BIRTH
     return targets
-
-
-def movable_ends(
-    pairs: Pairs, targets: Floats, truth: TrueTopology
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Say of each bar whether its pixel of birth, and that of its end, should be moved, (n,).
-
-    A bar can be mended at either end: an island goes by darkening it, but also by a bridge to the
-    layer. Only the end whose pixel the truth wants to move that way is; where it wants neither,
-    both are.
-    """
-    foreground = truth.labels.flat
-    matched = ~np.isnan(targets)
-    births = (foreground[pairs.birth] > 0) == matched
-    endless = pairs.death == NEVER
-    deaths = ((foreground[np.where(endless, 0, pairs.death)] > 0) != matched) & ~endless
-    neither = ~births & ~deaths
-    return births | neither, deaths | neither
 
 
 def wasserstein_gain(births: Floats, deaths: Floats) -> Floats:

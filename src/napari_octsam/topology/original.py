@@ -63,22 +63,22 @@ class OriginalTopologyLoss(nn.Module):
             Shapes do not fit, or a mask, which is named, has NaN or infinite values.
         """
         chosen = checked_maps(prediction, real)
-        probabilities = prediction.sigmoid() if self.logits else prediction
         with torch.autocast(prediction.device.type, enabled=False):
-            predicted, true = (self._bars(maps, chosen) for maps in (probabilities, truth))
+            maps = at_least_float32(prediction[chosen])
+            if not len(maps):
+                return maps.sum()
+            predicted = self._bars(maps.sigmoid() if self.logits else maps, chosen)
+            true = self._bars(truth.to(chosen.device)[chosen].to(maps.dtype), chosen)
             squared = _squared_distances(predicted, true)
-        axis = 0 if len(chosen) > 1 else 1
-        by_sample = squared.new_zeros(chosen.shape[axis])
-        by_sample = by_sample.index_add(0, chosen.nonzero()[:, axis], squared)
-        return self.weight * _root(by_sample).mean()
+            axis = 0 if len(chosen) > 1 else 1
+            summed = squared.new_zeros(chosen.shape[axis])
+            summed = summed.index_add(0, chosen.nonzero()[:, axis], squared)
+            return self.weight * _root(summed[chosen.any(dim=1 - axis)]).mean()
 
     def _bars(self, maps: Tensor, chosen: Tensor) -> Bars:
-        shrunk = F.interpolate(
-            at_least_float32(maps),
-            (_SIDE, _SIDE),
-            mode="bilinear",
-            align_corners=True,
-        )[chosen]
+        """Return the bars of the M chosen maps, (M, H, W)."""
+        size = (_SIDE, _SIDE)
+        shrunk = F.interpolate(maps[None], size, mode="bilinear", align_corners=True)[0]
         names = [f"Mask {n} of sample {b}" for b, n in chosen.nonzero().tolist()]
         return bars_of(-shrunk, 1 - shrunk, names, 8, self.backend)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Literal
+from typing import Literal, get_args
 
 import cripser
 import numpy as np
@@ -98,6 +98,8 @@ def persistence_pairs_of(
         Most that work at once, where there is enough for them: both backends let Python's other
         threads run.
     """
+    if connectivity not in (4, 8) or backend not in get_args(Backend):
+        raise ValueError(f"There is no connectivity {connectivity} or no backend {backend!r}.")
     for values, name in zip(maps, names, strict=True):
         _check(values, name)
     if backend == "ranks":

@@ -31,13 +31,21 @@ class BettiPrior:
     components: int | None
     holes: int | None = None
 
+    def __post_init__(self) -> None:
+        """Check that it can be met."""
+        if not self.channels or min(self.channels) < 0:
+            raise ValueError(f"A Betti prior needs channels from 0 on, and not {self.channels}.")
+        if min(self.components or 0, self.holes or 0) < 0:
+            raise ValueError("A Betti prior cannot expect less than none.")
+
 
 class BettiPriorLoss(nn.Module):
     """Lengthens the expected number of bars and shortens the others (Clough et al., 1910.01877).
 
     In each dimension the k longest bars (b, d) of the filtration f = 1 - p cost b^2 + (1 - d)^2,
     all others (d - b)^2 / 2, as in `TopologyLoss`; k is the expected Betti number. The union of
-    channels has their highest probability. The mean is over masks and priors.
+    channels has their highest probability. An expected bar that is not there costs 1/2. The mean
+    is over masks and priors.
 
     Parameters
     ----------
@@ -111,7 +119,18 @@ class BettiPriorLoss(nn.Module):
         longer = bars.births**2 + (1 - bars.deaths) ** 2
         shorter = (bars.deaths - bars.births) ** 2 / 2
         costs = torch.where(wanted > 0, longer, shorter) * (wanted >= 0)
-        return costs.new_zeros(len(maps)).index_add(0, bars.masks, costs)
+        missing = torch.tensor(self._missing(bars, samples)).to(costs)
+        return missing.index_add(0, bars.masks, costs)
+
+    def _missing(self, bars: Bars, samples: int) -> list[float]:
+        """Return the cost of expected bars that are not there, of each map: 1/2 each."""
+        costs = []
+        for i, pairs in enumerate(bars.pairs):
+            there = np.bincount(pairs.dimension, minlength=2)
+            prior = self.priors[i // samples]
+            expected = (prior.components or 0, prior.holes or 0)
+            costs.append(sum(max(k - n, 0) for k, n in zip(expected, there, strict=True)) / 2)
+        return costs
 
     def _wanted(self, bars: Bars, samples: int) -> np.typing.NDArray[np.int8]:
         """Return for each bar 1 where it should be long, 0 where not, -1 where it may be either."""
@@ -122,7 +141,9 @@ class BettiPriorLoss(nn.Module):
             here = np.zeros(len(negative), np.int8)
             for dimension, expected in enumerate((prior.components, prior.holes)):
                 mine = np.flatnonzero(pairs.dimension == dimension)
-                longest = mine[np.argsort(negative[mine], kind="stable")]
-                here[longest[:expected]] = 1 if expected is not None else -1
+                if expected is None:
+                    here[mine] = -1
+                else:
+                    here[mine[np.argsort(negative[mine], kind="stable")][:expected]] = 1
             wanted.append(here)
         return np.concatenate(wanted)

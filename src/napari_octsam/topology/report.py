@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from napari_octsam.core.classes import LabelClass, LabelSchema, LabelUnion
 from napari_octsam.topology.betti_matching import betti_matching_error
@@ -77,7 +78,7 @@ class ClassTopology:
 
     @property
     def as_expected(self) -> bool:
-        """Whether nothing is surplus, and nothing is missing of a class that is there."""
+        """Whether nothing is surplus and nothing is missing."""
         enough = self.components is None or self.betti.components >= self.components
         holes = self.holes is None or self.betti.holes >= self.holes
         return not self.surplus and enough and holes
@@ -89,7 +90,7 @@ def describe_bscan(
     truth: npt.NDArray[np.integer] | None = None,
     connectivity: Connectivity = 8,
 ) -> Iterator[ClassTopology]:
-    """Describe each class, and each union of classes, that a B-scan or its truth shows.
+    """Describe each class, and each union of classes, that is there or should be.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ def describe_bscan(
     for group in groups:
         mask = np.isin(labels, _values(group))
         true = None if truth is None else np.isin(truth, _values(group))
-        if mask.any() or (true is not None and true.any()):
+        if mask.any() or group.components or (true is not None and true.any()):
             yield _describe(group, mask, true, connectivity)
 
 
@@ -151,13 +152,19 @@ def _surplus(
     if expected is None:
         return []
     labels = found.labels if kind == "component" else -found.labels
-    sizes = np.bincount(labels[labels > 0])
-    largest_first = np.argsort(-sizes[1:], kind="stable") + 1
-    return [_part(labels == k, kind) for k in largest_first[expected:]]
+    boxes = ndimage.find_objects(labels.clip(min=0))
+    sizes = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)
+    largest_first = np.argsort(-sizes[1:], kind="stable")
+    return [_part(labels, int(k) + 1, boxes[k], kind) for k in largest_first[expected:]]
 
 
-def _part(mask: npt.NDArray[np.bool_], kind: Literal["component", "hole"]) -> Part:
-    places = np.argwhere(mask)
+def _part(
+    labels: npt.NDArray[np.int32],
+    number: int,
+    box: tuple[slice, slice],
+    kind: Literal["component", "hole"],
+) -> Part:
+    places = np.argwhere(labels[box] == number)
     nearest = ((places - places.mean(axis=0)) ** 2).sum(axis=1).argmin()
     row, col = places[nearest].tolist()
-    return Part(kind, row, col, len(places))
+    return Part(kind, row + box[0].start, col + box[1].start, len(places))

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 from scipy import ndimage
-from skimage.transform import resize
 
 from napari_octsam.topology.persistence import Connectivity
 
-__all__ = ["TopologyWarning", "TrueTopology", "TruthCache", "true_topology"]
+__all__ = ["TopologyWarning", "TrueTopology", "TruthCache", "resize_maps", "true_topology"]
 
 _CACHE_BYTES = 256 << 20
 _CROSS = ndimage.generate_binary_structure(2, 1)
@@ -81,6 +82,12 @@ class TruthCache:
         self._found: OrderedDict[bytes, TrueTopology] = OrderedDict()
         self._lock = threading.Lock()
 
+    def __getstate__(self) -> tuple[Connectivity, int]:
+        return self._connectivity, self._max_bytes
+
+    def __setstate__(self, state: tuple[Connectivity, int]) -> None:
+        TruthCache.__init__(self, *state)
+
     def topology(
         self, mask: npt.NDArray[np.bool_], size: tuple[int, int], name: str
     ) -> TrueTopology:
@@ -100,8 +107,9 @@ class TruthCache:
                 return found
         found = self._label(mask, size, name)
         with self._lock:
+            if key not in self._found:
+                self._bytes += found.labels.nbytes
             self._found[key] = found
-            self._bytes += found.labels.nbytes
             while self._bytes > self._max_bytes and len(self._found) > 1:
                 _, oldest = self._found.popitem(last=False)
                 self._bytes -= oldest.labels.nbytes
@@ -111,9 +119,7 @@ class TruthCache:
         own = true_topology(mask, self._connectivity)
         if mask.shape == size:
             return own
-        soft = resize(mask.astype(np.float32), size, order=1, anti_aliasing=True)  # type: ignore[no-untyped-call]
-        resized = soft >= 0.5
-        found = true_topology(resized, self._connectivity)
+        found = true_topology(_shrunk(mask, size), self._connectivity)
         if (found.components, found.holes) != (own.components, own.holes):
             warnings.warn(
                 f"{name}: at {_times(size)} pixels the true mask has {_betti(found)}, "
@@ -123,6 +129,18 @@ class TruthCache:
                 stacklevel=2,
             )
         return found
+
+
+def _shrunk(mask: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Resize an (H, W) mask as predictions are, and cut it at one half."""
+    soft = resize_maps(torch.from_numpy(mask)[None].float(), size)[0]
+    half: npt.NDArray[np.bool_] = (soft >= 0.5).numpy()
+    return half
+
+
+def resize_maps(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Resize (M, H, W) maps: bilinear, with a filter against aliasing."""
+    return F.interpolate(maps[None], size, mode="bilinear", align_corners=False, antialias=True)[0]
 
 
 def _times(size: tuple[int, ...]) -> str:
