@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.table import Table
 
-from napari_octsam.cli.console import out, working
+from napari_octsam import __version__
+from napari_octsam.cli.console import note, out, steps_bar, working
+from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
+
+if TYPE_CHECKING:
+    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.evaluation.report import Report
+    from napari_octsam.evaluation.worst_cases import WorstCases
+    from napari_octsam.io.pairs import LabelledBScan
+    from napari_octsam.models.sam import Model
 
 __all__ = ["evaluate"]
 
@@ -28,34 +38,120 @@ def evaluate(
         Literal["box", "point"],
         typer.Option(help="One tight box, or one point as deep in the class as can be."),
     ] = "box",
+    spacing: Annotated[
+        float | None,
+        typer.Option(metavar="UM", min=0.001, help="µm per pixel along the A-scan."),
+    ] = None,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", help="Write every score to this table too.")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every score to this file too.")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with the worst cases too.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     profile: Annotated[
         Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
     ] = None,
 ) -> None:
-    """Give a model one prompt for each class of each labelled B-scan and report the Dice."""
+    """Give a model one prompt for each class of each labelled B-scan and report how good it is.
+
+    Pixels that are not labelled (255) and classes that a B-scan does not show count nowhere.
+    """
+    for path in (csv_file, json_file, html_file):
+        if path is not None:
+            _check_writable(path)
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.core.files import replacing
-    from napari_octsam.evaluation.prompted import score_model, summarise
+    from napari_octsam.evaluation.page import write_page
+    from napari_octsam.evaluation.records import write_csv, write_json
     from napari_octsam.io.pairs import read_pairs
     from napari_octsam.models.checkpoints import load_model
 
     classes = load_schema(schema)
     pairs = read_pairs(data, only)
-    with working(f"Loading {model}") as now:
+    with working(f"Loading {model}"):
         network = load_model(model, profile, device=device)
-        now(f"Scoring {len(pairs)} B-scans")
-        scores = score_model(network, pairs, classes, prompt)
-    means = summarise(scores)
-    table = Table("Class", "Dice", title=f"{len(pairs)} B-scans, one {prompt} a class")
-    for value, mean in means.items():
-        table.add_row(f"{value} {classes[value].name}", f"{mean:.3f}")
-    table.add_row("mean of the classes", f"{sum(means.values()) / len(means):.3f}", style="bold")
-    out.print(table)
+    report, worst = _judge(network, pairs, classes, prompt, spacing)
+    if not report.classes:
+        raise UserError(
+            f"No B-scan of {data} shows a class of the schema {classes.name}: choose another one "
+            "with --schema."
+        )
+    _print(report, f"{report.bscans} B-scans, one {prompt} a class")
+    about: dict[str, str | float | None] = {
+        "model": model,
+        "data": str(data),
+        "only": only,
+        "schema": schema,
+        "prompt": prompt,
+        "spacing_um": spacing,
+        "octsam": __version__,
+    }
+    if csv_file is not None:
+        write_csv(csv_file, report)
     if json_file is not None:
-        rows = [{"bscan": s.bscan, "class": s.class_value, "dice": s.dice} for s in scores]
-        with replacing(json_file) as part:
-            part.write_text(json.dumps(rows, indent=1), "utf-8")
+        write_json(json_file, report, about)
+    if html_file is not None:
+        write_page(html_file, report, worst, _in_words(about))
+
+
+def _judge(
+    model: Model,
+    pairs: Sequence[LabelledBScan],
+    schema: LabelSchema,
+    prompt: str,
+    spacing: float | None,
+) -> tuple[Report, WorstCases]:
+    from napari_octsam.evaluation.prompted import judge_model
+    from napari_octsam.evaluation.report import build_report
+    from napari_octsam.evaluation.worst_cases import WorstCases
+
+    worst = WorstCases()
+    with steps_bar("Scoring", len(pairs)) as show:
+        judged = judge_model(model, _counted(pairs, show), schema, prompt, spacing)
+        return build_report(worst.watch(judged), schema, spacing), worst
+
+
+def _check_writable(path: Path) -> None:
+    """Raise a UserError where a file can surely not be written, before hours are spent on it."""
+    folder = path.parent
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it.")
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder} for {path.name}: make it first.")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder} cannot be written to: choose another folder for {path.name}.")
+
+
+def _in_words(about: dict[str, str | float | None]) -> dict[str, str]:
+    spacing = about["spacing_um"]
+    return {
+        "Model": f"{about['model']}",
+        "B-scans": f"{about['data']}, {about['only']}",
+        "Schema": f"{about['schema']}",
+        "Prompt": f"one {about['prompt']} a class",
+        "Spacing": "not given" if spacing is None else f"{spacing:g} µm per pixel",
+        "octsam": f"{about['octsam']}",
+    }
+
+
+def _counted(
+    pairs: Sequence[LabelledBScan], show: Callable[[int, str], None]
+) -> Iterator[LabelledBScan]:
+    for number, pair in enumerate(pairs):
+        show(number, pair.name)
+        yield pair
+
+
+def _print(report: Report, title: str) -> None:
+    from napari_octsam.evaluation.tables import extremes_table, rich_table, summary_tables
+
+    out.print(title, style="bold", highlight=False)
+    for table in summary_tables(report):
+        out.print(rich_table(table))
+    names = extremes_table(report)
+    out.print(rich_table(replace(names, rows=names.rows[:1])))  # each class: in the files
+    if report.nowhere:
+        note(f"On no B-scan: {', '.join(label.name for label in report.nowhere)}.")

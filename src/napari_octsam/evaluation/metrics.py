@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.evaluation.counts import count_pixels
+
 __all__ = ["dice"]
 
 
@@ -26,7 +28,4 @@ def dice(
     -------
     NaN where both masks are empty: the class is absent, which is neither good nor bad.
     """
-    if counted is not None:
-        predicted, truth = predicted & counted, truth & counted
-    total = np.count_nonzero(predicted) + np.count_nonzero(truth)
-    return 2 * np.count_nonzero(predicted & truth) / total if total else float("nan")
+    return count_pixels(predicted, truth, counted).dice

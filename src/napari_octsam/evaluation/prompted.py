@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.prompts import Point, Prompt, bounding_box
-from napari_octsam.evaluation.metrics import dice
+from napari_octsam.evaluation.figures import mean_known
+from napari_octsam.evaluation.judging import ClassScore, JudgedMask, judge_absent, judge_mask
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.sam import Model
 
-__all__ = ["PROMPT_KINDS", "ClassScore", "class_prompt", "score_model", "summarise"]
+__all__ = ["PROMPT_KINDS", "class_prompt", "judge_model", "score_model", "summarise"]
 
 PROMPT_KINDS = ("box", "point")
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """Dice of one class on one B-scan."""
-
-    bscan: str
-    class_value: int
-    dice: float
 
 
 def class_prompt(mask: npt.NDArray[np.bool_], class_value: int, kind: str) -> Prompt:
@@ -46,28 +37,48 @@ def class_prompt(mask: npt.NDArray[np.bool_], class_value: int, kind: str) -> Pr
     return Prompt(class_value, points=(Point(float(row), float(col)),))
 
 
+def judge_model(
+    model: Model,
+    pairs: Iterable[LabelledBScan],
+    schema: LabelSchema,
+    kind: str = "box",
+    axial_um: float | None = None,
+) -> Iterator[JudgedMask]:
+    """Give the model one prompt for each class present in each B-scan, and judge its mask.
+
+    Every foreground class comes for every B-scan, in the order of the schema; one that is not
+    there is not asked for.
+
+    Parameters
+    ----------
+    kind
+        As of `class_prompt`.
+    axial_um
+        µm per pixel along the A-scan; None where it is not known.
+    """
+    for pair in pairs:
+        truths = {c.value: pair.labels == c.value for c in schema.foreground}
+        asked = [value for value, truth in truths.items() if truth.any()]
+        prompts = [class_prompt(truths[value], value, kind) for value in asked]
+        found = dict(zip(asked, model.decode(model.encode(pair.image), prompts), strict=True))
+        for value in truths:
+            if value in found:
+                yield judge_mask(pair, value, found[value].window(), axial_um)
+            else:
+                yield judge_absent(pair, value)
+
+
 def score_model(
     model: Model, pairs: Iterable[LabelledBScan], schema: LabelSchema, kind: str = "box"
 ) -> list[ClassScore]:
-    """Give the model one prompt for each class present in each B-scan, and score its mask."""
-    return [score for pair in pairs for score in _score_bscan(model, pair, schema, kind)]
+    """Return the scores of the classes that the B-scans show; see `judge_model`."""
+    judged = judge_model(model, pairs, schema, kind)
+    return [each.score for each in judged if not each.score.counts.absent]
 
 
-def _score_bscan(
-    model: Model, pair: LabelledBScan, schema: LabelSchema, kind: str
-) -> list[ClassScore]:
-    truths = {c.value: pair.labels == c.value for c in schema.foreground}
-    truths = {value: truth for value, truth in truths.items() if truth.any()}
-    prompts = [class_prompt(truth, value, kind) for value, truth in truths.items()]
-    objects = model.decode(model.encode(pair.image), prompts)
-    counted = pair.labels != NOT_LABELLED
-    return [
-        ClassScore(pair.name, value, dice(found.window().mask(truth.shape), truth, counted))
-        for (value, truth), found in zip(truths.items(), objects, strict=True)
-    ]
-
-
-def summarise(scores: Sequence[ClassScore]) -> dict[int, float]:
+def summarise(scores: Iterable[ClassScore]) -> dict[int, float]:
     """Return the mean Dice of each class over the B-scans that have it."""
-    values = sorted({score.class_value for score in scores})
-    return {v: float(np.nanmean([s.dice for s in scores if s.class_value == v])) for v in values}
+    by_class: dict[int, list[float]] = {}
+    for score in scores:
+        by_class.setdefault(score.class_value, []).append(score.dice)
+    return {value: mean_known(by_class[value]) for value in sorted(by_class)}

@@ -56,7 +56,8 @@ def match_spatially(pairs: Pairs, births: Floats, deaths: Floats, truth: TrueTop
 def match_wasserstein(pairs: Pairs, births: Floats, deaths: Floats, truth: TrueTopology) -> Floats:
     """Match bars so that the 2-Wasserstein distance to the truth's diagram is reached, exactly.
 
-    All true bars are equal, so an optimal matching takes those bars that gain most by it. What
+    The distance of diagrams as a loss: Hu et al., arXiv:1906.05404. All true bars are equal, so an
+    optimal matching takes those bars that gain most by it. What
     never ends is matched with what never ends in the truth, which is born at 1 in an empty one.
     """
     endless = pairs.death == NEVER
