@@ -11,6 +11,10 @@ import pytest
 
 pytest.importorskip("napari")
 from psygnal import Signal
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QLabel, QScrollArea
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.engine.messages import Download, LoadedModel, LoadModel, Progress, Request
@@ -75,6 +79,15 @@ def widget(
     viewer = make_napari_viewer_proxy()
     widget = ModelWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Model")
+    return widget
+
+
+@pytest.fixture
+def shown(widget: ModelWidget, qtbot: Any) -> ModelWidget:
+    """The widget in a window on the screen."""
+    widget.window().resize(1100, 700)
+    widget.window().show()
+    qtbot.waitUntil(widget.isVisible, timeout=3000)
     return widget
 
 
@@ -175,3 +188,42 @@ def test_the_badge_follows_the_engine_and_cancels_what_it_does(
     qtbot.waitUntil(lambda: "Ready" in widget.badge.text, timeout=1000)
     assert widget.badge.bar.isHidden()
     assert not widget.message.text()
+
+
+LONG = "patient_000123_visit_02_OD_macula_cube_512x128_heidelberg_spectralis_export"
+
+
+def test_a_long_name_never_widens_the_dock_and_is_in_view(
+    shown: ModelWidget, engine: IdleEngine, qtbot: Any
+) -> None:
+    shown.open_file(Path("weights.pth"))
+    width = shown.width()
+    engine.answer(LoadedModel(LONG, "vit_b", "sam", "cpu", "float32"))
+    engine.state_changed.emit("idle")
+    qtbot.waitUntil(lambda: shown.badge.text == f"Ready: {LONG} on cpu", timeout=1000)
+    engine.warned.emit(f"{LONG}{LONG}.nii.gz cannot be read.")
+    qtbot.waitUntil(lambda: shown.message.height() > 60, timeout=1000)
+    bar = shown.findChild(QScrollArea).verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() == 0, timeout=1000)
+    assert LONG in shown.details.text()
+    assert shown.width() == width
+
+
+def test_a_long_name_is_shown_whole_and_copied_as_it_is(widget: ModelWidget, qtbot: Any) -> None:
+    widget.message.say(f"{LONG}.tif is no B-scan.")
+    narrow, wide = (widget.message.heightForWidth(w) for w in (150, 900))
+    assert narrow > 2 * wide
+    widget.message.setSelection(0, len(QLabel.text(widget.message)))
+    QTest.keyClick(widget.message, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert QGuiApplication.clipboard().text() == f"{LONG}.tif is no B-scan."
+
+
+def test_the_badge_shows_a_long_name_whole_under_the_mouse(
+    widget: ModelWidget, engine: IdleEngine, qtbot: Any
+) -> None:
+    widget.open_file(Path("weights.pth"))
+    engine.state_changed.emit("encoding")
+    engine.asked[-1][2](Progress("encoding", 3, 12, f"{LONG} [12]"))
+    qtbot.waitUntil(lambda: widget.badge.text == f"Encoding {LONG} [12]", timeout=1000)
+    tips = [label.toolTip() for label in widget.badge.findChildren(QLabel)]
+    assert f"Encoding {LONG} [12]" in tips

@@ -25,6 +25,7 @@ from napari_octsam.gui.message_line import MessageLine
 from napari_octsam.gui.session_widget import SessionWidget
 from napari_octsam.gui.state_badge import StateBadge
 from napari_octsam.gui.vertical_scroll import VerticalScroll
+from napari_octsam.gui.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,7 +59,7 @@ class ModelWidget(SessionWidget):
         self.open = QPushButton("Open a file …")
         self.profile = QComboBox()
         self.device = QComboBox()
-        self.details = QLabel()
+        self.details = WrappedLabel()
         self.message = MessageLine()
         self._fill()
         self._lay_out()
@@ -103,8 +104,6 @@ class ModelWidget(SessionWidget):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.load.setStyleSheet("font-weight: bold; padding: 5px;")
         self.open.setStyleSheet("padding: 5px;")
-        self.details.setWordWrap(True)
-        self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         research = QLabel(_RESEARCH)
         research.setWordWrap(True)
         research.setEnabled(False)
@@ -193,7 +192,7 @@ class ModelWidget(SessionWidget):
             self.details.setText("No model is loaded yet: octsam-tiny is, when one is needed.")
             return
         self.details.setText(
-            f"<b>{model.name}</b>: {model.architecture}, input as {model.profile}, "
+            f"{model.name}: {model.architecture}, input as {model.profile}, "
             f"{model.precision} on {model.device}"
         )
 

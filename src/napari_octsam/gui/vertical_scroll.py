@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
 
 __all__ = ["VerticalScroll"]
 
-_SCROLL_BAR = 12
+_SCROLL_BAR = 13
 _COMFORTABLE = 330
 
 
@@ -31,4 +32,23 @@ class VerticalScroll(QScrollArea):
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         """Return the content's own size: a comfortable width, at most a laptop's height."""
         width = max(self.minimumSizeHint().width(), _COMFORTABLE)
-        return QSize(width, min(self._content.sizeHint().height(), 700))
+        return QSize(width, min(self._content_height(), 700))
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        """Ask for another height when the content needs one."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Ask for another height when there is another width."""
+        super().resizeEvent(event)
+        if event is not None and event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+    def _content_height(self) -> int:
+        content, frame = self._content, 2 * self.frameWidth()
+        if content.hasHeightForWidth():
+            # with the bar, so that text which wraps does not bring the bar back
+            return int(content.heightForWidth(self.width() - frame - _SCROLL_BAR)) + frame
+        return int(content.sizeHint().height()) + frame
