@@ -675,6 +675,27 @@ def test_a_spin_box_takes_what_is_typed_until_enter_and_never_the_wheel(
     assert spin.value() == 5
 
 
+def test_many_classes_to_replace_fit_the_panel_and_are_scrolled_into_view(
+    shown_prompt: PromptWidget, qtbot: Any
+) -> None:
+    masks, panel = shown_prompt.masks, shown_prompt.findChild(QScrollArea)
+    width = shown_prompt.width()
+    masks.overlap.setCurrentIndex(masks.overlap.findData(Overlap.REPLACE_CLASSES))
+    qtbot.waitUntil(lambda: panel.verticalScrollBar().value() > 0, timeout=1000)
+    assert not masks.classes.visibleRegion().isEmpty()
+
+    for action in masks.classes.menu().actions()[:8]:
+        action.setChecked(True)
+
+    assert masks.classes.text().startswith("ERM, NSR, ")
+    assert masks.classes.text().endswith("… (8)")
+    assert "pigment epithelial detachment" in masks.classes.toolTip()
+    assert len(shown_prompt.prompter.committer.replaceable) == 8
+    qtbot.waitUntil(lambda: masks.classes.width() < panel.viewport().width(), timeout=1000)
+    assert shown_prompt.width() == width
+    assert panel.widget().width() == panel.viewport().width()
+
+
 def test_combos_never_switch_by_themselves(open_prompt: Any, qtbot: Any) -> None:
     viewer, widget = open_prompt(bscan())
     other = viewer.add_image(bscan(), name="other")
