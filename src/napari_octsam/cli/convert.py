@@ -44,4 +44,4 @@ def convert(
         save_checkpoint(target, checkpoint.state_dict, header)
     else:
         write_transformers(target, checkpoint.state_dict, header.architecture)
-    out.print(f"{target}: {header.architecture}, profile {header.profile}", soft_wrap=True)
+    out.print(f"{target}: {header.architecture}, {header.profile} preprocessing", soft_wrap=True)
