@@ -22,6 +22,7 @@ from napari_octsam.gui import session as session_module
 from napari_octsam.gui.model_widget import ModelWidget
 from napari_octsam.gui.session import Session
 from napari_octsam.gui.settings import Settings
+from tests.contrast import contrast_of
 
 TINY = LoadedModel("octsam-tiny", "octsam-tiny", "octsam-tiny", "cpu", "float32")
 
@@ -89,7 +90,8 @@ def shown(widget: ModelWidget, qtbot: Any) -> ModelWidget:
     """The widget in a window on the screen."""
     widget.window().resize(1100, 700)
     widget.window().show()
-    qtbot.waitUntil(widget.isVisible, timeout=3000)
+    bar = widget.findChild(QScrollArea).verticalScrollBar()
+    qtbot.waitUntil(lambda: widget.isVisible() and bar.maximum() == 0, timeout=3000)
     return widget
 
 
@@ -337,3 +339,10 @@ def test_the_badge_shows_a_long_name_whole_under_the_mouse(
     qtbot.waitUntil(lambda: widget.badge.text == f"Encoding {LONG} [12]", timeout=1000)
     tips = [label.toolTip() for label in widget.badge.findChildren(QLabel)]
     assert f"Encoding {LONG} [12]" in tips
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_notice_can_be_read(shown: ModelWidget, theme: str) -> None:
+    shown.viewer.theme = theme
+    (notice,) = (x for x in shown.findChildren(QLabel) if "Not a medical device" in x.text())
+    assert contrast_of(notice) >= 4.5

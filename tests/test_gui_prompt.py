@@ -37,6 +37,7 @@ from napari_octsam.gui.prompt_widget import PromptWidget
 from napari_octsam.gui.session import Session, session_of
 from napari_octsam.gui.session_widget import SessionWidget
 from napari_octsam.gui.settings import Settings
+from tests.contrast import contrast_of
 
 NSR, IRF, SRF, RPE = 2, 3, 4, 6
 BOX = np.array([[10, 10], [10, 50], [30, 50], [30, 10]], float)
@@ -694,6 +695,17 @@ def test_many_classes_to_replace_fit_the_panel_and_are_scrolled_into_view(
     qtbot.waitUntil(lambda: masks.classes.width() < panel.viewport().width(), timeout=1000)
     assert shown_prompt.width() == width
     assert panel.widget().width() == panel.viewport().width()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_key_of_each_class_can_be_read(shown_prompt: PromptWidget, theme: str) -> None:
+    shown_prompt.viewer.theme = theme
+    shown_prompt.prompter.drawing.choose_class(NSR)
+    grid = shown_prompt.classes.chooser.layout()
+    buttons = [grid.itemAt(i).widget() for i in range(grid.count())]
+    assert any(button.isChecked() for button in buttons)
+    for button in buttons:
+        assert contrast_of(button, left=button.width() - 30) >= 4.5, button.text()
 
 
 def test_combos_never_switch_by_themselves(open_prompt: Any, qtbot: Any) -> None:

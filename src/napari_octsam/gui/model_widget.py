@@ -78,7 +78,6 @@ class ModelWidget(SessionWidget):
         self.open.setStyleSheet("padding: 5px;")
         research = QLabel(_RESEARCH)
         research.setWordWrap(True)
-        research.setEnabled(False)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         buttons.addWidget(self.load, 1)
