@@ -14,7 +14,15 @@ from psygnal import Signal
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QScrollArea, QSlider, QSpinBox
+from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QSpinBox,
+)
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
@@ -33,6 +41,7 @@ from napari_octsam.engine.messages import (
 )
 from napari_octsam.gui import session as session_module
 from napari_octsam.gui.drawing import Tool
+from napari_octsam.gui.keys import KeySheet
 from napari_octsam.gui.prompt_widget import PromptWidget
 from napari_octsam.gui.session import Session, session_of
 from napari_octsam.gui.session_widget import SessionWidget
@@ -695,6 +704,29 @@ def test_many_classes_to_replace_fit_the_panel_and_are_scrolled_into_view(
     qtbot.waitUntil(lambda: masks.classes.width() < panel.viewport().width(), timeout=1000)
     assert shown_prompt.width() == width
     assert panel.widget().width() == panel.viewport().width()
+
+
+def test_the_key_sheet_says_how_one_prompt_is_changed_and_where_keys_act(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    widget.help.click()
+    texts = [label.text() for label in widget.findChild(KeySheet).findChildren(QLabel)]
+    for key in ("S, then click", "drag", "Del"):
+        assert key in texts
+    assert any("click in the Prompt widget" in text for text in texts)
+
+    press = viewer.__wrapped__.window._qt_viewer.canvas._key_map_handler.press_key
+    for tool in (Tool.BOX, Tool.POINT):
+        widget.prompter.start_drawing(tool)
+        press("S")
+        assert widget.prompter.drawing.tool is None
+    draw_box(widget)
+    draw_box(widget, BOX + 5)
+    press("S")
+    widget.prompter.drawing.shapes.selected_data = {0}
+    press("Delete")
+    assert [shape.tolist() for shape in widget.prompter.drawing.shapes.data] == [(BOX + 5).tolist()]
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
