@@ -104,7 +104,7 @@ def test_medsam_is_guessed_from_the_name_and_can_be_set(
     assert guessed.header.profile == "medsam"
     assert guessed.header.single_mask
     assert name in guessed.note
-    assert "profile sam" in guessed.note
+    assert "preprocessing sam" in guessed.note
 
     chosen = read_checkpoint(path, "sam")
     assert chosen.header.profile == "sam"
@@ -154,7 +154,7 @@ def test_a_header_that_is_not_ours_is_refused(tmp_path: Path, tiny_checkpoint: P
 
     header = Header(name="x", architecture="octsam-tiny", profile="sam")
     safetensors.torch.save_file(state, path, {HEADER_KEY: header.model_dump_json()})
-    assert "profile 'sam' does not fit octsam-tiny" in refusal(path)
+    assert "preprocessing 'sam' does not fit octsam-tiny" in refusal(path)
 
 
 def test_octsam_tiny_is_recognised_without_a_header(tmp_path: Path, tiny_checkpoint: Path) -> None:

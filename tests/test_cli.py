@@ -146,6 +146,30 @@ def test_boxes_and_points_go_to_the_named_bscan(
     assert not labels[[0, 2]].any()
 
 
+def test_labels_that_are_there_are_replaced_only_where_that_is_said(
+    octsam: Octsam, bscan: Path, tiny_checkpoint: Path
+) -> None:
+    Path("labels.tif").write_text("hours of work")
+    command = ("predict", bscan, "-o", "labels.tif", "--box", "10,20,60,100:IRF", "--model")
+
+    sentence = said(octsam(*command, "never opened.pth"))
+
+    assert sentence.startswith("labels.tif is there already: name another file")
+    assert "--overwrite" in sentence
+    assert Path("labels.tif").read_text() == "hours of work"
+    result = octsam(*command, tiny_checkpoint, "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert tifffile.imread("labels.tif").shape == SHAPE
+
+
+def test_the_help_says_the_class_of_a_bare_box_and_where_bscans_count_from(octsam: Octsam) -> None:
+    text = " ".join(octsam("predict", "--help").stdout.replace("│", " ").split())
+
+    assert "Without CLASS it has the schema's first class after the background: 1 ERM" in text
+    assert "Without CLASS it has the box's class, else the schema's first" in text
+    assert "counted from 0" in text
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -248,10 +272,24 @@ def test_convert_refuses_to_write_over_its_source(octsam: Octsam, tiny_checkpoin
     assert tiny_checkpoint.read_bytes() == before
 
 
+def test_convert_replaces_a_checkpoint_only_where_that_is_said(
+    octsam: Octsam, tiny_checkpoint: Path
+) -> None:
+    Path("mine.safetensors").write_text("hours of training")
+
+    sentence = said(octsam("convert", tiny_checkpoint, "mine.safetensors"))
+
+    assert "mine.safetensors is there already" in sentence
+    assert Path("mine.safetensors").read_text() == "hours of training"
+    result = octsam("convert", tiny_checkpoint, "mine.safetensors", "--overwrite")
+    assert result.exit_code == 0, result.output
+
+
 def test_convert_of_a_missing_file_onto_one_that_is_there_is_one_line(
     octsam: Octsam, tiny_checkpoint: Path
 ) -> None:
-    assert "There is no checkpoint gone.pth" in said(octsam("convert", "gone.pth", tiny_checkpoint))
+    sentence = said(octsam("convert", "gone.pth", tiny_checkpoint, "--overwrite"))
+    assert "There is no checkpoint gone.pth" in sentence
 
 
 def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) -> None:

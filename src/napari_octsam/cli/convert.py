@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from napari_octsam.cli.console import note, out
+from napari_octsam.cli.outputs import Overwrite, check_not_there
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
 
@@ -26,6 +27,7 @@ def convert(
     profile: Annotated[
         Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Convert a checkpoint: segment-anything, MedSAM, transformers' SamModel or octsam."""
     from napari_octsam.models.checkpoints import (
@@ -36,6 +38,7 @@ def convert(
 
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(f"{target} is the checkpoint to read: name another file to write.")
+    check_not_there(target, overwrite)
     checkpoint = read_checkpoint(source, profile)
     header = checkpoint.header
     if checkpoint.note:
@@ -44,4 +47,4 @@ def convert(
         save_checkpoint(target, checkpoint.state_dict, header)
     else:
         write_transformers(target, checkpoint.state_dict, header.architecture)
-    out.print(f"{target}: {header.architecture}, profile {header.profile}", soft_wrap=True)
+    out.print(f"{target}: {header.architecture}, {header.profile} preprocessing", soft_wrap=True)

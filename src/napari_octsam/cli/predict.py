@@ -11,6 +11,7 @@ from rich.table import Table
 
 from napari_octsam.cli.console import note, out, working
 from napari_octsam.cli.models import download_if_needed
+from napari_octsam.cli.outputs import Overwrite, check_not_there
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
 
@@ -29,14 +30,19 @@ def predict(
     ],
     box: Annotated[
         list[str] | None,
-        typer.Option(metavar="R0,C0,R1,C1[:CLASS]", help="Box around an object. Repeatable."),
+        typer.Option(
+            metavar="R0,C0,R1,C1[:CLASS]",
+            help="Box around an object. Without CLASS it has the schema's first class after the "
+            "background: 1 ERM in oct14. Repeatable.",
+        ),
     ] = None,
     point: Annotated[
         list[str] | None,
         typer.Option(
             metavar="R,C,+|-[:CLASS]",
             help="Point on (+) or off (-) an object: of the smallest box around it, else all "
-            "such points of a class are one object. Repeatable.",
+            "such points of a class are one object. Without CLASS it has the box's class, else "
+            "the schema's first after the background. Repeatable.",
         ),
     ] = None,
     prompts: Annotated[
@@ -44,7 +50,10 @@ def predict(
     ] = None,
     bscan: Annotated[
         str | None,
-        typer.Option(metavar="N", help="B-scan of a volume that prompts without one belong to."),
+        typer.Option(
+            metavar="N",
+            help="B-scan of a volume that prompts without one belong to, counted from 0.",
+        ),
     ] = None,
     model: Annotated[
         str, typer.Option(help="Name from 'octsam models', or a checkpoint file.")
@@ -59,6 +68,7 @@ def predict(
     profile: Annotated[
         Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Segment what the prompts mark and write a labels image of the picture's shape.
 
@@ -70,6 +80,7 @@ def predict(
 
     if output.exists() and image.exists() and output.samefile(image):
         raise UserError(f"{output} is the picture itself: name another file for the labels.")
+    check_not_there(output, overwrite)
     classes = load_schema(schema)
     picture = read_picture(image)
     check_labels_path(output, volume=is_volume(picture))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap
+from qtpy.QtGui import QColor, QFont, QFontInfo, QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from qtpy.QtWidgets import QButtonGroup, QGridLayout, QPushButton, QWidget
 
 from napari_octsam.core.classes import LabelClass, LabelSchema
@@ -66,12 +66,16 @@ class _ClassButton(QPushButton):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 (Qt's name)
         super().paintEvent(event)
         painter = QPainter(self)
-        color = QColor(self.palette().buttonText().color())
-        color.setAlphaF(0.5)
-        painter.setPen(color)
+        painter.setPen(self.palette().buttonText().color())  # paler could not be read
+        painter.setFont(self._key_font())
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(self.rect().adjusted(0, 0, -7, 0), right, self._key)
         painter.end()
+
+    def _key_font(self) -> QFont:
+        font = self.font()
+        font.setPixelSize(round(0.85 * QFontInfo(font).pixelSize()))
+        return font
 
 
 def pretty_key(key: str) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QMenu, QPushButton, QWidget
+from qtpy.QtGui import QAction, QResizeEvent
+from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.gui.class_chooser import swatch
 
 __all__ = ["ClassMenu"]
 
+_BESIDE_TEXT = 36  # pixels: the padding, and the arrow of the menu
+
 
 class ClassMenu(QPushButton):
-    """Lets the person tick classes; the button names those that are."""
+    """Lets the person tick classes; the button names those that are, as far as they fit."""
 
     ticked = Signal(object)
     """The set of label values that are ticked now."""
@@ -22,6 +26,7 @@ class ClassMenu(QPushButton):
         super().__init__(parent)
         self._menu = QMenu(self)
         self.setMenu(self._menu)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.set_schema(schema)
 
     def set_schema(self, schema: LabelSchema) -> None:
@@ -44,7 +49,25 @@ class ClassMenu(QPushButton):
         self._show()
         self.ticked.emit(self.values)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Name as many classes as fit now."""
+        super().resizeEvent(event)
+        self._show()
+
     def _show(self) -> None:
-        names = [a.data()[1] for a in self._menu.actions() if a.isChecked()]
-        self.setText(", ".join(names) if names else "Choose classes")
-        self.setToolTip("Classes that may be overwritten")
+        ticked = [a for a in self._menu.actions() if a.isChecked()]
+        self.setText(self._fitting([a.data()[1] for a in ticked]) or "Choose classes")
+        names = "".join(f"\n{a.text()}" for a in ticked)
+        self.setToolTip(f"Classes that may be overwritten{':' if names else ''}{names}")
+
+    def _fitting(self, names: Sequence[str]) -> str:
+        """Return the names, or as many as fit and how many there are."""
+        text = ", ".join(names)
+        shown = len(names)
+        while shown > 1 and self._width_of(text) > self.width() - _BESIDE_TEXT:
+            shown -= 1
+            text = f"{', '.join(names[:shown])}, … ({len(names)})"
+        return text
+
+    def _width_of(self, text: str) -> int:
+        return int(self.fontMetrics().horizontalAdvance(text))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from app_model.types import KeyBinding
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.gui.class_chooser import pretty_key
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 __all__ = ["Key", "KeySheet", "Keys"]
+
+_ONE_PROMPT = (
+    ("S, then click", "select it; Shift and a click select another too"),
+    ("drag", "move what is selected"),
+    ("Del", "delete what is selected"),
+)
+_WHERE = "Keys go to the canvas: where one does nothing, click in the Prompt widget first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +71,36 @@ class Keys:
 
 
 class KeySheet(QDialog):
-    """A small window that lists keys."""
+    """A small window that lists keys, and says how one prompt is changed."""
 
     def __init__(self, keys: Sequence[Key], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keys of OCT SAM")
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        grid = QGridLayout(self)
-        grid.setHorizontalSpacing(16)
-        grid.setVerticalSpacing(3)
-        half = -(-len(keys) // 2)
-        for i, key in enumerate(keys):
-            row, column = i % half, 2 * (i // half)
-            name = QLabel(pretty_key(key.binding))
-            name.setStyleSheet("font-weight: bold;")
-            grid.addWidget(name, row, column)
-            grid.addWidget(QLabel(key.does), row, column + 1)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        rows = [(pretty_key(key.binding), key.does) for key in keys]
+        column.addLayout(_grid_of(rows, columns=2))
+        column.addWidget(QLabel("To change one prompt, with its layer selected in the layer list:"))
+        column.addLayout(_grid_of(_ONE_PROMPT))
+        column.addWidget(QLabel(_WHERE))
+
+
+def _grid_of(rows: Sequence[tuple[str, str]], columns: int = 1) -> QGridLayout:
+    """Return pairs of a key and what it does, one below the other in so many columns."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(16)
+    grid.setVerticalSpacing(3)
+    height = -(-len(rows) // columns)
+    for i, (key, does) in enumerate(rows):
+        row, column = i % height, 2 * (i // height)
+        name = QLabel(key)
+        name.setStyleSheet("font-weight: bold;")
+        grid.addWidget(name, row, column)
+        grid.addWidget(QLabel(does), row, column + 1)
+    grid.setColumnStretch(2 * columns - 1, 1)
+    return grid
 
 
 def _calling(action: Callable[[], object]) -> Callable[[Any], None]:

@@ -21,6 +21,7 @@ from napari_octsam.core.decoded import CANDIDATES
 from napari_octsam.core.masks import Overlap
 from napari_octsam.gui.class_menu import ClassMenu
 from napari_octsam.gui.prompter import AUTOMATIC
+from napari_octsam.gui.vertical_scroll import reveal
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
@@ -120,6 +121,8 @@ class MaskPanel(QWidget):
         overlap = Overlap(self.overlap.currentData())  # PySide6 gives a plain str back
         self._prompter.committer.overlap = overlap
         self.classes.setVisible(overlap is Overlap.REPLACE_CLASSES)
+        if overlap is Overlap.REPLACE_CLASSES:
+            reveal(self.classes)
 
     def _on_classes(self, values: Any) -> None:
         self._prompter.committer.replaceable = values

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_octsam.gui.wrapped_label import WrappedLabel
 
 __all__ = ["MessageLine"]
 
 _PADDING = 6
 
 
-class MessageLine(QLabel):
+class MessageLine(WrappedLabel):
     """One sentence, wrapped; never in the way.
 
     Parameters
@@ -22,9 +24,7 @@ class MessageLine(QLabel):
     def __init__(self, lines: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines = lines
-        self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
     def say(self, sentence: str) -> None:
         """Show a sentence in place of the last; "" shows none."""
@@ -36,7 +36,7 @@ class MessageLine(QLabel):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
         """Return a size with the lines that there is always room for."""
-        return QSize(super().minimumSizeHint().width(), self._least_height)
+        return QSize(0, self._least_height)
 
     @property
     def _least_height(self) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -22,9 +21,11 @@ from qtpy.QtWidgets import (
 
 from napari_octsam.engine.messages import Download, LoadedModel, LoadModel
 from napari_octsam.gui.message_line import MessageLine
+from napari_octsam.gui.model_choice import ModelChoice, is_here, size_of
 from napari_octsam.gui.session_widget import SessionWidget
 from napari_octsam.gui.state_badge import StateBadge
 from napari_octsam.gui.vertical_scroll import VerticalScroll
+from napari_octsam.gui.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelWidget"]
 
-_DEVICES = ("auto", "cpu", "cuda", "mps")
-_OWN_PROFILE = "as the checkpoint says"
 _CHECKPOINTS = "Checkpoints (*.safetensors *.pth *.pt);;All files (*)"
 _RESEARCH = "For research only. Not a medical device."
 
@@ -52,79 +51,44 @@ class ModelWidget(SessionWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
+        settings = self.session.settings
         self.badge = StateBadge(self)
-        self.models = QComboBox()
+        self.choice = ModelChoice(
+            self.session.loaded or LoadModel(settings.model, device=settings.device)
+        )
         self.load = QPushButton()
         self.open = QPushButton("Open a file …")
-        self.profile = QComboBox()
-        self.device = QComboBox()
-        self.details = QLabel()
+        self.hint = QLabel()
+        self.details = WrappedLabel()
         self.message = MessageLine()
-        self._fill()
+        self._asked: LoadModel | None = None
         self._lay_out()
         self._connect()
         self._show_model(self.session.model)
 
     def open_file(self, path: Path) -> None:
         """Load a checkpoint from a file."""
-        self._load(str(path))
-
-    def _fill(self) -> None:
-        from napari_octsam.models.header import PROFILES
-
-        self.profile.addItems([_OWN_PROFILE, *PROFILES])
-        self.profile.setToolTip("How a B-scan is prepared: SAM's and MedSAM's files look alike")
-        self.device.addItems(_DEVICES)
-        self.device.setCurrentText(self.session.settings.device)
-        self.device.setToolTip("Where the model computes")
-        self.refresh()
-        index = self.models.findData(self.session.settings.model)
-        self.models.setCurrentIndex(max(index, 0))
-
-    def refresh(self) -> None:
-        """List the registered models, with what is on this computer."""
-        from napari_octsam.models.registry import REGISTRY
-
-        chosen = self.models.currentData()
-        with QSignalBlocker(self.models):
-            self.models.clear()
-            for name, model in REGISTRY.items():
-                self.models.addItem(_listed(model), name)
-            self.models.setCurrentIndex(max(self.models.findData(chosen), 0))
+        self.choice.choose(replace(self.choice.request, source=str(path)))
+        self._load()
 
     def _lay_out(self) -> None:
-        for combo in (self.models, self.profile, self.device):
-            combo.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-            )
-            combo.setMinimumContentsLength(10)
-            combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for button in (self.load, self.open):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.load.setStyleSheet("font-weight: bold; padding: 5px;")
         self.open.setStyleSheet("padding: 5px;")
-        self.details.setWordWrap(True)
-        self.details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         research = QLabel(_RESEARCH)
         research.setWordWrap(True)
-        research.setEnabled(False)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         buttons.addWidget(self.load, 1)
         buttons.addWidget(self.open, 1)
-        form = QFormLayout()
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Model", self.models)
-        form.addRow("Device", self.device)
-        form.addRow("Input", self.profile)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(form)
+        column.addWidget(self.choice)
         column.addLayout(buttons)
-        for label in (self.details, self.message, research):
+        for label in (self.hint, self.details, self.message, research):
             column.addWidget(label)
         column.addStretch(1)
         outer = QVBoxLayout(self)
@@ -135,45 +99,46 @@ class ModelWidget(SessionWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def _connect(self) -> None:
-        self.models.currentIndexChanged.connect(self._show_choice)
+        self.choice.changed.connect(self._show_choice)
         self.load.clicked.connect(self._load_choice)
         self.open.clicked.connect(self._ask_for_file)
         self.listen(self.session.model_changed, self._show_model)
+        self.listen(self.session.load_ended, self._on_load_ended)
         self.listen(self.session.told, self.message.say)
         self._show_choice()
 
-    def _show_choice(self, _index: int = 0) -> None:
-        self.load.setText("Load" if _is_here(self._choice()) else "Download …")
-        self.models.setToolTip(self.models.currentText())
-
-    def _choice(self) -> RegisteredModel:
-        from napari_octsam.models.registry import REGISTRY
-
-        return REGISTRY[self.models.currentData()]
+    def _show_choice(self) -> None:
+        """Show what the button would do, and whether it has anything to do."""
+        model = self.choice.registered
+        verb = "Load" if model is None or is_here(model) else "Download"
+        self.load.setText("Load" if verb == "Load" else "Download …")
+        in_use = self.session.loaded or self.session.first_load
+        self.hint.setText(f"Press {verb} to apply.")
+        self.hint.setVisible(self.choice.request not in (in_use, self._asked))
 
     def _load_choice(self) -> None:
-        choice = self._choice()
-        if _is_here(choice):
-            self._load(choice.name)
-        elif self._confirm_download(choice):
+        model = self.choice.registered
+        if model is None or is_here(model):
+            self._load()
+        elif self._confirm_download(model):
             self.message.say("")
-            self.session.submit(Download(choice.name), self._on_downloaded, self.message.say)
+            self.session.submit(Download(model.name), self._on_downloaded, self.message.say)
 
     def _on_downloaded(self, _path: str) -> None:
-        self.refresh()
-        self._show_choice()
+        self.choice.choose(self.choice.request)
         self._load_choice()
 
-    def _load(self, source: str) -> None:
-        profile = self.profile.currentText()
+    def _load(self) -> None:
+        self._asked = self.choice.request
         self.message.say("")
-        self.session.load_model(
-            LoadModel(
-                source,
-                profile=None if profile == _OWN_PROFILE else profile,
-                device=self.device.currentText(),
-            )
-        )
+        self.session.load_model(self._asked)
+        self._show_choice()
+
+    def _on_load_ended(self) -> None:
+        asked, self._asked = self._asked, None
+        if asked == self.choice.request:  # else the person has already chosen something else
+            self.choice.choose(self.session.loaded or self.session.first_load)
+        self._show_choice()
 
     def _ask_for_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a checkpoint", "", _CHECKPOINTS)
@@ -184,29 +149,23 @@ class ModelWidget(SessionWidget):
         answer = QMessageBox.question(
             self,
             "Download a model",
-            f"Download {model.title}{_size_of(model)} from {urlsplit(str(model.url)).hostname}?",
+            f"Download {model.title}{size_of(model)} from {urlsplit(str(model.url)).hostname}?",
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _show_model(self, model: LoadedModel | None) -> None:
         if model is None:
-            self.details.setText("No model is loaded yet: octsam-tiny is, when one is needed.")
-            return
-        self.details.setText(
-            f"<b>{model.name}</b>: {model.architecture}, input as {model.profile}, "
-            f"{model.precision} on {model.device}"
-        )
+            first = self.session.first_load.source
+            self.details.setText(f"No model is loaded yet. {first} loads with the first B-scan.")
+        else:
+            self.details.setText(_summary(model))
 
 
-def _is_here(model: RegisteredModel) -> bool:
-    from napari_octsam.models.registry import local_path
+def _summary(model: LoadedModel) -> str:
+    """Return what is in use; what goes without saying is left out."""
+    from napari_octsam.models.header import profiles_of
 
-    return model.url is None or local_path(model.name) is not None
-
-
-def _listed(model: RegisteredModel) -> str:
-    return model.title if _is_here(model) else f"{model.title}{_size_of(model)}"
-
-
-def _size_of(model: RegisteredModel) -> str:
-    return f" ({model.bytes / 1e6:,.0f} MB)" if model.bytes else ""
+    architecture = "" if model.name == model.architecture else f" ({model.architecture})"
+    choice = len(profiles_of(model.architecture)) > 1
+    preprocessing = f", {model.profile} preprocessing" if choice else ""
+    return f"{model.name}{architecture} on {model.device}, {model.precision}{preprocessing}"

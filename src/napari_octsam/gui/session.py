@@ -85,6 +85,8 @@ class Session:
     """The `Progress` of what the engine does."""
     model_changed = Signal(object)
     """The `LoadedModel` in use."""
+    load_ended = Signal()
+    """A model was loaded, or could not be, or that was cancelled."""
     schema_changed = Signal(object)
     """The `LabelSchema` in use."""
     told = Signal(str)
@@ -102,6 +104,8 @@ class Session:
         self.companions = Companions()
         self.state = "stopped"
         self.model: LoadedModel | None = None
+        self.loaded: LoadModel | None = None
+        """The request that `model` answers."""
         self._schema = bundled_schema()
         self._main = MainThread()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="octsam-reader")
@@ -128,6 +132,14 @@ class Session:
     def is_open(self) -> bool:
         """Whether `close` has not been called."""
         return self._is_open
+
+    @property
+    def first_load(self) -> LoadModel:
+        """What is loaded once a model is needed and none is in use."""
+        source = self.settings.model
+        if not _is_here(source):
+            source = BUNDLED_MODEL
+        return LoadModel(source, device=self.settings.device)
 
     def submit(
         self,
@@ -171,7 +183,7 @@ class Session:
         """Load a model; where that fails the one in use stays, and the person is told."""
         if self._loading is not None:
             self._loading.cancel()
-        future = self.submit(request, self._take_model, self._fail_to_load)
+        future = self.submit(request, partial(self._take_model, request), self._fail_to_load)
         self._loading = future
         future.add_done_callback(lambda done: self._main.call(partial(self._forget_load, done)))
         return future
@@ -193,14 +205,13 @@ class Session:
 
     def _ensure_model(self) -> None:
         if self.model is None and self._loading is None:
-            source = self.settings.model
-            if source != BUNDLED_MODEL and not _is_here(source):
-                self.told.emit(f"The model {source} is not downloaded: {BUNDLED_MODEL} is used.")
-                source = BUNDLED_MODEL
-            self.load_model(LoadModel(source, device=self.settings.device))
+            wanted, first = self.settings.model, self.first_load
+            if first.source != wanted:
+                self.told.emit(f"The model {wanted} is not downloaded: {first.source} is used.")
+            self.load_model(first)
 
-    def _take_model(self, model: LoadedModel) -> None:
-        self.model = model
+    def _take_model(self, request: LoadModel, model: LoadedModel) -> None:
+        self.model, self.loaded = model, request
         self._load_problem = ""
         self.model_changed.emit(model)
         if model.note:
@@ -213,6 +224,7 @@ class Session:
     def _forget_load(self, future: Future[Any]) -> None:
         if self._loading is future:
             self._loading = None
+            self.load_ended.emit()
 
     def _finish(self, done: Callable[[Any], object], failed: Told, future: Future[Any]) -> None:
         self._running.discard(future)

@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
+from napari_octsam.gui.panel_inputs import PanelInputs
 from napari_octsam.gui.session import session_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = ["SessionWidget"]
 class SessionWidget(QWidget):
     """A widget of a viewer's session.
 
+    It uses no keys itself, so that with the keyboard here, too, they go by its dock to the canvas.
     Taken out of its dock, or destroyed with the window, it runs what `when_released` was given.
     The session itself ends with the window.
 
@@ -38,6 +40,8 @@ class SessionWidget(QWidget):
         self._releases: list[Callable[[], object]] = []
         self._was_docked = False
         self._has_window = False
+        self._inputs = PanelInputs(self)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.destroyed.connect(partial(_run_all, self._releases))
 
     def listen(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:
@@ -65,6 +69,7 @@ class SessionWidget(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Tie the session to the window once there is one."""
         super().showEvent(event)
+        self._inputs.guard()
         window, session = self.window(), self.session
         if not self._has_window and isinstance(window, QMainWindow):
             self._has_window = True

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
 
 from napari_octsam.engine.messages import LoadedModel, Progress
 
@@ -26,7 +27,7 @@ _WORDS = {
     "encoding": "Encoding",
     "decoding": "Predicting",
     "downloading": "Downloading",
-    "died": "The engine stopped; it starts again when it is needed",
+    "died": "Engine stopped; it restarts when needed",
 }
 _BUSY = ("starting", "loading", "checking", "encoding", "decoding", "downloading")
 
@@ -45,8 +46,9 @@ class StateBadge(QWidget):
         self._session: Session = owner.session
         self._progress: Progress | None = None
         self._dot = QLabel("●")
-        self._text = QLabel()
-        self._text.setWordWrap(True)
+        self._text = QElidingLabel()
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setElideMode(Qt.TextElideMode.ElideMiddle)  # keeps a B-scan's number
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(4)
@@ -102,7 +104,9 @@ class StateBadge(QWidget):
         state, progress = self._session.state, self._progress
         busy = state in _BUSY
         self._dot.setStyleSheet(f"color: {_COLORS.get(state, _BLUE)};")
-        self._text.setText(self._ready_text() if state == "idle" else self._busy_text(state))
+        text = self._ready_text() if state == "idle" else self._busy_text(state)
+        self._text.setText(text)
+        self._text.setToolTip(text)
         self.cancel_button.setVisible(busy and state != "starting")
         self.bar.setVisible(busy)
         total = progress.total if progress is not None and busy else 0

@@ -13,7 +13,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.models.build import build_network
 from napari_octsam.models.conversion import to_transformers
 from napari_octsam.models.devices import choose_device, explaining_memory
-from napari_octsam.models.header import HEADER_KEY, PROFILES, Architecture, Header, Profile
+from napari_octsam.models.header import HEADER_KEY, Architecture, Header, Profile, profiles_of
 from napari_octsam.models.network import Network
 from napari_octsam.models.precision import choose_precision
 from napari_octsam.models.recognition import Weights, check_weights, recognise
@@ -182,7 +182,7 @@ def _header(path: Path, weights: Weights, metadata: Mapping[str, str]) -> tuple[
     if medsam:
         return header, (
             f"{path.name} was taken for MedSAM because of its name, and is fed MedSAM's "
-            "preprocessing: choose the profile sam if that is wrong."
+            "preprocessing: choose the preprocessing sam if that is wrong."
         )
     if weights.from_transformers:
         return header, (
@@ -213,11 +213,11 @@ def _own_header(path: Path, weights: Weights, text: str) -> Header:
 
 def _checked(profile: str, header: Header) -> Profile:
     """Return a profile that the person chose, if the architecture can take it."""
-    own = header.architecture == "octsam-tiny"
-    fitting = [p for p in PROFILES if (p == "octsam-tiny") == own]
+    fitting = profiles_of(header.architecture)
     for known in fitting:
         if profile == known:
             return known
     raise UserError(
-        f"The profile '{profile}' does not fit {header.architecture}: use {' or '.join(fitting)}."
+        f"The preprocessing '{profile}' does not fit {header.architecture}: "
+        f"use {' or '.join(fitting)}."
     )

@@ -8,7 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from napari_octsam.core.classes import LabelSchema
 
-__all__ = ["ARCHITECTURES", "HEADER_KEY", "PROFILES", "Architecture", "Header", "Profile"]
+__all__ = [
+    "ARCHITECTURES",
+    "HEADER_KEY",
+    "PROFILES",
+    "Architecture",
+    "Header",
+    "Profile",
+    "profiles_of",
+]
 
 Architecture = Literal["octsam-tiny", "vit_b", "vit_l", "vit_h"]
 Profile = Literal["sam", "medsam", "octsam-tiny"]
@@ -38,3 +46,9 @@ class Header(BaseModel):
     training: dict[str, JsonValue] = Field(
         default_factory=dict, description="Record of the training run."
     )
+
+
+def profiles_of(architecture: str) -> tuple[Profile, ...]:
+    """Return the ways of preprocessing that an architecture can take."""
+    own = architecture == "octsam-tiny"
+    return tuple(p for p in PROFILES if (p == "octsam-tiny") == own)
