@@ -173,6 +173,9 @@ def test_read_pairs_takes_the_bscans_of_a_pattern(raw: Path) -> None:
         read_pairs(raw)
     with pytest.raises(UserError, match="has no images/x"):
         read_pairs(raw, "x*")
+    iio.imwrite(raw / "masks" / "s1_000.png", mask((40, 61)))
+    with pytest.raises(UserError, match=r"s1_000\.png is 40 x 60, but its mask 40 x 61"):
+        read_pairs(raw, "s1_*")
 
 
 # Label pictures
@@ -295,10 +298,11 @@ def test_many_groups_come_near_to_the_shares() -> None:
     assert make_split(known, 4) != split
 
 
-def test_two_groups_have_no_test_and_one_is_cut_into_blocks() -> None:
-    two = make_split(members(a1="a", a2="a", b1="b"))
-    assert (len(two.train), len(two.validation), len(two.test)) == (2, 1, 0)
-    assert "only two groups" in two.warning
+def test_few_groups_have_no_test_and_one_is_cut_into_blocks() -> None:
+    for known in (members(a1="a", a2="a", b1="b"), members(a="a", b="b", c="c")):
+        few = make_split(known)
+        assert (len(few.train), len(few.validation), len(few.test)) == (2, 1, 0)
+        assert "none is left to test on" in few.warning
 
     one = make_split(members(**{f"a{i}": "a" for i in range(10)}))
     assert one.train == tuple(f"a{i}" for i in range(6))

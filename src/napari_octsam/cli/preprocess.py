@@ -106,11 +106,13 @@ def _show(dataset: Dataset, found: Preflight) -> None:
 
     title = f"{dataset.layout}: {found.bscans} B-scans, patients or volumes: {found.groups}"
     parts = [size.part for size in found.parts]
-    table = Table("Class", "Pixels", "B-scans", *parts, title=title)
+    several = len(dataset.schemas) > 1
+    headings = [*(["Schema"] if several else []), "Class", "Pixels", "B-scans", *parts]
+    table = Table(*headings, title=title)
     for each in found.classes:
         cells = [f"{each.pixels:,}", str(each.bscans), *(str(each.by_part[p]) for p in parts)]
-        name = f"{each.value} {each.name}"
-        table.add_row(name, *cells, style=None if each.pixels else "dim")
+        names = [*([each.schema] if several else []), f"{each.value} {each.name}"]
+        table.add_row(*names, *cells, style=None if each.pixels else "dim")
     out.print(table)
     sizes = listed([f"{times(shape)} ({n})" for shape, n in found.sizes.items()])
     out.print(f"Sizes: {sizes or 'none'}", markup=False, highlight=False, soft_wrap=True)

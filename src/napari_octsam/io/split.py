@@ -33,6 +33,7 @@ SPLIT_FILE = "split.json"
 """Name of the file beside the data."""
 
 _SHARES = (0.7, 0.15, 0.15)
+_FEWEST_TO_TEST = 4  # groups; with fewer, training would lose too many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def make_split(
 ) -> Split:
     """Deal the groups out to the parts, so that the B-scans come near to the shares.
 
-    Groups that share an identical image stay together. Validation and, from three groups on, test
+    Groups that share an identical image stay together. Validation and, from four groups on, test
     get one at least. A single group is cut into blocks of neighbouring B-scans.
     """
     if not members:
@@ -147,7 +148,7 @@ def make_split(
         return _by_blocks(members, shares)
     order = np.random.default_rng(seed).permutation(len(bundles))
     bundles = sorted((bundles[i] for i in order), key=len, reverse=True)
-    needed = len(PARTS) if len(bundles) >= len(PARTS) else 2
+    needed = len(PARTS) if len(bundles) >= _FEWEST_TO_TEST else 2
     wanted = [share * len(members) for share in shares[:needed]]
     dealt: list[list[list[str]]] = [[] for _ in PARTS]
     for number, bundle in enumerate(bundles):
@@ -155,7 +156,8 @@ def make_split(
         empty = [i for i in range(needed) if not dealt[i]]
         candidates = empty if len(bundles) - number <= len(empty) else range(needed)
         dealt[max(candidates, key=lambda i: missing[i])].append(bundle)
-    warning = "" if needed == len(PARTS) else "There are only two groups: none is left to test on."
+    few = f"There are only {len(bundles)} groups: none is left to test on."
+    warning = "" if needed == len(PARTS) else few
     train, validation, test = (_in_order(chain.from_iterable(part), members) for part in dealt)
     return Split(train, validation, test, dict(members), "group", warning)
 
