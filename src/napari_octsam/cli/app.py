@@ -8,7 +8,17 @@ import typer
 from typer.core import TyperGroup
 
 from napari_octsam import __version__
-from napari_octsam.cli import convert, demo, doctor, evaluate, models, predict, pretrain, topology
+from napari_octsam.cli import (
+    convert,
+    demo,
+    doctor,
+    evaluate,
+    models,
+    predict,
+    preprocess,
+    pretrain,
+    topology,
+)
 from napari_octsam.cli.console import complain, out
 from napari_octsam.core.errors import UserError
 
@@ -42,6 +52,7 @@ app.command("models")(models.models)
 app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
+app.command("preprocess")(preprocess.preprocess)
 app.command("pretrain")(pretrain.pretrain)
 app.command("topology")(topology.topology)
 

@@ -29,7 +29,10 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="Name from 'octsam models', or a checkpoint.")],
     data: Annotated[Path, typer.Option(help="Folder with images/*.png and masks/*.png.")],
     schema: Annotated[
-        str, typer.Option(help="Classes: oct14, layers7, organoid or a TOML file.")
+        str,
+        typer.Option(
+            help="Classes: a bundled schema (oct14, layers7, amd, fluid, organoid) or a TOML file."
+        ),
     ] = "oct14",
     only: Annotated[
         str, typer.Option(metavar="PATTERN", help="B-scans to take, such as 's06_*'.")

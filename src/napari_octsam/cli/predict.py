@@ -59,7 +59,10 @@ def predict(
         str, typer.Option(help="Name from 'octsam models', or a checkpoint file.")
     ] = "octsam-tiny",
     schema: Annotated[
-        str, typer.Option(help="Classes: oct14, layers7, organoid or a TOML file.")
+        str,
+        typer.Option(
+            help="Classes: a bundled schema (oct14, layers7, amd, fluid, organoid) or a TOML file."
+        ),
     ] = "oct14",
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Probability that makes a pixel foreground.")

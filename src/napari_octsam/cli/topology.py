@@ -36,7 +36,10 @@ def topology(
         Path | None, typer.Option(help="Labels image of the same shape to compare with.")
     ] = None,
     schema: Annotated[
-        str, typer.Option(help="Classes: oct14, layers7, organoid or a TOML file.")
+        str,
+        typer.Option(
+            help="Classes: a bundled schema (oct14, layers7, amd, fluid, organoid) or a TOML file."
+        ),
     ] = "oct14",
     connectivity: Annotated[
         int, typer.Option(help="Neighbours that foreground pixels hang together with: 8 or 4.")

@@ -25,7 +25,7 @@ __all__ = [
 NOT_LABELLED = 255
 """Label value of a pixel that nobody has labelled: training and evaluation ignore it."""
 
-BUNDLED_SCHEMAS = ("oct14", "layers7", "organoid")
+BUNDLED_SCHEMAS = ("oct14", "layers7", "amd", "fluid", "organoid")
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?$")]
 
@@ -64,7 +64,7 @@ class LabelUnion(BaseModel):
 class LabelSchema(BaseModel):
     """An ordered set of classes; value 0 is the background.
 
-    A schema is data: three come with the package, a user's own is read from TOML by
+    A schema is data: five come with the package, a user's own is read from TOML by
     `load_schema`.
     """
 

@@ -1,18 +1,21 @@
-"""Folders of B-scans and their masks: `images/*.png` with `masks/*.png` of the same names."""
+"""Folders of B-scans and their masks: `images/` and `masks/` with files of the same names."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.images import as_grey, normalised
-from napari_octsam.io.pictures import read_picture
+from napari_octsam.io.dataset import Item, times
+from napari_octsam.io.pairing import pair_up
 
 __all__ = ["LabelledBScan", "read_pairs"]
+
+_LABELS = "labels"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,24 +38,26 @@ class LabelledBScan:
 
 
 def read_pairs(folder: Path, pattern: str = "*") -> list[LabelledBScan]:
-    """Read every pair whose file name (without suffix) matches `pattern`, sorted by name.
+    """Read every pair whose name matches `pattern`, in natural order.
 
     Raises
     ------
     UserError
-        A mask is missing or of another size, or no image matches.
+        A mask is missing, of another size or cannot be read, or no image matches.
     """
-    images = sorted((folder / "images").glob(f"{pattern}.png"))
-    if not images:
-        raise UserError(f"{folder} has no images/{pattern}.png to read.")
-    return [_read_pair(image, folder / "masks" / image.name) for image in images]
+    found = pair_up(folder / "images", folder / "masks", _LABELS)
+    for problem in found.problems:
+        if not problem.names or any(fnmatchcase(name, pattern) for name in problem.names):
+            raise UserError(problem.text)
+    items = [item for item in found.items if fnmatchcase(item.name, pattern)]
+    if not items:
+        raise UserError(f"{folder} has no images/{pattern} with masks to read.")
+    return [_read_pair(item) for item in items]
 
 
-def _read_pair(image_path: Path, mask_path: Path) -> LabelledBScan:
-    if not mask_path.is_file():
-        raise UserError(f"{image_path} has no mask {mask_path}.")
-    image = normalised(as_grey(read_picture(image_path)))
-    labels = as_grey(read_picture(mask_path)).astype(np.uint8)
+def _read_pair(item: Item) -> LabelledBScan:
+    image, labels = item.read_image(), item.read_maps()[_LABELS]
     if image.shape != labels.shape:
-        raise UserError(f"{image_path} is {image.shape}, but its mask is {labels.shape}.")
-    return LabelledBScan(image_path.stem, image, labels)
+        path = item.image.path
+        raise UserError(f"{path} is {times(image.shape)}, but its mask {times(labels.shape)}.")
+    return LabelledBScan(item.name, image, labels)
