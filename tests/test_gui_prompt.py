@@ -857,7 +857,7 @@ def test_the_key_sheet_says_how_one_prompt_is_changed_and_where_keys_act(
     for tool in (Tool.BOX, Tool.POINT):
         widget.prompter.start_drawing(tool)
         press("S")
-        assert widget.prompter.drawing.tool is None
+        assert widget.prompter.drawing.tool is Tool.SELECT
     draw_box(widget)
     draw_box(widget, BOX + 5)
     press("S")
