@@ -23,6 +23,7 @@ __all__ = ["TARGETS", "layer_masks", "measure", "measure_side"]
 
 _SIDES = (50, 128, 256)
 _MASKS = 20
+_PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}  # as in our own processes: see engine.process
 _ORACLES = Path(__file__).parent.parent / "build" / "oracles"
 
 _CONTENDERS = {
@@ -60,7 +61,7 @@ TARGETS = tuple(aim.target for aim in _AIMS)
 
 def measure(run: Run) -> Findings:
     """Take the loss and its gradient by turns, in a process that has the oracles' packages."""
-    environment = run.environment | oracles_environment(_ORACLES)
+    environment = run.environment | oracles_environment(_ORACLES) | _PASSIVE
     rounds = run.repeats(full=5, quick=1)
     rows, measured = [], {}
     for side in _SIDES:
@@ -84,7 +85,7 @@ def measure(run: Run) -> Findings:
             f"{counted(rounds, 'round')} by turns; wavy layers, logits with noise as smooth as a "
             "network's; the truths' labels are cached, as from the second epoch on. The original's "
             "is computed at the size of the masks here, and not at 50 x 50. Torch's threads are "
-            "those of the row.",
+            "those of the row; they sleep while they wait (OMP_WAIT_POLICY), for all alike.",
         ),
     )
     return Findings(tables=(table,), measured=measured)

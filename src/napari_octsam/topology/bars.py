@@ -34,7 +34,7 @@ class Bars(NamedTuple):
     """(bars,) bool: whether it never ends."""
 
     def split(self, values: Tensor) -> list[npt.NDArray[np.float64]]:
-        """Return (bars,) values as one array for each mask."""
+        """Return (bars, ...) values as one array for each mask."""
         ends = np.cumsum([len(pairs.birth) for pairs in self.pairs])[:-1]
         return np.split(values.detach().cpu().numpy().astype(np.float64), ends)
 

@@ -31,6 +31,7 @@ class Ends(NamedTuple):
 
 def ends_to_move(
     pairs: Pairs,
+    bars: npt.NDArray[np.floating],
     targets: Floats,
     truth: TrueTopology,
     values: npt.NDArray[np.floating],
@@ -40,14 +41,16 @@ def ends_to_move(
     """Choose the ends whose pixels are on the wrong side of the truth.
 
     An island goes by darkening it, but also by a bridge to the layer; a break is mended by a
-    bridge, but also by darkening a piece. Where a piece of a true component meets the rest by a
-    detour through the background, its bar is taken to end inside the component: in the break.
+    bridge, but also by darkening a piece. Where a piece that the mask at 1/2 shows meets the rest
+    of its true component by a detour, its bar is taken to end inside the component: in the break.
     Where the truth wants neither end to move, both do.
 
     Parameters
     ----------
     pairs, targets
         Of the mask's bars; see `matching.Matching`.
+    bars
+        (n, 2) their births and deaths.
     values
         (H, W): what was filtered.
     """
@@ -57,7 +60,8 @@ def ends_to_move(
     death = np.where(endless, 0, pairs.death)
     birth_moves = foreground[pairs.birth] == matched
     death_moves = (foreground[death] != matched) & ~endless
-    pieces = ~birth_moves & ~death_moves & (pairs.dimension == 0) & ~endless
+    shown = (bars[:, 0] < 0.5) & (bars[:, 1] >= 0.5)
+    pieces = ~birth_moves & ~death_moves & (pairs.dimension == 0) & ~endless & shown
     if pieces.any():
         inside = _deaths_inside(values, truth, connectivity, backend)
         for bar in np.flatnonzero(pieces):

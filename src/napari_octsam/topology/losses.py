@@ -151,7 +151,14 @@ class TopologyLoss(nn.Module):
         filtered = -maps.detach().cpu().numpy()
         each = [
             ends_to_move(*mask, self.connectivity, self.backend)
-            for mask in zip(bars.pairs, targets, truths, filtered, strict=True)
+            for mask in zip(
+                bars.pairs,
+                bars.split(torch.stack([bars.births, bars.deaths], dim=1)),
+                targets,
+                truths,
+                filtered,
+                strict=True,
+            )
         ]
         device = bars.births.device
         birth_moves, death_moves, death = (
