@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from napari_octsam import __version__
 from napari_octsam.cli import app
 from napari_octsam.cli.checks import CHECKS, Finding, Verdict, examine
+from napari_octsam.io.synthetic import make_phantom
 
 SHAPE = (96, 128)
 BSCAN = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
@@ -455,3 +456,48 @@ def test_topology_says_what_is_wrong_with_its_input(
     tifffile.imwrite("labels.tif", labels, photometric="rgb" if rgb else "minisblack")
     tifffile.imwrite("other.tif", np.ones((40, 51), np.uint8))
     assert sentence in said(octsam("topology", "labels.tif", *arguments))
+
+
+def write_layers(folder: Path, names: tuple[str, ...]) -> None:
+    (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    for i, name in enumerate(names):
+        phantom = make_phantom(i, (128, 160))
+        iio.imwrite(folder / "images" / f"{name}.png", phantom.image)
+        iio.imwrite(folder / "masks" / f"{name}.png", phantom.layers)
+
+
+def test_train_makes_a_model_that_predicts_and_goes_on_where_it_was(
+    octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    write_layers(tmp_path / "data", ("s01_1", "s01_2", "s02_1"))
+    options = ("--schema", "layers7", "--epochs", 1, "--objects", 2, "--no-augment")
+    done = octsam(
+        "train", "data", "--base-model", tiny_checkpoint, "--out", "runs", *options, "--lr", 1e-3
+    )
+    assert done.exit_code == 0, done.output
+    (run,) = Path("runs").iterdir()
+    settings = json.loads((run / "config.json").read_text())
+    assert (settings["epochs"], settings["lr"], settings["augment"]) == (1, 1e-3, False)
+    assert json.loads((run / "metrics.json").read_text())[0]["classes"]
+
+    box = ("--box", "20,5,90,150:RNFL", "--schema", "layers7")
+    image = tmp_path / "data" / "images" / "s01_1.png"
+    predicted = octsam("predict", image, *box, "--model", run / "best.safetensors", "-o", "l.png")
+    assert predicted.exit_code == 0, predicted.output
+    again = octsam("train", "data", "--schema", "layers7", "--resume", run)
+    assert again.exit_code == 0, again.output
+
+
+def test_train_says_what_is_wrong_before_it_begins(octsam: Octsam, tmp_path: Path) -> None:
+    write_layers(tmp_path / "data", ("s01_1", "s02_1", "s03_1"))
+    assert "Say where" in said(octsam("train", "data"))
+    out = ("--out", "runs")
+    assert "--epochs: Input should be" in said(octsam("train", "data", *out, "--epochs", 0))
+    assert "There is no folder none" in said(octsam("train", "none", *out))
+    assert "not the folder of a run" in said(octsam("train", "data", "--resume", tmp_path))
+    (tmp_path / "data" / "masks" / "s02_1.png").unlink()
+    failed = octsam("train", "data", "--schema", "layers7", *out)
+    assert failed.exit_code == 1
+    assert "s02_1" in failed.stderr
+    assert not Path("runs").exists()

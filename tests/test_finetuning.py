@@ -198,9 +198,9 @@ def test_a_configuration_that_is_wrong_says_where(tmp_path: Path, text: str, sen
 
 
 def test_a_configuration_reads_from_toml_and_json(tmp_path: Path) -> None:
-    config = TrainConfig(pseudocolor="twilight shifted", lr=0.01)
+    config = TrainConfig(topology="wasserstein", lr=0.01)
     (tmp_path / "c.json").write_text(config.model_dump_json())
-    (tmp_path / "c.toml").write_text('pseudocolor = "twilight shifted"\nlr = 0.01\n')
+    (tmp_path / "c.toml").write_text('topology = "wasserstein"\nlr = 0.01\n')
     assert read_config(tmp_path / "c.json") == read_config(tmp_path / "c.toml") == config
     with pytest.raises(UserError, match="Cannot read"):
         read_config(tmp_path / "none.toml")

@@ -18,6 +18,7 @@ from napari_octsam.cli import (
     preprocess,
     pretrain,
     topology,
+    train,
 )
 from napari_octsam.cli.console import complain, out
 from napari_octsam.core.errors import UserError
@@ -55,6 +56,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("preprocess")(preprocess.preprocess)
 app.command("pretrain")(pretrain.pretrain)
 app.command("topology")(topology.topology)
+app.command("train")(train.train)
 
 
 def _print_version(wanted: bool) -> None:

@@ -5,29 +5,19 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["COLOR_MAPS", "Adapts", "ColorMap", "TopologyKind", "TrainConfig", "read_config"]
-
-ColorMap = Literal[
-    "grayscale", "autumn", "bone", "jet", "winter", "rainbow", "ocean", "summer", "spring", "cool",
-    "hsv", "pink", "hot", "parula", "magma", "inferno", "plasma", "viridis", "cividis", "twilight",
-    "twilight shifted", "turbo", "deepgreen",
-]  # fmt: skip
-"""Grey as it is, or one of OpenCV's colour maps applied to it."""
-
-COLOR_MAPS: tuple[ColorMap, ...] = get_args(ColorMap)
+__all__ = ["Adapts", "TopologyKind", "TrainConfig", "read_config"]
 
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
 """No topology loss, one of ours, or the original project's."""
 
-Adapts = Literal["decoder", "decoder and prompts", "lora", "everything"]
-"""What is trained: the mask decoder; with the prompt encoder; with low-rank changes to the
-encoder's attention (LoRA, arXiv:2106.09685); all weights."""
+Adapts = Literal["decoder", "decoder and prompts", "everything"]
+"""What is trained: the mask decoder; with the prompt encoder; all weights."""
 
 
 class TrainConfig(BaseModel):
@@ -35,43 +25,51 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base_model: str = Field("octsam-tiny", description="Name of a model, or path of a checkpoint.")
-    display_name: str = Field("", description="Name of the new model; empty: made from the time.")
-    pseudocolor: ColorMap = Field("grayscale", description="Colours that B-scans are given.")
+    base_model: str = Field(
+        default="octsam-tiny", description="Name of a model, or path of a checkpoint."
+    )
+    display_name: str = Field(
+        default="", description="Name of the new model; empty: made from the time."
+    )
     prompt: Literal["boxes", "points", "mixed"] = Field(
-        "mixed", description="Prompts to learn from: boxes, single points, or all kinds."
+        default="mixed", description="Prompts to learn from: boxes, single points, or all kinds."
     )
-    background: bool = Field(False, description="Whether the background is a class to learn.")
-    adapts: Adapts = Field("decoder", description="What is trained.")
-    lora_rank: int = Field(4, ge=1, le=64, description="Rank of the low-rank changes.")
-    lora_alpha: float = Field(4.0, gt=0, description="They are scaled by alpha / rank.")
-    epochs: int = Field(10, ge=1, description="Times that each B-scan is seen.")
-    batch_size: int = Field(2, ge=1, description="B-scans in a step.")
-    objects: int = Field(16, ge=1, description="Most objects of a B-scan in a step.")
-    lr: float = Field(1e-4, gt=0, le=1, description="Learning rate at its highest.")
-    weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimizer.")
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adamw", description="Optimizer.")
+    background: bool = Field(
+        default=False, description="Whether the background is a class to learn."
+    )
+    adapts: Adapts = Field(default="decoder", description="What is trained.")
+    epochs: int = Field(default=10, ge=1, description="Times that each B-scan is seen.")
+    batch_size: int = Field(default=2, ge=1, description="B-scans in a step.")
+    objects: int = Field(default=16, ge=1, description="Most objects of a B-scan in a step.")
+    lr: float = Field(default=1e-4, gt=0, le=1, description="Learning rate at its highest.")
+    weight_decay: float = Field(default=0.0, ge=0, description="Weight decay of the optimizer.")
+    optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="Optimizer.")
     schedule: Literal["constant", "linear", "cosine"] = Field(
-        "cosine", description="How the learning rate falls to the end."
+        default="cosine", description="How the learning rate falls to the end."
     )
-    warmup_steps: int = Field(20, ge=0, description="Steps in which the learning rate rises.")
-    gradient_clip: float = Field(1.0, ge=0, description="Highest norm of the gradient; 0: any.")
+    warmup_steps: int = Field(
+        default=20, ge=0, description="Steps in which the learning rate rises."
+    )
+    gradient_clip: float = Field(
+        default=1.0, ge=0, description="Highest norm of the gradient; 0: any."
+    )
     loss: Literal["dice_ce", "dice", "focal", "dice_focal"] = Field(
-        "dice_ce", description="Segmentation loss."
+        default="dice_ce", description="Segmentation loss."
     )
-    topology: TopologyKind = Field("spatial", description="Topology loss.")
-    topology_weight: float = Field(0.1, ge=0, description="Its weight.")
-    topology_warmup_epochs: int = Field(1, ge=0, description="Epochs before it begins.")
+    topology: TopologyKind = Field(default="spatial", description="Topology loss.")
+    topology_weight: float = Field(default=0.1, ge=0, description="Its weight.")
+    topology_warmup_epochs: int = Field(default=1, ge=0, description="Epochs before it begins.")
     topology_size: int | None = Field(
-        None, ge=16, le=1024, description="Side to compute it at; none: the decoder's own."
+        default=None, ge=16, le=1024, description="Side to compute it at; none: the decoder's own."
     )
-    augment: bool = Field(True, description="Whether B-scans are flipped and changed in contrast.")
-    shuffle: bool = Field(True, description="Whether the order changes with each epoch.")
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Of the decoder; the encoder has its own."
+    augment: bool = Field(
+        default=True, description="Whether B-scans are flipped and changed in contrast."
     )
-    patience: int = Field(0, ge=0, description="Epochs without gain before it stops; 0: never.")
-    seed: int = Field(0, ge=0, description="Of order, prompts and augmentation.")
+    shuffle: bool = Field(default=True, description="Whether the order changes with each epoch.")
+    patience: int = Field(
+        default=0, ge=0, description="Epochs without gain before it stops; 0: never."
+    )
+    seed: int = Field(default=0, ge=0, description="Of order, prompts and augmentation.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:

@@ -1,0 +1,53 @@
+"""The fields of `TrainConfig` as options of a command, so that both always say the same."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, Optional
+
+import typer
+
+from napari_octsam.core.config import TrainConfig
+
+__all__ = ["with_config_options"]
+
+
+def with_config_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each field; it gets those that were set as `chosen`, a dict.
+
+    The command's own parameters come first; its parameter `chosen` stands for the options.
+    """
+    own = [
+        p
+        for p in inspect.signature(command, eval_str=True).parameters.values()
+        if p.name != "chosen"
+    ]
+    fields = [_option(name) for name in TrainConfig.model_fields]
+
+    @wraps(command)
+    def called(**arguments: Any) -> None:
+        chosen = {
+            name: value
+            for name in TrainConfig.model_fields
+            if (value := arguments.pop(name)) is not None
+        }
+        command(**arguments, chosen=chosen)
+
+    called.__signature__ = inspect.Signature([*own, *fields])  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in (*own, *fields)}
+    return called
+
+
+def _option(name: str) -> inspect.Parameter:
+    field = TrainConfig.model_fields[name]
+    default = "" if field.default in (None, "") else f" \\[default: {field.default}]"
+    help_ = f"{field.description}{default}"
+    flag = f"--{name.replace('_', '-')}"
+    names = (f"{flag}/--no-{flag[2:]}",) if field.annotation is bool else (flag,)
+    option = typer.Option(*names, help=help_, show_default=False, rich_help_panel="Training")
+    kind: Any = Optional[field.annotation]  # noqa: UP045 (made while it runs)
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
+    )
