@@ -119,7 +119,7 @@ def _watch_plugin(watch: LoopWatch, viewer: Any, checkpoint: Path, boxes: list[A
         widgets[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
 
     def load() -> None:
-        widgets["Model"].device.setCurrentText("cpu")
+        widgets["Model"].choice.device.setCurrentText("cpu")
         widgets["Model"].open_file(checkpoint)
 
     watch.watch("the Model widget opens", lambda: open_widget("Model"), _after(_LINGER))
