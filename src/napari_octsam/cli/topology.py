@@ -54,6 +54,7 @@ def topology(
     Pixels that are not labelled (255) count as background.
     """
     from napari_octsam.core.files import replacing
+    from napari_octsam.io.dataset import times
     from napari_octsam.topology.report import describe_bscan
 
     if connectivity not in (4, 8):
@@ -65,7 +66,7 @@ def topology(
     true = None if truth is None else _read_labels(truth, classes)
     if true is not None and true.shape != values.shape:
         raise UserError(
-            f"{labels} is {_times(values.shape)} pixels, but {truth} is {_times(true.shape)}: "
+            f"{labels} is {times(values.shape)} pixels, but {truth} is {times(true.shape)}: "
             "compare labels of the same B-scans."
         )
     found = [
@@ -179,7 +180,3 @@ def _row(index: tuple[int, ...], each: ClassTopology) -> dict[str, Any]:
 
 def _place(index: tuple[int, ...]) -> str:
     return ", ".join(str(i) for i in index)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)
