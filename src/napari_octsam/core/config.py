@@ -11,13 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["Adapts", "TopologyKind", "TrainConfig", "read_config"]
+__all__ = ["Adapts", "PromptKind", "TopologyKind", "TrainConfig", "read_config"]
 
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
 """No topology loss, one of ours, or the original project's."""
 
-Adapts = Literal["decoder", "decoder and prompts", "everything"]
-"""What is trained: the mask decoder; with the prompt encoder; all weights."""
+Adapts = Literal["decoder", "decoder and prompts", "lora", "everything"]
+"""What is trained: the mask decoder; with the prompt encoder; the decoder with low-rank adapters
+on the image encoder's q and v; all weights."""
+
+PromptKind = Literal["boxes", "points", "boxes and points", "several points", "mixed"]
+"""Prompts to learn from: one box, one point, both, up to five points, or all kinds."""
 
 
 class TrainConfig(BaseModel):
@@ -25,19 +29,33 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    data: str = Field(default="", description="Folder of labelled B-scans, of any layout.")
+    label_schema: str = Field(
+        default="", description="Classes of the masks, where the data does not say."
+    )
+    out: str = Field(default="", description="Folder for the run's own, such as models/custom.")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1 or mps.")
     base_model: str = Field(
         default="octsam-tiny", description="Name of a model, or path of a checkpoint."
     )
     display_name: str = Field(
         default="", description="Name of the new model; empty: made from the time."
     )
-    prompt: Literal["boxes", "points", "mixed"] = Field(
-        default="mixed", description="Prompts to learn from: boxes, single points, or all kinds."
+    prompt: PromptKind = Field(default="mixed", description="Prompts to learn from.")
+    corrections: int = Field(
+        default=0, ge=0, le=8, description="Points added to a prompt where its mask is wrong."
     )
     background: bool = Field(
         default=False, description="Whether the background is a class to learn."
     )
     adapts: Adapts = Field(default="decoder", description="What is trained.")
+    lora_rank: int = Field(default=4, ge=1, le=256, description="Rank of the low-rank adapters.")
+    lora_alpha: float = Field(
+        default=4.0, gt=0, description="Their scale times the rank; SAMed's is the rank."
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="Of the image encoder."
+    )
     epochs: int = Field(default=10, ge=1, description="Times that each B-scan is seen.")
     batch_size: int = Field(default=2, ge=1, description="B-scans in a step.")
     objects: int = Field(default=16, ge=1, description="Most objects of a B-scan in a step.")
@@ -70,6 +88,9 @@ class TrainConfig(BaseModel):
         default=0, ge=0, description="Epochs without gain before it stops; 0: never."
     )
     seed: int = Field(default=0, ge=0, description="Of order, prompts and augmentation.")
+    display_samples: int = Field(
+        default=3, ge=0, le=16, description="Validation B-scans whose masks are shown each epoch."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:

@@ -1,11 +1,24 @@
-"""What a fine-tuning run tells while it goes: small, frozen, numbers and names only."""
+"""What a fine-tuning run tells while it goes: small and frozen; nothing here needs torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["ClassFigures", "Encoded", "EpochDone", "Event", "Finished", "StepDone"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "ClassFigures",
+    "Encoded",
+    "EpochDone",
+    "Event",
+    "Finished",
+    "Sample",
+    "Samples",
+    "StepDone",
+    "Told",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,41 @@ class EpochDone:
     best: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What the model makes of one validation B-scan, one box for each class that it shows.
+
+    Parameters
+    ----------
+    name
+        Of the B-scan.
+    image
+        (H, W) uint8 grey.
+    predicted, truth
+        (H, W) uint8 label values.
+    """
+
+    name: str
+    image: npt.NDArray[np.uint8]
+    predicted: npt.NDArray[np.uint8]
+    truth: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """The display samples after an epoch, always the same B-scans."""
+
+    epoch: int
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence for the person: something has changed that they did not ask for."""
+
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """The run is over."""
@@ -86,4 +134,4 @@ class Finished:
     best_epoch: int
 
 
-Event = Encoded | StepDone | EpochDone | Finished
+Event = Encoded | StepDone | EpochDone | Samples | Told | Finished
