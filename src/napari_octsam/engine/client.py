@@ -214,7 +214,8 @@ class EngineClient:
 
     def _start(self) -> _Run:
         self._change_state("starting")
-        run = _Run(EngineProcess(self._folder, self._cache_bytes))
+        arguments = [str(self._folder), str(self._cache_bytes)]
+        run = _Run(EngineProcess("napari_octsam.engine.worker", arguments, self._folder))
         run.receiver = threading.Thread(
             target=self._receive, args=(run,), name="octsam-receiver", daemon=True
         )

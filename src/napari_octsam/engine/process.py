@@ -1,4 +1,4 @@
-"""The engine's process as napari's side sees it: started, spoken to, ended.
+"""A process of the engine as napari's side sees it: started, spoken to, ended.
 
 It is started by `subprocess` and not by `multiprocessing`, whose spawn imports the parent's main
 module again: under napari that is Qt, and in a script without `if __name__ == "__main__"` it is
@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.spawn import get_executable
 from pathlib import Path
@@ -28,16 +29,24 @@ if sys.platform == "linux":
 
 __all__ = ["EngineProcess"]
 
+_BELOW_NORMAL = 10  # niceness
+
 
 class EngineProcess:
-    """A running engine.
+    """A running process of the engine: the one that predicts, or one that trains.
 
     Parameters
     ----------
+    module
+        What it runs: a module of this package.
+    arguments
+        Of the module's command line.
     folder
-        Cache folder: embeddings, and the log `engine.log`.
-    cache_bytes
-        Most bytes of embeddings on the disk.
+        For its log.
+    log
+        Name of the log in the folder.
+    yields
+        Whether it gives way to other processes that want to compute.
 
     Raises
     ------
@@ -47,20 +56,31 @@ class EngineProcess:
         It cannot be started.
     """
 
-    def __init__(self, folder: Path, cache_bytes: int) -> None:
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        folder: Path,
+        log: str = "engine.log",
+        *,
+        yields: bool = False,
+    ) -> None:
         # -P: the current folder is no place to import from, unless it is so for napari.
-        command = [_interpreter(), "-P", "-m", "napari_octsam.engine.worker"]
-        with _open_log(folder) as log:
-            self.log = Path(log.name)
+        command = [_interpreter(), "-P", "-m", module, *arguments]
+        with _open_log(folder, log) as file:
+            self.log = Path(file.name)
             self._process = subprocess.Popen(
-                [*command, str(folder), str(cache_bytes)],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=PIPE_BYTES,
-                stderr=log,
+                stderr=file,
                 env=_environment(),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=_creation_flags(yields),
             )
+        if yields and sys.platform != "win32":
+            with suppress(OSError):  # it has ended already
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _BELOW_NORMAL)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         _widen(self._process.stdin)
@@ -101,6 +121,14 @@ def _interpreter() -> str:
     return executable
 
 
+def _creation_flags(yields: bool) -> int:
+    """Return Windows' flags: without a console, and of lower priority where it yields."""
+    if sys.platform != "win32":
+        return 0
+    priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if yields else 0
+    return subprocess.CREATE_NO_WINDOW | priority
+
+
 def _environment() -> dict[str, str]:
     """Return the parent's environment with what the engine needs besides.
 
@@ -119,9 +147,9 @@ def _widen(pipe: IO[bytes]) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
-def _open_log(folder: Path) -> IO[bytes]:
+def _open_log(folder: Path, name: str) -> IO[bytes]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return (folder / "engine.log").open("ab")
+        return (folder / name).open("ab")
     except OSError:
         return tempfile.NamedTemporaryFile(prefix="octsam-engine-", suffix=".log", delete=False)

@@ -7,10 +7,8 @@ on meanwhile.
 
 from __future__ import annotations
 
-import faulthandler
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -19,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.engine.child import cap_log, settle_in
 from napari_octsam.engine.messages import Download, Progress, Stage
 from napari_octsam.engine.schedule import Cancelled, Preempted, Schedule
 from napari_octsam.engine.wire import (
-    PIPE_BYTES,
     Answered,
     Call,
     Cancel,
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_LOG_BYTES = 1 << 20  # at this size the log begins anew
 _PROGRESS_INTERVAL = 0.05  # seconds
 
 _log = logging.getLogger("napari_octsam.engine")
@@ -48,12 +45,7 @@ _log = logging.getLogger("napari_octsam.engine")
 def main() -> None:
     """Serve calls until the input pipe closes; arguments: cache folder, most bytes in it."""
     folder, cache_bytes = Path(sys.argv[1]), int(sys.argv[2])
-    channel = _take_over_pipes()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is napari's
-    faulthandler.enable()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
-    )
+    channel = settle_in()
     work, downloads = Schedule(), Schedule()
     threading.Thread(target=_receive, args=(channel, work, downloads), daemon=True).start()
     from napari_octsam.engine.service import Service  # imports torch: seconds
@@ -63,18 +55,6 @@ def main() -> None:
     with suppress(BrokenPipeError):
         channel.send(Ready())
         _serve(channel, work, service)
-
-
-def _take_over_pipes() -> Channel:
-    """Keep the two pipes for messages; what libraries print on stdout goes to the log."""
-    incoming, outgoing = (
-        os.fdopen(os.dup(fd), mode, buffering=PIPE_BYTES) for fd, mode in ((0, "rb"), (1, "wb"))
-    )
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return Channel(incoming, outgoing)
 
 
 def _receive(channel: Channel, work: Schedule, downloads: Schedule) -> None:
@@ -106,7 +86,7 @@ def _serve(channel: Channel, schedule: Schedule, service: Service) -> None:
         else:
             schedule.finish(call)
             channel.send(reply)
-        _cap_log()
+        cap_log()
 
 
 def _reply(call: Call, service: Service, tell: Teller) -> Answered | Failed | Stopped:
@@ -149,12 +129,6 @@ class Teller:
         if stage != self.stage or complete or now - self._last > _PROGRESS_INTERVAL:
             self._channel.send(Progressed(self._call.id, Progress(stage, done, total, subject)))
             self.stage, self._last = stage, now
-
-
-def _cap_log() -> None:
-    if os.fstat(2).st_size > _LOG_BYTES:
-        os.ftruncate(2, 0)
-        os.lseek(2, 0, os.SEEK_SET)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,128 @@
+"""The process that trains: one run, from its data to its best model, steered by napari.
+
+The main thread trains. A second thread receives, so that a pause or a stop is seen at the end of
+the step. When napari is gone, the run stops as if it had been told to: its folder has all that is
+needed to go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.engine.child import settle_in
+from napari_octsam.engine.steering import Steering
+from napari_octsam.engine.training_messages import (
+    Begun,
+    Ended,
+    Happened,
+    PausedNow,
+    Preparing,
+    Refused,
+    StartTraining,
+    Steer,
+    TrainerMessage,
+)
+from napari_octsam.engine.wire import Channel
+
+if TYPE_CHECKING:
+    from napari_octsam.training.preparation import Prepared
+
+__all__ = ["main"]
+
+_log = logging.getLogger("napari_octsam.trainer")
+
+
+def main() -> None:
+    """Train what the first message says, and end."""
+    channel = settle_in()
+    steering = Steering()
+    try:
+        start = channel.receive()
+    except EOFError:
+        return
+    threading.Thread(target=_receive, args=(channel, steering), daemon=True).start()
+    teller = _Teller(channel, steering)
+    teller.tell(Preparing("Starting the training"))
+    teller.tell(_outcome(start, steering, teller))
+
+
+class _Teller:
+    """Tells napari; where that is gone, the training stops."""
+
+    def __init__(self, channel: Channel, steering: Steering) -> None:
+        self._channel = channel
+        self._steering = steering
+
+    def tell(self, message: TrainerMessage) -> None:
+        try:
+            self._channel.send(message)
+        except OSError:
+            self._steering.obey("stop")
+
+
+def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended | Refused:
+    """Prepare and train; return how it ended."""
+    from napari_octsam.training.preparation import PreflightFailed, prepare  # imports torch
+
+    def show(what: str, done: int, total: int) -> None:
+        if steering.stopped:
+            sys.exit()  # nothing is there yet that could be lost
+        teller.tell(Preparing(what, done, total))
+
+    try:
+        return _train(prepare(start.config, start.resume, show), steering, teller)
+    except PreflightFailed as error:
+        return Refused(str(error), error.problems)
+    except UserError as error:
+        return Refused(str(error))
+    except Exception as error:
+        _log.exception("training %s", start)
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return Refused(f"The training failed: {reason}. Its log says more.")
+
+
+def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
+    from napari_octsam.training.runs import recorded
+
+    run, folder = prepared.run, prepared.folder
+    teller.tell(
+        Begun(
+            str(folder.path),
+            prepared.plan,
+            prepared.warnings,
+            prepared.schema,
+            run.config.epochs,
+            run.steps,
+            folder.epochs(),
+        )
+    )
+    complete = True
+    for event in recorded(run, folder, prepared.schema):
+        teller.tell(Happened(event))
+        if steering.paused:
+            folder.save_state(run)
+            teller.tell(PausedNow())
+            steering.wait()
+        if steering.stopped:
+            folder.save_state(run)
+            complete = False
+            break
+    return Ended(complete, str(folder.best) if folder.best.exists() else "")
+
+
+def _receive(channel: Channel, steering: Steering) -> None:
+    with suppress(EOFError):
+        while True:
+            message = channel.receive()
+            if isinstance(message, Steer):
+                steering.obey(message.wish)
+    steering.obey("stop")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""The training of a viewer: what it does now, and all that it has told so far."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from psygnal import Signal
+
+from napari_octsam.engine.training_client import TrainingJob
+from napari_octsam.engine.training_messages import (
+    Begun,
+    Died,
+    Ended,
+    Happened,
+    PausedNow,
+    Preparing,
+    Refused,
+    StartTraining,
+    TrainerMessage,
+)
+from napari_octsam.training.events import (
+    Encoded,
+    EpochDone,
+    Event,
+    Samples,
+    StepDone,
+    Told,
+    Validated,
+)
+
+if TYPE_CHECKING:
+    from napari_octsam.gui.main_thread import MainThread
+
+__all__ = ["Job", "Training", "TrainingState"]
+
+TrainingState = Literal["idle", "preparing", "running", "pausing", "paused", "stopping"]
+
+
+class Job(Protocol):
+    """What is needed of `engine.training_client.TrainingJob`."""
+
+    heard: Signal
+
+    def start(self) -> None:
+        """Begin."""
+
+    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
+        """Say what to do after the step that is being taken."""
+
+    def kill(self) -> None:
+        """End at once."""
+
+    def leave(self) -> None:
+        """Let it save and end by itself."""
+
+
+class Training:
+    """At most one training at a time; its signals are emitted in the main thread.
+
+    Parameters
+    ----------
+    main
+        Of the session.
+    make_job
+        Makes the job of a start; a process of its own where not given.
+    """
+
+    changed = Signal()
+    """`state` or `doing` is another."""
+    stepped = Signal(object)
+    """A `StepDone`."""
+    epoch_done = Signal(object)
+    """An `EpochDone`."""
+    sampled = Signal(object)
+    """The latest `Samples`."""
+    told = Signal(str)
+    """A sentence for the person."""
+    began = Signal(object)
+    """The `Begun` of a run; what was told of an earlier one is forgotten."""
+    ended = Signal(bool)
+    """The training is over; whether it came to its own end."""
+
+    def __init__(
+        self, main: MainThread, make_job: Callable[[StartTraining], Job] = TrainingJob
+    ) -> None:
+        self._main = main
+        self._make_job = make_job
+        self._job: Job | None = None
+        self.state: TrainingState = "idle"
+        self.doing = ""
+        """What it does, as words to show."""
+        self.progress: tuple[int, int] = (0, 0)
+        """Units of it done and in all; 0 in all where that is not known."""
+        self.problems: tuple[str, ...] = ()
+        """What was wrong with the data of the last start."""
+        self.begun: Begun | None = None
+        self.steps: list[StepDone] = []
+        self.epochs: list[EpochDone] = []
+        self.samples: Samples | None = None
+        self.best: Path | None = None
+        """The best model of the last run, once it is over."""
+        self._clock = _Clock()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a training is in progress, or waits."""
+        return self.state != "idle"
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes still, once two steps are done."""
+        begun = self.begun
+        if begun is None or not self.steps:
+            return None
+        last = self.steps[-1]
+        done = (last.epoch - 1) * begun.steps + last.step
+        return self._clock.seconds_for(begun.epochs * begun.steps - done)
+
+    def start(self, start: StartTraining) -> None:
+        """Begin a training; there must be none in progress."""
+        assert not self.is_on
+        self.begun, self.samples, self.best = None, None, None
+        self.problems, self.steps, self.epochs = (), [], []
+        self._clock = _Clock()
+        self._show("preparing", "Starting the training")
+        job = self._job = self._make_job(start)
+        job.heard.connect(lambda message: self._main.call(lambda: self._hear(job, message)))
+        job.start()
+
+    def pause(self) -> None:
+        """Wait after the step that is being taken."""
+        if self._job is not None and self.state == "running":
+            self._job.steer("pause")
+            self._show("pausing", "Pausing after this step")
+
+    def go_on(self) -> None:
+        """Go on after a pause."""
+        if self._job is not None and self.state in ("pausing", "paused"):
+            self._job.steer("go on")
+            self._clock = _Clock()
+            self._show("running", "Going on")
+
+    def stop(self) -> None:
+        """End after the step that is being taken, with all saved; a second time: at once."""
+        if self._job is None:
+            return
+        if self.state == "stopping":
+            self._job.kill()
+            return
+        self._job.steer("stop")
+        self._show("stopping", "Stopping after this step")
+
+    def close(self) -> None:
+        """Let the process save what it has and end by itself."""
+        if self._job is not None:
+            self._job.leave()
+            self._job = None
+
+    def _hear(self, job: Job, message: TrainerMessage) -> None:
+        if job is not self._job:
+            return
+        match message:
+            case Preparing(what, done, total):
+                self._show(self.state, what, done, total)
+            case Begun():
+                self._begin(message)
+            case Happened(event):
+                self._take(event)
+            case PausedNow():
+                if self.state == "pausing":
+                    self._show("paused", "Paused; all is saved")
+            case Ended(complete, best):
+                self._end(best, complete=complete)
+            case Refused(sentence, problems):
+                self.problems = problems
+                self._end("", sentence)
+            case Died(sentence):
+                self._end("", sentence)
+
+    def _begin(self, begun: Begun) -> None:
+        self.begun = begun
+        self.epochs = list(begun.past)
+        self.began.emit(begun)
+        if self.state == "preparing":
+            self._show("running", "Encoding the B-scans")
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Encoded(done, total):
+                self._show(self.state, "Encoding the B-scans", done, total)
+            case StepDone():
+                self._clock.tick()
+                self.steps.append(event)
+                self._show_step(event)
+                self.stepped.emit(event)
+            case Validated(done, total):
+                self._show(self.state, "Validating", done, total)
+            case EpochDone():
+                self._clock.pause()
+                self.epochs.append(event)
+                self.epoch_done.emit(event)
+            case Samples():
+                self.samples = event
+                self.sampled.emit(event)
+            case Told(sentence):
+                self.told.emit(sentence)
+
+    def _show_step(self, step: StepDone) -> None:
+        begun = self.begun
+        if begun is None or self.state != "running":
+            return
+        done = (step.epoch - 1) * begun.steps + step.step
+        doing = f"Epoch {step.epoch} of {begun.epochs}, step {step.step} of {step.steps}"
+        self._show(self.state, doing, done, begun.epochs * begun.steps)
+
+    def _end(self, best: str, sentence: str = "", *, complete: bool = False) -> None:
+        self._job = None
+        self.best = Path(best) if best else None
+        self._show("idle", "")
+        if sentence:
+            self.told.emit(sentence)
+        self.ended.emit(complete)
+
+    def _show(self, state: TrainingState, doing: str, done: int = 0, total: int = 0) -> None:
+        self.state, self.doing, self.progress = state, doing, (done, total)
+        self.changed.emit()
+
+
+class _Clock:
+    """How long a step takes, validations and pauses left out."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._spent = 0.0
+        self._steps = 0
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if self._last is not None:
+            self._spent += now - self._last
+            self._steps += 1
+        self._last = now
+
+    def pause(self) -> None:
+        self._last = None
+
+    def seconds_for(self, steps: int) -> float | None:
+        return steps * self._spent / self._steps if self._steps else None

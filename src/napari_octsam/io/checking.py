@@ -1,0 +1,67 @@
+"""A folder of labelled B-scans checked and split, before anything is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.io.dataset import Dataset
+from napari_octsam.io.layouts import open_dataset
+from napari_octsam.io.preflight import Preflight, examine, judge, members_of
+from napari_octsam.io.split import SPLIT_FILE, Split, make_split, read_split
+
+__all__ = ["Checked", "check_dataset", "check_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A data set, how it is split, and what was found."""
+
+    dataset: Dataset
+    split: Split
+    found: Preflight
+
+
+def check_folder(
+    folder: Path,
+    schema: LabelSchema | None = None,
+    seed: int = 0,
+    split_file: Path | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Checked:
+    """Read every B-scan of a folder once, and say what is wrong and what will be trained.
+
+    Parameters
+    ----------
+    schema
+        Of the masks, where the layout does not know it.
+    seed
+        Of a new split.
+    split_file
+        A stored split; else that beside the data, or a new one.
+    progress
+        Is told how many B-scans are read, of how many.
+
+    Raises
+    ------
+    UserError
+        There is no such folder, or it has no known layout.
+    """
+    stored = split_file or folder / SPLIT_FILE
+    split = read_split(stored) if stored.is_file() else None
+    return check_dataset(open_dataset(folder, schema), seed, split, progress)
+
+
+def check_dataset(
+    dataset: Dataset,
+    seed: int = 0,
+    split: Split | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Checked:
+    """Check a data set with a stored split, or a new one; see `check_folder`."""
+    total = len(dataset.items)
+    facts = examine(dataset, lambda done: progress(done, total))
+    split = split or make_split(members_of(facts), seed)
+    return Checked(dataset, split, judge(dataset, facts, split))
