@@ -485,8 +485,26 @@ def test_train_makes_a_model_that_predicts_and_goes_on_where_it_was(
     image = tmp_path / "data" / "images" / "s01_1.png"
     predicted = octsam("predict", image, *box, "--model", run / "best.safetensors", "-o", "l.png")
     assert predicted.exit_code == 0, predicted.output
-    again = octsam("train", "data", "--schema", "layers7", "--resume", run)
+    again = octsam("train", "--resume", run.absolute())
     assert again.exit_code == 0, again.output
+    assert "own settings: leave out --lr" in said(octsam("train", "--resume", run, "--lr", 0.1))
+
+
+def test_train_takes_its_settings_from_a_file_and_options_go_before(
+    octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    write_layers(tmp_path / "data", ("s01_1", "s02_1"))
+    Path("run.toml").write_text(
+        f"data = 'data'\nout = 'runs'\nlabel_schema = 'layers7'\nbase_model = '{tiny_checkpoint}'\n"
+        "epochs = 3\nobjects = 1\naugment = false\n"
+    )
+    done = octsam("train", "run.toml", "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    (run,) = Path("runs").iterdir()
+    settings = json.loads((run / "config.json").read_text())
+    assert (settings["epochs"], settings["objects"]) == (1, 1)
+    assert settings["data"] == str(tmp_path / "data")
+    assert "two folders of data" in said(octsam("train", "data", "--data", "other"))
 
 
 def test_train_says_what_is_wrong_before_it_begins(octsam: Octsam, tmp_path: Path) -> None:
@@ -494,8 +512,9 @@ def test_train_says_what_is_wrong_before_it_begins(octsam: Octsam, tmp_path: Pat
     assert "Say where" in said(octsam("train", "data"))
     out = ("--out", "runs")
     assert "--epochs: Input should be" in said(octsam("train", "data", *out, "--epochs", 0))
-    assert "There is no folder none" in said(octsam("train", "none", *out))
-    assert "not the folder of a run" in said(octsam("train", "data", "--resume", tmp_path))
+    assert "There is no folder" in said(octsam("train", "none", *out))
+    assert "not the folder of a run" in said(octsam("train", "--resume", tmp_path))
+    assert "Say where the labelled" in said(octsam("train", *out))
     (tmp_path / "data" / "masks" / "s02_1.png").unlink()
     failed = octsam("train", "data", "--schema", "layers7", *out)
     assert failed.exit_code == 1

@@ -11,7 +11,14 @@ import typer
 
 from napari_octsam.core.config import TrainConfig
 
-__all__ = ["with_config_options"]
+__all__ = ["option_of", "with_config_options"]
+
+_AS_ELSEWHERE = {"label_schema": "--schema"}  # what other commands call it
+
+
+def option_of(name: str) -> str:
+    """Return the option of a field."""
+    return _AS_ELSEWHERE.get(name, f"--{name.replace('_', '-')}")
 
 
 def with_config_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -44,7 +51,7 @@ def _option(name: str) -> inspect.Parameter:
     field = TrainConfig.model_fields[name]
     default = "" if field.default in (None, "") else f" \\[default: {field.default}]"
     help_ = f"{field.description}{default}"
-    flag = f"--{name.replace('_', '-')}"
+    flag = option_of(name)
     names = (f"{flag}/--no-{flag[2:]}",) if field.annotation is bool else (flag,)
     option = typer.Option(*names, help=help_, show_default=False, rich_help_panel="Training")
     kind: Any = Optional[field.annotation]  # noqa: UP045 (made while it runs)

@@ -8,129 +8,108 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from napari_octsam.cli.config_options import with_config_options
-from napari_octsam.cli.console import complain, note, out, steps_bar
+from napari_octsam.cli.config_options import option_of, with_config_options
+from napari_octsam.cli.console import note, out, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_octsam.core.classes import LabelSchema
-    from napari_octsam.io.pairs import LabelledBScan
-    from napari_octsam.training.finetuning import FineTuning
+    from napari_octsam.training.preparation import Prepared
     from napari_octsam.training.runs import RunFolder
 
 __all__ = ["train"]
 
+_MAY_MOVE = {"data", "device"}  # where a run goes on may change, not what it does
+
 
 @with_config_options
 def train(
-    data: Annotated[Path, typer.Argument(help="Labelled B-scans of any layout: docs/datasets.md.")],
-    config: Annotated[
-        Path | None, typer.Option(help="TOML or JSON with settings; options go before it.")
-    ] = None,
-    schema: Annotated[
-        str | None, typer.Option(help="Classes of the masks, where the data does not say.")
-    ] = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the run's own, such as models/custom.")
+    source: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DATA_OR_CONFIG]",
+            help="Labelled B-scans of any layout (docs/datasets.md), or settings as TOML or JSON.",
+        ),
     ] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Folder of a run to go on with, with its settings.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     *,
     chosen: dict[str, Any],
 ) -> None:
     """Fine-tune a model on labelled B-scans; the best one is kept as best.safetensors.
 
-    The data is checked first. A run that was stopped or killed goes on with --resume.
+    Options go before what a file of settings says. The data is checked first. A run that was
+    stopped or killed goes on with --resume.
     """
     from napari_octsam.training.runs import RunFolder
 
-    if resume is None and out_folder is None:
-        raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
+    base, chosen = _sources(source, chosen)
     folder = None if resume is None else RunFolder(resume)
-    settings = _settings(config, chosen) if folder is None else folder.config()
-    training, validation, classes = _read(data, schema, settings)
-    if folder is None:
-        assert out_folder is not None
-        folder = RunFolder.create(out_folder, settings)
-    run = _prepare(settings, training, validation, classes, folder, device)
-    if resume is not None and folder.restore(run):
-        note(f"Going on from epoch {run.epoch + 1}, step {run.step + 1}.")
-    _follow(run, folder, classes)
-    out.print(f"Wrote {folder.best}.", soft_wrap=True, highlight=False, markup=False)
+    config = _settings(base, chosen) if folder is None else _settings_of(folder, base, chosen)
+    download_if_needed(config.base_model)
+    prepared = _prepare(config, folder)
+    for warning in prepared.warnings:
+        note(f"Note: {warning}")
+    note(prepared.plan)
+    if folder is not None:
+        note(f"Going on from epoch {prepared.run.epoch + 1}, step {prepared.run.step + 1}.")
+    _follow(prepared)
+    out.print(f"Wrote {prepared.folder.best}.", soft_wrap=True, highlight=False, markup=False)
 
 
-def _settings(path: Path | None, chosen: dict[str, Any]) -> TrainConfig:
+def _sources(
+    source: Path | None, chosen: dict[str, Any]
+) -> tuple[TrainConfig | None, dict[str, Any]]:
+    """Return the settings of a file, if there is one, and the options with the data's folder."""
+    if source is None:
+        return None, chosen
+    if source.suffix.lower() in (".toml", ".json"):
+        return read_config(source), chosen
+    if "data" in chosen:
+        raise UserError(f"There are two folders of data, {source} and {chosen['data']}: give one.")
+    return None, {"data": str(source), **chosen}
+
+
+def _settings(base: TrainConfig | None, chosen: dict[str, Any]) -> TrainConfig:
     """Return the file's settings with those that were given as options in their place."""
-    base = TrainConfig() if path is None else read_config(path)
     try:
-        return TrainConfig.model_validate(base.model_dump() | chosen)
+        return TrainConfig.model_validate((base or TrainConfig()).model_dump() | chosen)
     except ValidationError as error:
         first = error.errors()[0]
-        where = "".join(f"--{str(part).replace('_', '-')}: " for part in first["loc"][:1])
+        where = "".join(f"{option_of(str(part))}: " for part in first["loc"][:1])
         raise UserError(f"{where}{first['msg']}.") from error
 
 
-def _read(
-    data: Path, schema: str | None, settings: TrainConfig
-) -> tuple[list[LabelledBScan], list[LabelledBScan], LabelSchema]:
-    """Check the data and return what to train on, what to validate on, and the classes."""
-    from napari_octsam.core.classes import load_schema
-    from napari_octsam.io.layouts import open_dataset
-    from napari_octsam.io.pairs import LabelledBScan
-    from napari_octsam.io.preflight import examine, judge, members_of
-    from napari_octsam.io.split import SPLIT_FILE, make_split, read_split
-
-    dataset = open_dataset(data, None if schema is None else load_schema(schema))
-    with steps_bar("Checking", len(dataset.items)) as show:
-        facts = examine(dataset, lambda done: show(done, ""))
-    stored = data / SPLIT_FILE
-    split = read_split(stored) if stored.is_file() else make_split(members_of(facts), settings.seed)
-    found = judge(dataset, facts, split)
-    for problem in found.problems:
-        complain(problem.text)
-    if found.problems:
-        raise UserError(f"{data} cannot be trained on as it is: mend what is listed.")
-    for warning in found.warnings:
-        note(f"Note: {warning}")
-    note(found.plan)
-    classes = dataset.schemas[0]
-    read = {
-        item.name: LabelledBScan(item.name, item.read_image(), item.read_maps()[classes.name])
-        for item in dataset.items
-        if item.name in {*split.train, *split.validation}
-    }
-    return [read[n] for n in split.train], [read[n] for n in split.validation], classes
+def _settings_of(
+    folder: RunFolder, base: TrainConfig | None, chosen: dict[str, Any]
+) -> TrainConfig:
+    """Return the settings of a run that goes on."""
+    other = [option_of(name) for name in chosen if name not in _MAY_MOVE]
+    if base is not None or other:
+        what = ", ".join(other) or "a file of settings"
+        raise UserError(
+            f"A run goes on with its own settings: leave out {what}, or begin a new run with --out."
+        )
+    return _settings(folder.config(), chosen)
 
 
-def _prepare(
-    settings: TrainConfig,
-    training: list[LabelledBScan],
-    validation: list[LabelledBScan],
-    classes: LabelSchema,
-    folder: RunFolder,
-    device: str,
-) -> FineTuning:
-    from napari_octsam.models.checkpoints import load_model
-    from napari_octsam.training.finetuning import FineTuning
+def _prepare(config: TrainConfig, folder: RunFolder | None) -> Prepared:
+    from napari_octsam.training.preparation import prepare
 
-    download_if_needed(settings.base_model)
-    model = load_model(settings.base_model, device=device)
-    if model.note:
-        note(model.note)
-    return FineTuning(model, training, validation, classes, settings, folder.embeddings)
+    with working("Reading") as show:
+        return prepare(config, folder, lambda what, done, total: show(f"{what}: {done} of {total}"))
 
 
-def _follow(run: FineTuning, folder: RunFolder, classes: LabelSchema) -> None:
+def _follow(prepared: Prepared) -> None:
     """Run to the end with a bar, a line for each epoch."""
-    from napari_octsam.training.events import Encoded, EpochDone, Finished, StepDone
+    from napari_octsam.training.events import Encoded, EpochDone, Finished, StepDone, Told
     from napari_octsam.training.runs import recorded
 
+    run = prepared.run
     with steps_bar("Training", run.config.epochs * run.steps) as show:
-        for event in recorded(run, folder, classes):
+        for event in recorded(run, prepared.folder, prepared.schema):
             match event:
                 case Encoded(done, total):
                     show(0, f"encoding {done} of {total}")
@@ -140,5 +119,7 @@ def _follow(run: FineTuning, folder: RunFolder, classes: LabelSchema) -> None:
                 case EpochDone():
                     better = ", the best so far" if event.best else ""
                     note(f"Epoch {event.epoch}: score {event.score:.3f}{better}")
+                case Told(sentence):
+                    note(sentence)
                 case Finished("no more gain", best):
                     note(f"No gain since epoch {best}: stopped.")

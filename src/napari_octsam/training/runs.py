@@ -19,6 +19,7 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
+from napari_octsam.io.split import SPLIT_FILE
 from napari_octsam.models.checkpoints import save_checkpoint
 from napari_octsam.models.header import Header
 from napari_octsam.training.events import ClassFigures, EpochDone, Event, StepDone
@@ -66,6 +67,11 @@ class RunFolder:
     def best(self) -> Path:
         """The best model so far; there once an epoch is done."""
         return self.path / _BEST
+
+    @property
+    def split(self) -> Path:
+        """Which B-scans it trains on, validates on and tests on."""
+        return self.path / SPLIT_FILE
 
     @property
     def embeddings(self) -> Path:

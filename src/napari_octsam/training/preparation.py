@@ -1,0 +1,210 @@
+"""From settings to a run that is ready to go: data checked, model loaded, folder made.
+
+The command line, a script and the training process all begin here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.io.dataset import Item, Problem
+from napari_octsam.io.layouts import open_dataset
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.preflight import examine, judge, members_of
+from napari_octsam.io.split import SPLIT_FILE, Split, make_split, read_split, write_split
+from napari_octsam.models.checkpoints import load_model
+from napari_octsam.models.registry import REGISTRY
+from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.training.runs import RunFolder
+
+__all__ = ["PreflightFailed", "Prepared", "Progress", "TrainingData", "prepare", "read_data"]
+
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, and how many of how many are done."""
+
+
+class PreflightFailed(UserError):  # noqa: N818 (a finding, no fault of the program)
+    """The data cannot be trained on as it is.
+
+    Parameters
+    ----------
+    folder
+        Of the data.
+    problems
+        All of them, for a list.
+    """
+
+    def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        listed = "\n".join(f"- {problem.text}" for problem in self.problems)
+        super().__init__(f"{folder} cannot be trained on as it is:\n{listed}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingData:
+    """What was read.
+
+    Parameters
+    ----------
+    training, validation, test
+        The parts of the split; the last two may be empty.
+    schema
+        Classes of the labels.
+    split
+        Names of all parts.
+    plan
+        What will be trained, as one sentence.
+    warnings
+        What is worth knowing, one sentence each.
+    """
+
+    training: tuple[LabelledBScan, ...]
+    validation: tuple[LabelledBScan, ...]
+    test: tuple[LabelledBScan, ...]
+    schema: LabelSchema
+    split: Split
+    plan: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A run that is ready to go.
+
+    Parameters
+    ----------
+    run
+        Where it was, if it goes on.
+    folder
+        Its files.
+    data
+        What it learns from.
+    warnings
+        What is worth knowing about data and model, one sentence each.
+    """
+
+    run: FineTuning
+    folder: RunFolder
+    data: TrainingData
+    warnings: tuple[str, ...]
+
+    @property
+    def schema(self) -> LabelSchema:
+        """Classes to learn."""
+        return self.data.schema
+
+    @property
+    def plan(self) -> str:
+        """What will be trained, as one sentence."""
+        return self.data.plan
+
+
+def prepare(
+    config: TrainConfig,
+    resume: RunFolder | None = None,
+    progress: Progress = lambda *_: None,
+) -> Prepared:
+    """Check and read the data, load the model, and make the run's folder or go on from one.
+
+    Nothing is downloaded: the base model has to be on this machine. Nothing is written before
+    all is known to be well.
+
+    Parameters
+    ----------
+    resume
+        A run to go on with, whose settings are `config`.
+
+    Raises
+    ------
+    PreflightFailed
+        With all that is wrong with the data.
+    UserError
+        A setting is missing, the model cannot be loaded, or the folder cannot be made.
+    """
+    if resume is None and not config.out:
+        raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
+    config = _with_whole_paths(config)
+    data = read_data(config, resume, progress)
+    progress(f"Loading {config.base_model}", 0, 1)
+    model = load_model(config.base_model, device=config.device)
+    folder = resume or RunFolder.create(Path(config.out), config)
+    if not folder.split.exists():
+        write_split(folder.split, data.split)
+    run = FineTuning(model, data.training, data.validation, data.schema, config, folder.embeddings)
+    if resume is not None:
+        folder.restore(run)
+    notes = (model.note,) if model.note else ()
+    return Prepared(run, folder, data, (*data.warnings, *notes))
+
+
+def read_data(
+    config: TrainConfig,
+    resume: RunFolder | None = None,
+    progress: Progress = lambda *_: None,
+) -> TrainingData:
+    """Check the data of a configuration, and read it.
+
+    The split is that of the run which goes on, or that beside the data, or a new one.
+
+    Raises
+    ------
+    PreflightFailed
+        With all that is wrong with the data.
+    UserError
+        There is no folder of data, or it has no known layout.
+    """
+    if not config.data:
+        raise UserError("Say where the labelled B-scans lie: docs/datasets.md has the layouts.")
+    folder = Path(config.data)
+    dataset = open_dataset(
+        folder, load_schema(config.label_schema) if config.label_schema else None
+    )
+    total = len(dataset.items)
+    facts = examine(dataset, lambda done: progress("Checking", done, total))
+    stored = folder / SPLIT_FILE
+    if resume is not None and resume.split.is_file():
+        stored = resume.split
+    split = read_split(stored) if stored.is_file() else make_split(members_of(facts), config.seed)
+    found = judge(dataset, facts, split)
+    if found.problems:
+        raise PreflightFailed(folder, found.problems)
+    schema = dataset.schemas[0]
+    items = {item.name: item for item in dataset.items}
+
+    def read(names: Sequence[str]) -> tuple[LabelledBScan, ...]:
+        return tuple(_read(items[name], schema) for name in names)
+
+    return TrainingData(
+        read(split.train),
+        read(split.validation),
+        read(split.test),
+        schema,
+        split,
+        found.plan,
+        found.warnings,
+    )
+
+
+def _read(item: Item, schema: LabelSchema) -> LabelledBScan:
+    return LabelledBScan(item.name, item.read_image(), item.read_maps()[schema.name])
+
+
+def _with_whole_paths(config: TrainConfig) -> TrainConfig:
+    """Return the settings so that they mean the same from every folder."""
+
+    def whole(text: str, names: Container[str] = ()) -> str:
+        return text if not text or text in names else str(Path(text).expanduser().resolve())
+
+    return config.model_copy(
+        update={
+            "data": whole(config.data),
+            "out": whole(config.out),
+            "label_schema": whole(config.label_schema, BUNDLED_SCHEMAS),
+            "base_model": whole(config.base_model, REGISTRY),
+        }
+    )
