@@ -1,4 +1,4 @@
-"""Where files of the package's own live: embeddings, downloaded models, the engine's log."""
+"""Where files of the package's own live, and by default what a person makes with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_folder"]
+__all__ = ["cache_folder", "data_folder"]
 
 
 def cache_folder() -> Path:
@@ -19,3 +19,14 @@ def cache_folder() -> Path:
     if home:
         return Path(home).expanduser()
     return Path(platformdirs.user_cache_dir("napari-octsam", appauthor=False))
+
+
+def data_folder() -> Path:
+    """Return where models and data sets go by default: $OCTSAM_DATA, or the user's data folder.
+
+    It need not exist yet.
+    """
+    home = os.environ.get("OCTSAM_DATA")
+    if home:
+        return Path(home).expanduser()
+    return Path(platformdirs.user_data_dir("napari-octsam", appauthor=False))

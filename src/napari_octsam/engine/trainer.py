@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_octsam.core.errors import UserError
@@ -68,6 +69,7 @@ class _Teller:
 def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended | Refused:
     """Prepare and train; return how it ended."""
     from napari_octsam.training.preparation import PreflightFailed, prepare  # imports torch
+    from napari_octsam.training.runs import RunFolder
 
     def show(what: str, done: int, total: int) -> None:
         if steering.stopped:
@@ -75,9 +77,12 @@ def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended
         teller.tell(Preparing(what, done, total))
 
     try:
-        return _train(prepare(start.config, start.resume, show), steering, teller)
+        resume = RunFolder(Path(start.resume)) if start.resume else None
+        config = resume.config() if resume else start.config
+        return _train(prepare(config, resume, show), steering, teller)
     except PreflightFailed as error:
-        return Refused(str(error), error.problems)
+        problems = tuple(problem.text for problem in error.problems)
+        return Refused("The data cannot be trained on as it is.", problems)
     except UserError as error:
         return Refused(str(error))
     except Exception as error:
@@ -98,7 +103,7 @@ def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
             prepared.schema,
             run.config.epochs,
             run.steps,
-            folder.epochs(),
+            tuple(folder.read_figures()[: run.epoch]),
         )
     )
     complete = True

@@ -124,7 +124,8 @@ class TrainingJob:
             self._process = EngineProcess(
                 "napari_octsam.engine.trainer", [], self._folder, "training.log", yields=True
             )
-            for message in (self._first, *self._early):
+            _send(self._process, self._first)
+            for message in self._early:
                 _send(self._process, message)
             return self._process
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.bscans import Plane, data_shape, line_up, read_bscan
+from napari_octsam.gui.preview import PREVIEW_NAME
 from napari_octsam.io.arrays import array_item, arrays_as_dataset
 from napari_octsam.io.dataset import Dataset, Item
 from napari_octsam.io.grouping import group_of, patient_of
@@ -42,10 +43,11 @@ def labelled_images(layers: LayerList, companions: Companions) -> list[LabelledI
     """
     from napari.layers import Image, Labels
 
-    images = [layer for layer in layers if isinstance(layer, Image) and not layer.rgb]
-    images += [layer for layer in layers if isinstance(layer, Image) and layer.rgb]
+    images = [layer for layer in layers if isinstance(layer, Image)]
     found = []
     for labels in (layer for layer in layers if isinstance(layer, Labels)):
+        if labels.name == PREVIEW_NAME:
+            continue
         image = _image_of(labels, images, layers, companions)
         if image is not None:
             found.append(LabelledImage(image, labels))
@@ -102,8 +104,6 @@ def _labels(layer: Labels, plane: Plane) -> npt.NDArray[Any]:
 
 
 def _uniquely_named(items: Sequence[Item]) -> Iterator[Item]:
-    from dataclasses import replace
-
     seen: dict[str, int] = {}
     for item in items:
         count = seen[item.name] = seen.get(item.name, 0) + 1

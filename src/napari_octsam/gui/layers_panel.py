@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_octsam.gui.fold import Fold
+from napari_octsam.gui.form import form_on
 from napari_octsam.gui.layer_combo import LayerCombo
 
 if TYPE_CHECKING:
@@ -58,30 +60,22 @@ class LayersPanel(QWidget):
         self.points.choose(self._prompter.drawing.points)
 
     def _lay_out(self) -> None:
-        self._fold = QPushButton("Prompt layers ▸")
-        self._fold.setCheckable(True)
-        self._fold.setFlat(True)
-        self._fold.setStyleSheet("text-align: left; padding: 2px; background: transparent;")
-        self._fold.setToolTip("Draw on shapes and points layers of your own")
-        self._folded = QWidget()
-        prompts = _form(self._folded)
+        prompt_layers = QWidget()
+        prompts = form_on(prompt_layers)
         prompts.addRow("Shapes", self.shapes)
         prompts.addRow("Points", self.points)
-        self._folded.hide()
-        self._fold.toggled.connect(self._unfold)
+        self.fold = Fold(
+            "Prompt layers", prompt_layers, "Draw on shapes and points layers of your own"
+        )
         top = QWidget()
-        form = _form(top)
+        form = form_on(top)
         form.addRow("Image", self.image)
         form.addRow("Labels", self.labels)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        for widget in (top, self._fold, self._folded):
-            column.addWidget(widget)
-
-    def _unfold(self, unfolded: bool) -> None:
-        self._folded.setVisible(unfolded)
-        self._fold.setText("Prompt layers ▾" if unfolded else "Prompt layers ▸")
+        column.addWidget(top)
+        column.addWidget(self.fold)
 
     def _choose_image(self, image: Any) -> None:
         self._prompter.shown.image = image
@@ -113,11 +107,3 @@ class LayersPanel(QWidget):
         active = layers.selection.active
         if images:
             self._choose_image(active if active in images else images[-1])
-
-
-def _form(widget: QWidget) -> QFormLayout:
-    form = QFormLayout(widget)
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setVerticalSpacing(4)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return form

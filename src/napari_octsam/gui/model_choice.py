@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_octsam.engine.messages import LoadModel
+from napari_octsam.gui.form import form_on
 
 if TYPE_CHECKING:
     from napari_octsam.models.registry import RegisteredModel
@@ -89,10 +90,7 @@ class ModelChoice(QWidget):
             )
             combo.setMinimumContentsLength(10)
             combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form = form_on(self)
         form.addRow("Model", self.models)
         form.addRow("Device", self.device)
         form.addRow("Preprocessing", self.profile)

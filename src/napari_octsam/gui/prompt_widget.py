@@ -130,6 +130,12 @@ class PromptWidget(SessionWidget):
             names = ", ".join(key.binding for key in taken)
             self.prompter.notices.happened(f"napari or another plugin has these keys: {names}.")
 
+    def _switch_model(self) -> None:
+        if not self.session.switch_model():
+            self.prompter.notices.happened(
+                "There is no other model to compare with: load one, or fine-tune this one."
+            )
+
     def _show_keys(self) -> None:
         KeySheet(self._all_keys(self.session.schema), self).show()
 
@@ -143,6 +149,7 @@ class PromptWidget(SessionWidget):
             Key("Shift-Enter", "commit", prompter.commit),
             Key("Shift-Z", "undo the commit", prompter.undo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
+            Key("Shift-B", "the model before, on the same prompts", self._switch_model),
         ]
         classes = [
             Key(c.hotkey, c.name, partial(prompter.choose_class, c.value))

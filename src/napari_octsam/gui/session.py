@@ -24,6 +24,7 @@ from napari_octsam.engine.messages import (
 from napari_octsam.gui.companions import Companions
 from napari_octsam.gui.main_thread import MainThread
 from napari_octsam.gui.settings import Settings, read_settings
+from napari_octsam.gui.training import Training
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -106,8 +107,11 @@ class Session:
         self.model: LoadedModel | None = None
         self.loaded: LoadModel | None = None
         """The request that `model` answers."""
+        self.previous: LoadModel | None = None
+        """The request of the model that was in use before `model`."""
         self._schema = bundled_schema()
         self._main = MainThread()
+        self.training = Training(self._main)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="octsam-reader")
         self._running: set[Future[Any]] = set()
         self._loading: Future[Any] | None = None
@@ -188,6 +192,13 @@ class Session:
         future.add_done_callback(lambda done: self._main.call(partial(self._forget_load, done)))
         return future
 
+    def switch_model(self) -> bool:
+        """Load the model that was in use before; return whether there is one."""
+        if self.previous is None:
+            return False
+        self.load_model(self.previous)
+        return True
+
     def cancel(self) -> None:
         """Stop everything that the engine does or is still to do for this viewer."""
         for future in list(self._running):
@@ -200,6 +211,7 @@ class Session:
             return
         self._is_open = False
         self._main.close()
+        self.training.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown()
 
@@ -211,6 +223,8 @@ class Session:
             self.load_model(first)
 
     def _take_model(self, request: LoadModel, model: LoadedModel) -> None:
+        if self.loaded is not None and self.loaded != request:
+            self.previous = self.loaded
         self.model, self.loaded = model, request
         self._load_problem = ""
         self.model_changed.emit(model)

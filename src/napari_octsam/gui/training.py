@@ -96,7 +96,13 @@ class Training:
         """Units of it done and in all; 0 in all where that is not known."""
         self.problems: tuple[str, ...] = ()
         """What was wrong with the data of the last start."""
+        self.problem = ""
+        """Why the last run could not begin or go on; "" where nothing was wrong."""
+        self.complete = False
+        """Whether the last run came to its own end."""
         self.begun: Begun | None = None
+        self.baseline: EpochDone | None = None
+        """How the model was before."""
         self.steps: list[StepDone] = []
         self.epochs: list[EpochDone] = []
         self.samples: Samples | None = None
@@ -122,8 +128,9 @@ class Training:
     def start(self, start: StartTraining) -> None:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
-        self.begun, self.samples, self.best = None, None, None
-        self.problems, self.steps, self.epochs = (), [], []
+        self.begun, self.baseline, self.samples, self.best = None, None, None, None
+        self.problem, self.problems, self.steps, self.epochs = "", (), [], []
+        self.complete = False
         self._clock = _Clock()
         self._show("preparing", "Starting the training")
         job = self._job = self._make_job(start)
@@ -164,7 +171,7 @@ class Training:
             return
         match message:
             case Preparing(what, done, total):
-                self._show(self.state, what, done, total)
+                self._work(what, done, total)
             case Begun():
                 self._begin(message)
             case Happened(event):
@@ -190,14 +197,14 @@ class Training:
     def _take(self, event: Event) -> None:
         match event:
             case Encoded(done, total):
-                self._show(self.state, "Encoding the B-scans", done, total)
+                self._work("Encoding the B-scans", done, total)
             case StepDone():
                 self._clock.tick()
                 self.steps.append(event)
                 self._show_step(event)
                 self.stepped.emit(event)
             case Validated(done, total):
-                self._show(self.state, "Validating", done, total)
+                self._work("Validating", done, total)
             case EpochDone():
                 self._clock.pause()
                 self.epochs.append(event)
@@ -210,15 +217,21 @@ class Training:
 
     def _show_step(self, step: StepDone) -> None:
         begun = self.begun
-        if begun is None or self.state != "running":
+        if begun is None:
             return
         done = (step.epoch - 1) * begun.steps + step.step
         doing = f"Epoch {step.epoch} of {begun.epochs}, step {step.step} of {step.steps}"
-        self._show(self.state, doing, done, begun.epochs * begun.steps)
+        self._work(doing, done, begun.epochs * begun.steps)
+
+    def _work(self, doing: str, done: int, total: int) -> None:
+        """Show what is done, where nothing else is about to happen."""
+        if self.state in ("preparing", "running"):
+            self._show(self.state, doing, done, total)
 
     def _end(self, best: str, sentence: str = "", *, complete: bool = False) -> None:
         self._job = None
         self.best = Path(best) if best else None
+        self.problem, self.complete = sentence, complete
         self._show("idle", "")
         if sentence:
             self.told.emit(sentence)

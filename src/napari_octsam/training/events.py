@@ -18,6 +18,7 @@ __all__ = [
     "Samples",
     "StepDone",
     "Told",
+    "Validated",
 ]
 
 
@@ -50,6 +51,14 @@ class StepDone:
     steps: int
     rate: float
     losses: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """So many of the validation B-scans have been looked at after an epoch."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +143,4 @@ class Finished:
     best_epoch: int
 
 
-Event = Encoded | StepDone | EpochDone | Samples | Told | Finished
+Event = Encoded | StepDone | Validated | EpochDone | Samples | Told | Finished

@@ -12,11 +12,10 @@ from pathlib import Path
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.io.checking import check_folder
 from napari_octsam.io.dataset import Item, Problem
-from napari_octsam.io.layouts import open_dataset
 from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.preflight import examine, judge, members_of
-from napari_octsam.io.split import SPLIT_FILE, Split, make_split, read_split, write_split
+from napari_octsam.io.split import Split, write_split
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.registry import REGISTRY
 from napari_octsam.training.finetuning import FineTuning
@@ -161,16 +160,14 @@ def read_data(
     if not config.data:
         raise UserError("Say where the labelled B-scans lie: docs/datasets.md has the layouts.")
     folder = Path(config.data)
-    dataset = open_dataset(
-        folder, load_schema(config.label_schema) if config.label_schema else None
+    checked = check_folder(
+        folder,
+        load_schema(config.label_schema) if config.label_schema else None,
+        config.seed,
+        resume.split if resume is not None and resume.split.is_file() else None,
+        lambda done, total: progress("Checking the data", done, total),
     )
-    total = len(dataset.items)
-    facts = examine(dataset, lambda done: progress("Checking", done, total))
-    stored = folder / SPLIT_FILE
-    if resume is not None and resume.split.is_file():
-        stored = resume.split
-    split = read_split(stored) if stored.is_file() else make_split(members_of(facts), config.seed)
-    found = judge(dataset, facts, split)
+    dataset, split, found = checked.dataset, checked.split, checked.found
     if found.problems:
         raise PreflightFailed(folder, found.problems)
     schema = dataset.schemas[0]

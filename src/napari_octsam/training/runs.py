@@ -149,13 +149,12 @@ class RunFolder:
             writer.writeheader()
             writer.writerows(rows)
 
-    def read_figures(self) -> list[dict[str, Any]]:
-        """Return the figures of the epochs that are done, as `metrics.json` has them."""
+    def read_figures(self) -> list[EpochDone]:
+        """Return the epochs that are done, as `metrics.json` has them."""
         path = self.path / "metrics.json"
         if not path.exists():
             return []
-        found: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
-        return found
+        return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
 
 
 def recorded(
@@ -168,7 +167,7 @@ def recorded(
     save_every
         Seconds from one state to the next, beside that at the end of each epoch.
     """
-    epochs = [_epoch(values) for values in folder.read_figures()][: run.epoch]
+    epochs = folder.read_figures()[: run.epoch]
     saved = time.monotonic()
     for event in run.run():
         if isinstance(event, EpochDone):

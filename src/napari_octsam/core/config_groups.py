@@ -1,0 +1,77 @@
+"""The fields of `TrainConfig` in the groups in which a person meets them."""
+
+from __future__ import annotations
+
+from napari_octsam.core.config import TrainConfig
+
+__all__ = ["GROUPS", "group_of", "label_of"]
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Run": (
+        "data",
+        "label_schema",
+        "out",
+        "display_name",
+        "base_model",
+        "device",
+        "epochs",
+        "patience",
+        "seed",
+        "display_samples",
+    ),
+    "Data and prompts": (
+        "prompt",
+        "corrections",
+        "objects",
+        "background",
+        "augment",
+        "shuffle",
+    ),
+    "Model": ("adapts", "lora_rank", "lora_alpha", "precision"),
+    "Losses": (
+        "loss",
+        "topology",
+        "topology_weight",
+        "topology_warmup_epochs",
+        "topology_size",
+    ),
+    "Steps": (
+        "batch_size",
+        "lr",
+        "schedule",
+        "warmup_steps",
+        "optimizer",
+        "weight_decay",
+        "gradient_clip",
+    ),
+}
+"""Title -> names of fields."""
+
+_LABELS = {
+    "lr": "Learning rate",
+    "lora_rank": "LoRA rank",
+    "lora_alpha": "LoRA alpha",
+    "adapts": "Trains",
+    "topology_warmup_epochs": "Begins after epochs",
+    "topology_weight": "Topology weight",
+    "topology_size": "Topology at side",
+    "objects": "Objects in a step",
+    "loss": "Segmentation loss",
+    "topology": "Topology loss",
+    "display_name": "Name",
+    "display_samples": "Samples shown",
+    "batch_size": "B-scans in a step",
+    "corrections": "Corrective points",
+    "prompt": "Prompts",
+}
+
+
+def group_of(name: str) -> str:
+    """Return the title of the group that a field is in."""
+    return next(title for title, names in GROUPS.items() if name in names)
+
+
+def label_of(name: str) -> str:
+    """Return a few words for a field, as a form shows them."""
+    assert name in TrainConfig.model_fields
+    return _LABELS.get(name, name.replace("_", " ").capitalize())

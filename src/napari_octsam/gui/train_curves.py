@@ -1,0 +1,130 @@
+"""How a training goes, as curves: each part of the loss, and Dice and Betti error by class."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pyqtgraph as pg
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
+
+from napari_octsam.training.events import EpochDone, StepDone
+
+if TYPE_CHECKING:
+    from napari_octsam.core.classes import LabelSchema
+
+__all__ = ["TrainCurves"]
+
+_REDRAW = 250  # milliseconds: a fast training tells hundreds of steps a second
+_HEIGHT = 170
+_PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
+
+
+class TrainCurves(QTabWidget):
+    """Three plots, each above the names and last values of its curves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loss = _Plot("step")
+        self.dice = _Plot("epoch")
+        self.betti = _Plot("epoch")
+        for title, plot in (
+            ("Loss", self.loss),
+            ("Dice", self.dice),
+            ("Betti error", self.betti),
+        ):
+            self.addTab(plot, title)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._names: dict[int, tuple[str, str]] = {}
+        self._steps = 0
+
+    def begin(self, schema: LabelSchema) -> None:
+        """Forget what was shown, and name the classes."""
+        self._names = {c.value: (c.short, c.color[:7]) for c in schema.classes}
+        self._steps = 0
+        for plot in (self.loss, self.dice, self.betti):
+            plot.clear()
+
+    def add_step(self, step: StepDone) -> None:
+        """Go on with the parts of the loss."""
+        at = (step.epoch - 1) * step.steps + step.step
+        for number, (name, value) in enumerate(step.losses.items()):
+            self.loss.add(name, _PARTS[number % len(_PARTS)], at, value)
+
+    def add_epoch(self, epoch: EpochDone) -> None:
+        """Go on with the figures of the classes."""
+        for value, figures in epoch.classes.items():
+            name, color = self._names.get(value, (str(value), "#8b949e"))
+            self.dice.add(name, color, epoch.epoch, figures.dice)
+            self.betti.add(name, color, epoch.epoch, figures.betti_error)
+
+    def paint_like(self, background: str, foreground: str) -> None:
+        """Take on the colours of napari's theme."""
+        for plot in (self.loss, self.dice, self.betti):
+            plot.paint_like(background, foreground)
+
+
+class _Plot(QWidget):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._points: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self._curves: dict[str, pg.PlotDataItem] = {}
+        self._colors: dict[str, str] = {}
+        self._plot = pg.PlotWidget()
+        self._plot.setFixedHeight(_HEIGHT)
+        self._plot.setMenuEnabled(False)
+        self._plot.setMouseEnabled(False, False)
+        self._plot.hideButtons()
+        self._plot.setLabel("bottom", unit)
+        self._legend = QLabel()
+        self._legend.setWordWrap(True)
+        self._legend.setTextFormat(Qt.TextFormat.RichText)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(2)
+        column.addWidget(self._plot)
+        column.addWidget(self._legend)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REDRAW)
+        self._timer.timeout.connect(self._draw)
+
+    @property
+    def points(self) -> dict[str, list[tuple[float, float]]]:
+        """Name of a curve -> its points."""
+        return dict(self._points)
+
+    def add(self, name: str, color: str, at: float, value: float) -> None:
+        self._points[name].append((at, value))
+        self._colors[name] = color
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def clear(self) -> None:
+        self._plot.clear()
+        self._points.clear()
+        self._curves.clear()
+        self._legend.clear()
+
+    def paint_like(self, background: str, foreground: str) -> None:
+        self._plot.setBackground(background)
+        for side in ("left", "bottom"):
+            axis = self._plot.getAxis(side)
+            axis.setPen(foreground)
+            axis.setTextPen(foreground)
+
+    def _draw(self) -> None:
+        for name, points in self._points.items():
+            if name not in self._curves:
+                pen = pg.mkPen(self._colors[name], width=2)
+                self._curves[name] = self._plot.plot(pen=pen)
+            x, y = zip(*points, strict=True)
+            symbol = "o" if len(points) < 3 else None  # one point alone is no line
+            self._curves[name].setData(x, y, symbol=symbol, symbolSize=5)
+        self._legend.setText(
+            "&ensp; ".join(
+                f'<span style="color:{self._colors[name]}">●</span> {name}&nbsp;{points[-1][1]:.3g}'
+                for name, points in self._points.items()
+            )
+        )

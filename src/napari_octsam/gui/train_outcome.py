@@ -1,0 +1,43 @@
+"""What a training has come to, in a sentence or two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_octsam.gui.training import Training
+
+if TYPE_CHECKING:
+    from napari_octsam.training.events import EpochDone
+
+__all__ = ["outcome"]
+
+
+def outcome(training: Training, *, complete: bool) -> str:
+    """Return how a run has ended; "" where it has told so itself.
+
+    Parameters
+    ----------
+    complete
+        Whether it came to its own end.
+    """
+    if training.problem:
+        return ""
+    if not complete and training.best is None:
+        return "Stopped before the first epoch was done. Continue goes on from here."
+    best = max(training.epochs, key=lambda epoch: epoch.score, default=None)
+    if best is None:
+        return ""
+    first = "The training is done" if complete else "Stopped; Continue goes on from here"
+    return f"{first}. {_found(best, training.baseline)}"
+
+
+def _found(best: EpochDone, baseline: EpochDone | None) -> str:
+    if not best.classes:
+        return f"Epoch {best.epoch} has the lowest loss; no B-scan was left to validate on."
+    text = f"The best model is that of epoch {best.epoch}: mean Dice {best.score:.3f}"
+    if baseline is None:
+        return f"{text}."
+    text = f"{text}, before the training {baseline.score:.3f}."
+    if best.score <= baseline.score:
+        text += " It is no better than the model that it began with."
+    return text

@@ -1,0 +1,134 @@
+"""What the model that is being trained makes of a few B-scans: beside the truth, as it improves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QImage, QMouseEvent, QPixmap
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.training.events import Sample, Samples
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qtpy.QtCore import QSize
+    from qtpy.QtGui import QResizeEvent
+
+__all__ = ["TrainSamples"]
+
+_TINT = 0.5
+_GAP = 4  # pixels between prediction and truth
+_WIDTH = 300
+
+Picture = npt.NDArray[np.uint8]
+
+
+class TrainSamples(QWidget):
+    """One picture for each sample: the prediction on the left, the truth on the right."""
+
+    opened = Signal(object)
+    """A `Sample` was pressed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._schema: LabelSchema | None = None
+        self._title = QLabel()
+        self._pictures: list[_SamplePicture] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._column.addWidget(self._title)
+        self.hide()
+
+    def begin(self, schema: LabelSchema) -> None:
+        """Forget what was shown, and take the colours of a schema."""
+        self._schema = schema
+        self.hide()
+
+    def show_samples(self, shown: Samples) -> None:
+        """Show the samples of an epoch in place of the last."""
+        if self._schema is None:
+            return
+        self._title.setText(f"After epoch {shown.epoch}: prediction | truth")
+        while len(self._pictures) < len(shown.samples):
+            picture = _SamplePicture()
+            picture.pressed.connect(self.opened)
+            self._pictures.append(picture)
+            self._column.addWidget(picture)
+        colors = _colors_of(self._schema)
+        for picture, sample in zip(self._pictures, shown.samples, strict=False):
+            picture.show_sample(sample, colors)
+        for number, picture in enumerate(self._pictures):
+            picture.setVisible(number < len(shown.samples))
+        self.setVisible(bool(shown.samples))
+
+
+class _SamplePicture(QLabel):
+    pressed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sample: Sample | None = None
+        self._pixmap = QPixmap()
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setMinimumWidth(1)
+
+    def show_sample(self, sample: Sample, colors: Mapping[int, tuple[int, int, int]]) -> None:
+        self._sample = sample
+        self.setToolTip(f"{sample.name}: press to open it as layers")
+        sides = [
+            _tinted(sample.image, labels, colors) for labels in (sample.predicted, sample.truth)
+        ]
+        gap = np.zeros((sample.image.shape[0], _GAP, 3), np.uint8)
+        picture = np.ascontiguousarray(np.hstack([sides[0], gap, sides[1]]))
+        rows, cols = picture.shape[:2]
+        image = QImage(picture.data, cols, rows, 3 * cols, QImage.Format.Format_RGB888)
+        self._pixmap = QPixmap.fromImage(image)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Fill the width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return a size that does not follow the picture's."""
+        hint = super().sizeHint()
+        hint.setWidth(_WIDTH)
+        return hint
+
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Ask to open the sample."""
+        super().mousePressEvent(event)
+        if self._sample is not None:
+            self.pressed.emit(self._sample)
+
+    def _fit(self) -> None:
+        if self._pixmap.isNull():
+            return
+        width = max(self.width(), 64)
+        mode = Qt.TransformationMode.SmoothTransformation
+        scaled = self._pixmap.scaledToWidth(width, mode)
+        self.setFixedHeight(scaled.height())
+        self.setPixmap(scaled)
+
+
+def _colors_of(schema: LabelSchema) -> dict[int, tuple[int, int, int]]:
+    return {
+        c.value: (int(c.color[1:3], 16), int(c.color[3:5], 16), int(c.color[5:7], 16))
+        for c in schema.foreground
+    }
+
+
+def _tinted(image: Picture, labels: Picture, colors: Mapping[int, tuple[int, int, int]]) -> Picture:
+    """Return an (H, W) B-scan with its labels in colour, (H, W, 3)."""
+    table = np.zeros((256, 3))
+    for value, color in colors.items():
+        table[value] = color
+    tint = np.where((labels == 0) | (labels == NOT_LABELLED), 0.0, _TINT)[..., None]
+    return np.round(image[..., None] * (1 - tint) + table[labels] * tint).astype(np.uint8)

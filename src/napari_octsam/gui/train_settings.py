@@ -1,0 +1,110 @@
+"""The settings of a training as a form, made from `TrainConfig` itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from magicgui.widgets import ComboBox, LineEdit, create_widget
+from magicgui.widgets.bases import ValueWidget
+from pydantic.fields import FieldInfo
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config_groups import GROUPS, label_of
+from napari_octsam.gui.fold import Fold
+from napari_octsam.gui.form import form_on
+
+__all__ = ["TrainSettings"]
+
+_FIRST = ("display_name", "epochs", "adapts", "topology")
+_ELSEWHERE = ("data", "label_schema", "out", "base_model", "device")
+_SIDES = (("the decoder's own", None), *((str(n), n) for n in (64, 128, 256, 512)))
+
+
+class TrainSettings(QWidget):
+    """What most people set, and the rest under a fold.
+
+    Where the data lies, and which model is trained, are asked for elsewhere.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inputs: dict[str, ValueWidget[Any]] = {}
+        self._lay_out()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Field -> value, as `TrainConfig` takes them."""
+        return {name: widget.value for name, widget in self.inputs.items()}
+
+    def show_values(self, config: TrainConfig) -> None:
+        """Show the settings of a run."""
+        for name, widget in self.inputs.items():
+            widget.value = getattr(config, name)
+
+    def _lay_out(self) -> None:
+        first = QWidget()
+        form = form_on(first)
+        self._add_rows(form, _FIRST)
+        rest = QWidget()
+        column = QVBoxLayout(rest)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        for title, names in GROUPS.items():
+            shown = [name for name in names if name not in (*_FIRST, *_ELSEWHERE)]
+            if shown:
+                column.addWidget(_heading(title))
+                group = QWidget()
+                self._add_rows(form_on(group), shown)
+                column.addWidget(group)
+        self.fold = Fold("More settings", rest)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(4)
+        outer.addWidget(first)
+        outer.addWidget(self.fold)
+
+    def _add_rows(self, form: Any, names: Iterable[str]) -> None:
+        for name in names:
+            widget = self.inputs[name] = _input_for(name)
+            form.addRow(label_of(name), widget.native)
+
+
+def _input_for(name: str) -> ValueWidget[Any]:
+    field = TrainConfig.model_fields[name]
+    if name == "topology_size":
+        widget: Any = ComboBox(choices=_SIDES, value=field.default)
+    elif field.annotation is str:
+        widget = LineEdit(value=field.default)
+        widget.native.setPlaceholderText("date and time" if name == "display_name" else "")
+    else:
+        widget = create_widget(
+            annotation=field.annotation, value=field.default, options=_limits(field)
+        )
+    widget.native.setToolTip(field.description or "")
+    if field.annotation is bool:
+        widget.native.setText("")
+    return widget  # type: ignore[no-any-return]
+
+
+def _limits(field: FieldInfo) -> dict[str, Any]:
+    """Return the limits of a number, as magicgui names them."""
+    if field.annotation not in (int, float):
+        return {}
+    least = next((m.ge for m in field.metadata if hasattr(m, "ge")), 0)
+    most = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    if field.annotation is int:
+        return {"min": least, "max": 10**6 if most is None else most}
+    return {"min": 0.0, "max": 1000.0 if most is None else most, "step": _step(field.default)}
+
+
+def _step(value: float) -> float:
+    """Return a step that suits the size of a number."""
+    return 0.1 if value == 0 else float(f"{value / 10:.0e}")
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setStyleSheet("font-weight: bold;")
+    return label

@@ -1,0 +1,119 @@
+"""What a training learns from: labels layers of the viewer, or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QListWidget,
+    QListWidgetItem,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_octsam.core.classes import BUNDLED_SCHEMAS
+from napari_octsam.gui.form import form_on
+from napari_octsam.gui.labelled import LabelledImage, labelled_images
+from napari_octsam.gui.path_input import PathInput
+from napari_octsam.gui.wrapped_label import WrappedLabel
+
+if TYPE_CHECKING:
+    from napari_octsam.gui.session_widget import SessionWidget
+
+__all__ = ["TrainSource"]
+
+_BY_ITSELF = "as the data says"
+_ROWS = 4
+
+
+class TrainSource(QWidget):
+    """The layers to learn from, with a tick each, or a folder and its schema."""
+
+    def __init__(self, owner: SessionWidget) -> None:
+        super().__init__(owner)
+        self._viewer = owner.viewer
+        self._session = owner.session
+        self._pairs: list[LabelledImage] = []
+        self.from_layers = QRadioButton("Labels in napari")
+        self.from_folder = QRadioButton("A folder of labelled B-scans")
+        self.layers = QListWidget()
+        self.none = WrappedLabel()
+        self.folder = PathInput("Folder of labelled B-scans", QFileDialog.getExistingDirectory)
+        self.schema = QComboBox()
+        self._lay_out()
+        self.from_layers.setChecked(True)
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            event.connect(self.refresh)
+            owner.when_released(lambda event=event: event.disconnect(self.refresh))
+        owner.listen(self._session.schema_changed, self.refresh)
+        self.refresh()
+
+    @property
+    def chosen(self) -> list[LabelledImage]:
+        """The layers that are ticked."""
+        items = [self.layers.item(row) for row in range(self.layers.count())]
+        return [
+            pair
+            for pair, item in zip(self._pairs, items, strict=True)
+            if item is not None and item.checkState() == Qt.CheckState.Checked
+        ]
+
+    @property
+    def schema_name(self) -> str:
+        """Name of the schema of a folder's masks; "" where the folder says it."""
+        name = self.schema.currentText()
+        return "" if name == _BY_ITSELF else name
+
+    def choose_folder(self, folder: Path, schema: str = "") -> None:
+        """Learn from a folder."""
+        self.from_folder.setChecked(True)
+        self.folder.path = folder
+        self.schema.setCurrentText(schema or _BY_ITSELF)
+
+    def refresh(self, _event: Any = None) -> None:
+        """List the labels layers that have an image; what was not ticked stays so."""
+        without = {pair.labels for pair in self._pairs} - {pair.labels for pair in self.chosen}
+        self._pairs = labelled_images(self._viewer.layers, self._session.companions)
+        self.layers.clear()
+        for pair in self._pairs:
+            item = QListWidgetItem(f"{pair.labels.name}  ·  {pair.image.name}", self.layers)
+            item.setToolTip(f"Labels {pair.labels.name} of the image {pair.image.name}")
+            state = Qt.CheckState.Unchecked if pair.labels in without else Qt.CheckState.Checked
+            item.setCheckState(state)
+        self.layers.setVisible(bool(self._pairs))
+        self.none.setVisible(not self._pairs)
+        self.none.setText(
+            "No labels layer lies on an image yet: label a B-scan with the Prompt widget, or open "
+            f"its labels. Their values are read by the schema {self._session.schema.name}."
+        )
+        height = self.layers.sizeHintForRow(0) * min(max(len(self._pairs), 1), _ROWS)
+        self.layers.setFixedHeight(height + 2 * self.layers.frameWidth())
+
+    def _lay_out(self) -> None:
+        self.layers.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.layers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.schema.addItems([_BY_ITSELF, *BUNDLED_SCHEMAS])
+        self.schema.setToolTip("Classes of the masks: a folder of pairs does not say")
+        in_napari = QWidget()
+        first = QVBoxLayout(in_napari)
+        first.setContentsMargins(0, 0, 0, 0)
+        first.addWidget(self.layers)
+        first.addWidget(self.none)
+        on_disk = QWidget()
+        form = form_on(on_disk)
+        form.addRow("Folder", self.folder)
+        form.addRow("Classes", self.schema)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for widget in (self.from_layers, self.from_folder, in_napari, on_disk):
+            column.addWidget(widget)
+        on_disk.hide()
+        self.from_folder.toggled.connect(on_disk.setVisible)
+        self.from_layers.toggled.connect(in_napari.setVisible)
