@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -157,9 +158,9 @@ class FineTuning:
             group["lr"] = rate
         before = self._gradient.at_once
         losses = self._backward([each for each in drawn if each.objects])
-        self._check_finite(losses)
-        if self.config.gradient_clip:
-            nn.utils.clip_grad_norm_(self._trained, self.config.gradient_clip)
+        most = self.config.gradient_clip or math.inf
+        norm = float(nn.utils.clip_grad_norm_(self._trained, most))
+        self._check_finite([*losses.values(), norm])
         self._optimizer.step()
         self.step += 1
         for name, loss in losses.items():
@@ -206,8 +207,8 @@ class FineTuning:
         features: Features = self._network.encode_image(pixels.to(self.model.device))
         return features
 
-    def _check_finite(self, losses: dict[str, float]) -> None:
-        if all(np.isfinite(loss) for loss in losses.values()):
+    def _check_finite(self, values: Sequence[float]) -> None:
+        if np.isfinite(values).all():
             return
         names = ", ".join(self._training[i].name for i in self._numbers())
         raise UserError(
