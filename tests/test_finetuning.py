@@ -15,7 +15,7 @@ from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.training.components import component_objects
-from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, StepDone
+from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, Samples, StepDone
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.schedule import learning_rate
 from napari_octsam.training.segmentation import segmentation_loss
@@ -40,6 +40,12 @@ def test_a_run_tells_what_it_does_and_trains_the_decoder_only(tmp_path: Path) ->
     assert [e.epoch for e in epochs] == [1, 2]
     assert epochs[0].best
     assert set(epochs[1].classes) == set(range(1, 8))
+    shown = [e for e in events if isinstance(e, Samples)]
+    assert [each.epoch for each in shown] == [1, 2]
+    (sample,) = shown[1].samples
+    assert np.array_equal(sample.truth, bscans(1, 50)[0].labels)
+    assert sample.predicted.shape == sample.image.shape
+    assert set(np.unique(sample.predicted)) <= set(range(8))
     assert isinstance(events[-1], Finished)
     after = run.weights()
     assert same(before, after, "image_encoder.")
@@ -146,10 +152,6 @@ def test_each_component_is_one_object_and_the_background_only_if_asked() -> None
     assert len(with_background) > len(objects)
     assert all(o.prompt.box is not None for o in objects)
     assert objects[0].ignored is not None
-    points = CONFIG.model_copy(update={"prompt": "points"})
-    for each in component_objects(labels, [1, 2], points, random):
-        (point,) = each.prompt.points
-        assert each.mask[int(point.row), int(point.col)]
 
 
 def test_what_nobody_labelled_has_no_gradient() -> None:

@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.core.prompts import Point, Prompt, bounding_box
+from napari_octsam.core.regions import deepest_pixel
 from napari_octsam.evaluation.figures import mean_known
 from napari_octsam.evaluation.judging import ClassScore, JudgedMask, judge_absent, judge_mask
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.models.network import Embedding
 from napari_octsam.models.sam import Model
 
-__all__ = ["PROMPT_KINDS", "class_prompt", "judge_model", "score_model", "summarise"]
+__all__ = [
+    "PROMPT_KINDS",
+    "Encode",
+    "FoundClasses",
+    "class_prompt",
+    "find_classes",
+    "judge_model",
+    "score_model",
+    "summarise",
+]
 
 PROMPT_KINDS = ("box", "point")
+
+Encode = Callable[[npt.NDArray[np.uint8]], Embedding]
+"""Makes the embedding of an (H, W) B-scan, or has it."""
+
+
+class FoundClasses(NamedTuple):
+    """Logits of each class that a B-scan shows, by label value."""
+
+    bscan: LabelledBScan
+    windows: dict[int, LogitWindow]
 
 
 def class_prompt(mask: npt.NDArray[np.bool_], class_value: int, kind: str) -> Prompt:
@@ -32,9 +54,33 @@ def class_prompt(mask: npt.NDArray[np.bool_], class_value: int, kind: str) -> Pr
     """
     if kind == "box":
         return Prompt(class_value, box=bounding_box(mask))
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    row, col = np.unravel_index(int(depth.argmax()), mask.shape)
+    row, col = deepest_pixel(mask)
     return Prompt(class_value, points=(Point(float(row), float(col)),))
+
+
+def find_classes(
+    model: Model,
+    pairs: Iterable[LabelledBScan],
+    schema: LabelSchema,
+    kind: str = "box",
+    encode: Encode | None = None,
+) -> Iterator[FoundClasses]:
+    """Give the model one prompt for each foreground class that a B-scan shows.
+
+    Parameters
+    ----------
+    kind
+        As of `class_prompt`.
+    encode
+        The model's own where it is not given.
+    """
+    for pair in pairs:
+        truths = {c.value: pair.labels == c.value for c in schema.foreground}
+        asked = [value for value, truth in truths.items() if truth.any()]
+        prompts = [class_prompt(truths[value], value, kind) for value in asked]
+        decoded = model.decode((encode or model.encode)(pair.image), prompts)
+        windows = (each.window() for each in decoded)
+        yield FoundClasses(pair, dict(zip(asked, windows, strict=True)))
 
 
 def judge_model(
@@ -43,6 +89,7 @@ def judge_model(
     schema: LabelSchema,
     kind: str = "box",
     axial_um: float | None = None,
+    encode: Encode | None = None,
 ) -> Iterator[JudgedMask]:
     """Give the model one prompt for each class present in each B-scan, and judge its mask.
 
@@ -55,17 +102,15 @@ def judge_model(
         As of `class_prompt`.
     axial_um
         µm per pixel along the A-scan; None where it is not known.
+    encode
+        As of `find_classes`.
     """
-    for pair in pairs:
-        truths = {c.value: pair.labels == c.value for c in schema.foreground}
-        asked = [value for value, truth in truths.items() if truth.any()]
-        prompts = [class_prompt(truths[value], value, kind) for value in asked]
-        found = dict(zip(asked, model.decode(model.encode(pair.image), prompts), strict=True))
-        for value in truths:
-            if value in found:
-                yield judge_mask(pair, value, found[value].window(), axial_um)
+    for pair, windows in find_classes(model, pairs, schema, kind, encode):
+        for label in schema.foreground:
+            if label.value in windows:
+                yield judge_mask(pair, label.value, windows[label.value], axial_um)
             else:
-                yield judge_absent(pair, value)
+                yield judge_absent(pair, label.value)
 
 
 def score_model(

@@ -9,7 +9,11 @@ import torch
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["choose_device", "explaining_memory"]
+__all__ = ["NotEnoughMemoryError", "choose_device", "explaining_memory"]
+
+
+class NotEnoughMemoryError(UserError):
+    """The memory of the device, or of the machine, ran out."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -50,18 +54,18 @@ def _best_device() -> torch.device:
 
 @contextmanager
 def explaining_memory(device: torch.device) -> Iterator[None]:
-    """Turn running out of the device's memory into a `UserError`."""
+    """Turn running out of the device's memory into a `NotEnoughMemoryError`."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
         torch.cuda.empty_cache()
-        raise UserError(
+        raise NotEnoughMemoryError(
             f"The memory of {device} ran out: close other programs that use it, choose a smaller "
             "model, or compute on the CPU."
         ) from error
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
-        raise UserError(
+        raise NotEnoughMemoryError(
             "Memory ran out: close other programs or choose a smaller model."
         ) from error

@@ -10,13 +10,12 @@ from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.core.prompts import Point, Prompt
-from napari_octsam.training.simulation import SimulatedObject, jittered_box, simulate_prompt
+from napari_octsam.training.prompt_kinds import draw_prompt
+from napari_octsam.training.simulation import SimulatedObject
 
 __all__ = ["component_objects"]
 
 _EIGHT_CONNECTED = np.ones((3, 3), bool)
-_BOX_REACH = 10  # pixels by which a side of a box is moved at most
 
 
 def component_objects(
@@ -41,7 +40,7 @@ def component_objects(
     return [
         SimulatedObject(
             mask=mask,
-            prompt=_prompt(mask, config.prompt, rng),
+            prompt=draw_prompt(mask, config.prompt, rng),
             ignored=ignored if ignored.any() else None,
             named=("", value),
         )
@@ -52,13 +51,3 @@ def component_objects(
 def _components(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
     numbers, count = ndimage.label(mask, _EIGHT_CONNECTED)
     return [numbers == number for number in range(1, count + 1)]
-
-
-def _prompt(mask: npt.NDArray[np.bool_], kind: str, rng: np.random.Generator) -> Prompt:
-    if kind == "mixed":
-        return simulate_prompt(mask, rng)
-    if kind == "boxes":
-        return Prompt(1, box=jittered_box(mask, rng, _BOX_REACH))
-    rows, cols = np.nonzero(mask)
-    chosen = int(rng.integers(len(rows)))
-    return Prompt(1, points=(Point(float(rows[chosen]), float(cols[chosen])),))

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.models.devices import NotEnoughMemoryError
 from napari_octsam.models.network import Features
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.sam import Model
 from napari_octsam.training.components import component_objects
-from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, StepDone
-from napari_octsam.training.object_losses import ObjectLosses
+from napari_octsam.training.events import (
+    Encoded,
+    EpochDone,
+    Event,
+    Finished,
+    Samples,
+    StepDone,
+    Told,
+)
+from napari_octsam.training.gradient import Drawn, StepGradient
 from napari_octsam.training.schedule import learning_rate, make_optimizer
-from napari_octsam.training.simulation import SimulatedObject
 from napari_octsam.training.store import EmbeddingStore
 from napari_octsam.training.validation import mean_dice, validate
 from napari_octsam.training.views import VIEWS, BScanView, view_of
@@ -76,7 +84,7 @@ class FineTuning:
         self._schema = schema
         _check_labels(self._training, self._values)
         self._store = EmbeddingStore(model, folder)
-        self._losses = ObjectLosses(model.network, model.header, config, model.device)
+        self._gradient = StepGradient(model, config, self._features)
         self._trained = _thaw(self._network, config)
         self._optimizer = make_optimizer(self._trained, config)
         self.epoch, self.step = 0, 0
@@ -94,9 +102,8 @@ class FineTuning:
         yield from self._encode()
         while self.epoch < self.config.epochs:
             while self.step < self.steps:
-                yield self._take_step()
-            done = self._finish_epoch()
-            yield done
+                yield from self._take_step()
+            yield from self._finish_epoch()
             if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
                 yield Finished("no more gain", self.best_epoch)
                 return
@@ -143,22 +150,24 @@ class FineTuning:
             self._store.embedding(image)
             yield Encoded(done, len(images))
 
-    def _take_step(self) -> StepDone:
+    def _take_step(self) -> Iterator[Event]:
         random = np.random.default_rng((self.config.seed, self.epoch, self.step))
-        batch = [self._draw(number, random) for number in self._numbers()]
+        drawn = [self._draw(number, random) for number in self._numbers()]
         rate = learning_rate(self.config, self.epoch * self.steps + self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
-        losses = self._backward([(view, objects) for view, objects in batch if objects])
-        self._check_finite(losses)
-        if self.config.gradient_clip:
-            nn.utils.clip_grad_norm_(self._trained, self.config.gradient_clip)
+        before = self._gradient.at_once
+        losses = self._backward([each for each in drawn if each.objects])
+        most = self.config.gradient_clip or math.inf
+        norm = float(nn.utils.clip_grad_norm_(self._trained, most))
+        self._check_finite([*losses.values(), norm])
         self._optimizer.step()
         self.step += 1
         for name, loss in losses.items():
             self._sums[name] += loss
-        return StepDone(self.epoch + 1, self.step, self.steps, rate, losses)
+        if self._gradient.at_once < before:
+            yield Told(_fewer_at_once(self._gradient.at_once))
+        yield StepDone(self.epoch + 1, self.step, self.steps, rate, losses)
 
     def _numbers(self) -> list[int]:
         """Return which B-scans the step takes."""
@@ -168,32 +177,27 @@ class FineTuning:
         start = self.step * self.config.batch_size
         return [int(i) for i in order[start : start + self.config.batch_size]]
 
-    def _draw(
-        self, number: int, random: np.random.Generator
-    ) -> tuple[BScanView, list[SimulatedObject]]:
+    def _draw(self, number: int, random: np.random.Generator) -> Drawn:
         view = view_of(
             self._training[number], int(random.integers(VIEWS)) if self.config.augment else 0
         )
-        return view, component_objects(view.labels, self._values, self.config, random)
+        objects = component_objects(view.labels, self._values, self.config, random)
+        return Drawn(view, objects, int(random.integers(self.config.corrections + 1)))
 
-    def _backward(
-        self, batch: Sequence[tuple[BScanView, list[SimulatedObject]]]
-    ) -> dict[str, float]:
-        """Add the gradient of the mean over all objects, B-scan by B-scan; return its parts."""
-        total = sum(len(objects) for _, objects in batch)
-        parts: dict[str, float] = defaultdict(float)
-        for view, objects in batch:
-            losses = self._losses.losses(
-                self._features(view),
-                objects,
-                (view.image.shape[0], view.image.shape[1]),
-                with_topology=self.epoch >= self.config.topology_warmup_epochs,
-            )
-            share = len(objects) / total
-            (torch.stack(list(losses.values())).sum() * share).backward()  # type: ignore[no-untyped-call]
-            for name, loss in losses.items():
-                parts[name] += share * float(loss.detach())
-        return dict(parts)
+    def _backward(self, batch: Sequence[Drawn]) -> dict[str, float]:
+        """Set the gradient of the mean over all objects, in groups that fit the memory."""
+        total = sum(len(drawn.objects) for drawn in batch)
+        with_topology = self.epoch >= self.config.topology_warmup_epochs
+        while True:
+            self._optimizer.zero_grad(set_to_none=True)
+            try:
+                return self._gradient.add(batch, total, with_topology=with_topology)
+            except NotEnoughMemoryError as error:
+                if not self._gradient.halve(batch):
+                    raise UserError(
+                        "Not even one object of a B-scan fits the memory: choose a smaller base "
+                        "model, train the mask decoder only, or compute on the CPU."
+                    ) from error
 
     def _features(self, view: BScanView) -> Features:
         if self.config.freezes_encoder:
@@ -203,8 +207,8 @@ class FineTuning:
         features: Features = self._network.encode_image(pixels.to(self.model.device))
         return features
 
-    def _check_finite(self, losses: dict[str, float]) -> None:
-        if all(np.isfinite(loss) for loss in losses.values()):
+    def _check_finite(self, values: Sequence[float]) -> None:
+        if np.isfinite(values).all():
             return
         names = ", ".join(self._training[i].name for i in self._numbers())
         raise UserError(
@@ -212,10 +216,12 @@ class FineTuning:
             "The best weights so far are kept. Try a lower learning rate."
         )
 
-    def _finish_epoch(self) -> EpochDone:
+    def _finish_epoch(self) -> Iterator[Event]:
         losses = {name: total / self.steps for name, total in self._sums.items()}
         encode = self._store.embedding if self.config.freezes_encoder else self.model.encode
-        classes = validate(self.model, self._validation, self._schema, encode)
+        classes, samples = validate(
+            self.model, self._validation, self._schema, encode, self.config.display_samples
+        )
         score = mean_dice(classes) if classes else -sum(losses.values())
         self.epoch, self.step = self.epoch + 1, 0
         self._sums.clear()
@@ -223,7 +229,9 @@ class FineTuning:
         if best:
             self.best_score, self.best_epoch = score, self.epoch
             self.best_weights = self.weights()
-        return EpochDone(self.epoch, losses, classes, score, best)
+        yield EpochDone(self.epoch, losses, classes, score, best)
+        if samples:
+            yield Samples(self.epoch, samples)
 
 
 def _thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
@@ -246,3 +254,10 @@ def _check_labels(bscans: Sequence[LabelledBScan], values: Sequence[int]) -> Non
         raise UserError("There is no labelled B-scan to learn from.")
     if not any(np.isin(bscan.labels, values).any() for bscan in bscans):
         raise UserError("No B-scan to learn from has a label of the schema's classes.")
+
+
+def _fewer_at_once(objects: int) -> str:
+    return (
+        f"Memory ran out: from now on, {objects} of a B-scan's objects are decoded at once. The "
+        "result is the same; it takes longer."
+    )

@@ -112,7 +112,8 @@ class ObjectLosses:
         if not self._header.single_mask:
             each = mask_losses(logits.float(), scores.float(), truth.target, truth.counts)
             losses |= {"candidates": each.candidates, "iou": each.iou}
-        if self._topology is not None and with_topology:
+        finite = bool(single.isfinite().all())  # where it is not, the other losses tell
+        if self._topology is not None and with_topology and finite:
             losses["topology"] = self._topology(single[None], truth.target[None])
         return losses
 

@@ -92,9 +92,20 @@ class RunFolder:
             raise UserError(f"{self.path} is not the folder of a run: {error}") from error
 
     def save_state(self, run: FineTuning) -> None:
-        """Write what `restore` needs."""
-        with replacing(self.path / _STATE) as part:
-            torch.save(run.state_dict(), part)
+        """Write what `restore` needs; where that fails, the last state stays as it was.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written: no right, a full disk.
+        """
+        with replacing(self.path / _STATE) as part, part.open("wb") as file:
+            try:
+                torch.save(run.state_dict(), file)
+            except RuntimeError as error:
+                if isinstance(error.__context__, OSError):  # a full disk, hidden by torch's words
+                    raise error.__context__ from error
+                raise
 
     def restore(self, run: FineTuning) -> bool:
         """Let a run go on from its last state; return whether there is one.

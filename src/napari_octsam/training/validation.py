@@ -3,50 +3,71 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.core.masks import composite
 from napari_octsam.evaluation.metrics import dice
-from napari_octsam.evaluation.prompted import class_prompt
+from napari_octsam.evaluation.prompted import Encode, FoundClasses, find_classes
 from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.models.network import Embedding
 from napari_octsam.models.sam import Model
 from napari_octsam.topology.metrics import betti_error
-from napari_octsam.training.events import ClassFigures
+from napari_octsam.training.events import ClassFigures, Sample
 
-__all__ = ["mean_dice", "validate"]
+__all__ = ["Validation", "mean_dice", "validate"]
+
+
+class Validation(NamedTuple):
+    """Figures by label value, and what the model makes of the first B-scans."""
+
+    classes: dict[int, ClassFigures]
+    samples: tuple[Sample, ...]
 
 
 def validate(
     model: Model,
     bscans: Sequence[LabelledBScan],
     schema: LabelSchema,
-    encode: Callable[[npt.NDArray[np.uint8]], Embedding],
-) -> dict[int, ClassFigures]:
-    """Give one tight box for each class that a B-scan shows; return figures by label value.
+    encode: Encode,
+    display: int = 0,
+) -> Validation:
+    """Give one tight box for each class that a B-scan shows.
 
-    `encode` makes the embedding of an (H, W) uint8 B-scan, or has it.
+    Parameters
+    ----------
+    encode
+        Makes the embedding of an (H, W) uint8 B-scan, or has it.
+    display
+        Number of B-scans to keep as samples.
     """
     dices, errors = defaultdict(list), defaultdict(list)
-    for bscan in bscans:
-        truths = {c.value: bscan.labels == c.value for c in schema.foreground}
-        truths = {value: truth for value, truth in truths.items() if truth.any()}
-        prompts = [class_prompt(truth, value, "box") for value, truth in truths.items()]
-        decoded = model.decode(encode(bscan.image), prompts)
-        counted = bscan.labels != NOT_LABELLED
-        for (value, truth), found in zip(truths.items(), decoded, strict=True):
-            mask = found.window().mask(truth.shape)
+    samples: list[Sample] = []
+    for found in find_classes(model, bscans, schema, "box", encode):
+        labels = found.bscan.labels
+        counted = labels != NOT_LABELLED
+        for value, window in found.windows.items():
+            truth, mask = labels == value, window.mask(labels.shape)
             dices[value].append(dice(mask, truth, counted))
             errors[value].append(sum(betti_error(mask & counted, truth)))
-    return {
+        if len(samples) < display:
+            samples.append(_sample(found))
+    classes = {
         value: ClassFigures(float(np.mean(dices[value])), float(np.mean(errors[value])))
         for value in sorted(dices)
     }
+    return Validation(classes, tuple(samples))
 
 
 def mean_dice(classes: dict[int, ClassFigures]) -> float:
     """Return the mean Dice of the classes."""
     return float(np.mean([figures.dice for figures in classes.values()]))
+
+
+def _sample(found: FoundClasses) -> Sample:
+    bscan = found.bscan
+    labels = composite((bscan.labels.shape[0], bscan.labels.shape[1]), found.windows.items())
+    labels[labels == NOT_LABELLED] = 0
+    return Sample(bscan.name, bscan.image, labels, bscan.labels)

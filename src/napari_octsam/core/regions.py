@@ -1,0 +1,30 @@
+"""Connected regions of a mask, and the pixel that lies deepest in one."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+__all__ = ["deepest_pixel", "largest_region"]
+
+Mask = npt.NDArray[np.bool_]
+
+_EIGHT_CONNECTED = np.ones((3, 3), bool)
+
+
+def deepest_pixel(mask: Mask) -> tuple[int, int]:
+    """Return (row, col) of the pixel of an (H, W) mask that is farthest from what is outside."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, col = np.unravel_index(int(depth.argmax()), mask.shape)
+    return int(row), int(col)
+
+
+def largest_region(mask: Mask) -> Mask:
+    """Return the largest 8-connected component of an (H, W) mask; empty where there is none."""
+    numbers, count = ndimage.label(mask, _EIGHT_CONNECTED)
+    if count < 2:
+        return mask
+    sizes = np.bincount(numbers.ravel())
+    sizes[0] = 0
+    return np.asarray(numbers == sizes.argmax())

@@ -1,0 +1,65 @@
+"""Points where a mask is wrong, as a person adds them when they see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.prompts import Point, Prompt
+from napari_octsam.core.regions import deepest_pixel, largest_region
+from napari_octsam.training.simulation import SimulatedObject
+
+__all__ = ["corrected", "correction"]
+
+Mask = npt.NDArray[np.bool_]
+
+
+def corrected(
+    objects: Sequence[SimulatedObject],
+    points: int,
+    predict: Callable[[Sequence[Prompt]], Sequence[Mask]],
+) -> list[SimulatedObject]:
+    """Return the objects with up to so many points added to their prompts, one after the other.
+
+    Parameters
+    ----------
+    predict
+        Gives the (H, W) mask of each prompt.
+    """
+    objects = list(objects)
+    for _ in range(points):
+        found = predict([each.prompt for each in objects])
+        objects = [_with_point(each, mask) for each, mask in zip(objects, found, strict=True)]
+    return objects
+
+
+def correction(truth: Mask, found: Mask, ignored: Mask | None = None) -> Point | None:
+    """Return a point deep in the largest region that is missed or falsely found, if any is.
+
+    Parameters
+    ----------
+    truth, found
+        (H, W) bool.
+    ignored
+        (H, W) bool, pixels that do not count.
+    """
+    counts = True if ignored is None else ~ignored
+    missed = largest_region(truth & ~found & counts)
+    surplus = largest_region(found & ~truth & counts)
+    positive = np.count_nonzero(missed) >= np.count_nonzero(surplus)
+    wrong = missed if positive else surplus
+    if not wrong.any():
+        return None
+    row, col = deepest_pixel(wrong)
+    return Point(float(row), float(col), bool(positive))
+
+
+def _with_point(each: SimulatedObject, found: Mask) -> SimulatedObject:
+    point = correction(each.mask, found, each.ignored)
+    if point is None:
+        return each
+    prompt = replace(each.prompt, points=(*each.prompt.points, point))
+    return replace(each, prompt=prompt)

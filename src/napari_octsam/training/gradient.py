@@ -1,0 +1,116 @@
+"""The gradient of a step's objects, in groups that fit the memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.prompts import Prompt
+from napari_octsam.models.devices import explaining_memory
+from napari_octsam.models.network import Embedding, Features
+from napari_octsam.models.sam import Model
+from napari_octsam.training.corrections import Mask, corrected
+from napari_octsam.training.object_losses import ObjectLosses
+from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.views import BScanView
+
+__all__ = ["Drawn", "StepGradient"]
+
+
+class Drawn(NamedTuple):
+    """What a step learns from one B-scan.
+
+    Parameters
+    ----------
+    corrections
+        Points to add to each prompt where its mask is wrong.
+    """
+
+    view: BScanView
+    objects: list[SimulatedObject]
+    corrections: int
+
+
+class StepGradient:
+    """Adds gradients to a model's parameters.
+
+    Parameters
+    ----------
+    model
+        That is trained.
+    config
+        All settings.
+    features
+        Gives what the encoder makes of a view, on the model's device.
+    """
+
+    def __init__(
+        self, model: Model, config: TrainConfig, features: Callable[[BScanView], Features]
+    ) -> None:
+        self._model = model
+        self._features = features
+        self._losses = ObjectLosses(model.network, model.header, config, model.device)
+        self.at_once = config.objects
+        """Most objects of a B-scan to decode together."""
+
+    def add(self, batch: Sequence[Drawn], total: int, *, with_topology: bool) -> dict[str, float]:
+        """Add the gradient of the mean over all objects, B-scan by B-scan; return its parts.
+
+        Parameters
+        ----------
+        total
+            Number of objects that the mean is over.
+
+        Raises
+        ------
+        NotEnoughMemoryError
+            Memory ran out; the gradients are worth nothing then.
+        """
+        parts: dict[str, float] = defaultdict(float)
+        with explaining_memory(self._model.device):
+            for drawn in batch:
+                encoded = self._features(drawn.view)
+                leaves = {n: p.detach().requires_grad_(p.requires_grad) for n, p in encoded.items()}
+                for group in self._groups(drawn, leaves):
+                    losses = self._losses.losses(
+                        leaves, group, _shape(drawn.view), with_topology=with_topology
+                    )
+                    share = len(group) / total
+                    (torch.stack(list(losses.values())).sum() * share).backward()  # type: ignore[no-untyped-call]
+                    for name, loss in losses.items():
+                        parts[name] += share * float(loss.detach())
+                _pass_on(encoded, leaves)
+        return dict(parts)
+
+    def halve(self, batch: Sequence[Drawn]) -> bool:
+        """Take half as many objects of this batch at once; return whether that is possible."""
+        taken = min(self.at_once, max(len(drawn.objects) for drawn in batch))
+        self.at_once = max(taken // 2, 1)
+        return taken > 1
+
+    def _groups(self, drawn: Drawn, features: Features) -> Iterator[list[SimulatedObject]]:
+        embedding = Embedding(features, _shape(drawn.view))
+
+        def predict(prompts: Sequence[Prompt]) -> list[Mask]:
+            decoded = self._model.decode(embedding, prompts)
+            return [each.window().mask(embedding.shape) for each in decoded]
+
+        for start in range(0, len(drawn.objects), self.at_once):
+            group = drawn.objects[start : start + self.at_once]
+            yield corrected(group, drawn.corrections, predict)
+
+
+def _shape(view: BScanView) -> tuple[int, int]:
+    return view.image.shape[0], view.image.shape[1]
+
+
+def _pass_on(encoded: Features, leaves: Features) -> None:
+    """Let the gradient go on from the features into the encoder, once for all groups."""
+    reached = [(encoded[n], leaf.grad) for n, leaf in leaves.items() if leaf.grad is not None]
+    if reached:
+        parts, gradients = zip(*reached, strict=True)
+        torch.autograd.backward(parts, gradients)

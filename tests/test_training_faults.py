@@ -1,0 +1,149 @@
+"""What goes wrong with data, disk and numbers: said in a sentence, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.training.events import EpochDone, Samples, StepDone
+from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.training.preparation import PreflightFailed, prepare
+from napari_octsam.training.runs import RunFolder, recorded
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, small_model
+
+
+def settings(folder: Path, names: tuple[str, ...], base: Path = Path("none")) -> TrainConfig:
+    """Return those of a run on new data in the folder."""
+    for name, bscan in zip(names, bscans(len(names)), strict=True):
+        for part, pixels in (("images", bscan.image), ("masks", bscan.labels)):
+            (folder / "data" / part).mkdir(parents=True, exist_ok=True)
+            iio.imwrite(folder / "data" / part / f"{name}.png", pixels)
+    return CONFIG.model_copy(
+        update={
+            "data": str(folder / "data"),
+            "out": str(folder / "runs"),
+            "label_schema": "layers7",
+            "base_model": str(base),
+        }
+    )
+
+
+def test_all_problems_of_the_data_are_known_before_anything_is_made(tmp_path: Path) -> None:
+    config = settings(tmp_path, ("s01_1", "s02_1", "s03_1"))
+    (tmp_path / "data" / "masks" / "s02_1.png").unlink()
+    iio.imwrite(tmp_path / "data" / "masks" / "s03_1.png", np.full((128, 160), 99, np.uint8))
+    with pytest.raises(PreflightFailed) as failed:
+        prepare(config)
+    assert {name for problem in failed.value.problems for name in problem.names} == {
+        "s02_1",
+        "s03_1",
+    }
+    assert "s02_1" in str(failed.value)
+    assert "s03_1" in str(failed.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_single_bscan_cannot_be_trained_on_and_that_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PreflightFailed, match="needs another one to validate with"):
+        prepare(settings(tmp_path, ("s01_1",)))
+
+
+def test_a_run_without_validation_keeps_the_epoch_of_the_least_loss(tmp_path: Path) -> None:
+    run = FineTuning(small_model(), bscans(2), [], SCHEMA, CONFIG, tmp_path)
+    events = list(run.run())
+    epochs = [event for event in events if isinstance(event, EpochDone)]
+    assert epochs[0].best
+    assert not epochs[0].classes
+    assert epochs[0].score == pytest.approx(-sum(epochs[0].losses.values()))
+    assert not [event for event in events if isinstance(event, Samples)]
+
+
+def without_class_3(labels: np.ndarray) -> np.ndarray:
+    return np.where(labels == 3, 2, labels).astype(np.uint8)
+
+
+def test_a_class_that_no_bscan_shows_is_told(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
+    for path in (tmp_path / "data" / "masks").iterdir():
+        iio.imwrite(path, without_class_3(iio.imread(path)))
+    prepared = prepare(config)
+    assert any("no B-scan shows: 3" in warning for warning in prepared.warnings)
+    assert prepared.plan.startswith("The model trains on 1 B-scan")
+
+
+def test_a_class_that_no_bscan_shows_is_left_out(tmp_path: Path) -> None:
+    seen = [replace(each, labels=without_class_3(each.labels)) for each in bscans(2)]
+    run = FineTuning(small_model(), seen, seen[:1], SCHEMA, CONFIG, tmp_path)
+    first = next(event for event in run.run() if isinstance(event, EpochDone))
+    assert set(first.classes) == {1, 2, 4, 5, 6, 7}
+
+
+def test_a_bscan_without_labels_does_not_stop_a_run(tmp_path: Path) -> None:
+    empty = LabelledBScan("empty", bscans(1)[0].image, np.zeros((128, 160), np.uint8))
+    config = CONFIG.model_copy(update={"batch_size": 1, "epochs": 1})
+    run = FineTuning(small_model(), [empty, *bscans(1)], [], SCHEMA, config, tmp_path)
+    steps = [event for event in run.run() if isinstance(event, StepDone)]
+    assert sorted(bool(step.losses) for step in steps) == [False, True]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
+def test_a_full_disk_is_said_and_the_last_state_stays_whole(tmp_path: Path) -> None:
+    import resource
+
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    list(recorded(run, folder, SCHEMA))
+    before = {path: path.read_bytes() for path in folder.path.glob("*.*") if path.is_file()}
+
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, kept[1]))
+    try:
+        with pytest.raises(UserError, match=r"Cannot write .*last\.pt: File too large"):
+            folder.save_state(run)
+        with pytest.raises(UserError, match=r"Cannot write .*best\.safetensors: File too large"):
+            folder.save_best(run, SCHEMA, EpochDone(1, {}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+    after = {path: path.read_bytes() for path in folder.path.glob("*.*") if path.is_file()}
+    assert after == before
+    assert folder.restore(fine_tuning(folder.embeddings))
+
+
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
+    tmp_path: Path, broken: str
+) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    events = recorded(run, folder, SCHEMA, save_every=0)
+    while not isinstance(next(events), EpochDone):
+        pass
+    best = folder.best.read_bytes()
+    weight = next(p for n, p in run.model.network.named_parameters() if "mask_tokens" in n)
+    if broken == "loss":
+        weight.data.fill_(torch.nan)
+    else:
+        weight.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(UserError, match="no number any more, in epoch 2"):
+        list(events)
+
+    assert folder.best.read_bytes() == best
+    assert all(value.isfinite().all() for value in load_file(folder.best).values())
+    again = fine_tuning(folder.embeddings)
+    assert folder.restore(again)
+    assert all(value.isfinite().all() for value in again.weights().values())
+    assert (again.epoch, again.step) == (1, 0)
