@@ -328,3 +328,21 @@ def test_each_side_imports_only_its_own(module: str, unwanted: set[str]) -> None
     code = f"import sys, napari_octsam.{module}; print(*{unwanted!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not done.stdout.split()
+
+
+def test_the_model_before_comes_back_without_being_loaded_again(
+    fresh: EngineClient, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(tiny_checkpoint.read_bytes())
+    for path in (tiny_checkpoint, copy):
+        fresh.submit(LoadModel(str(path), device="cpu")).result(60)
+    status = copy.stat()
+    copy.write_bytes(b"no checkpoint".ljust(status.st_size))
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    fresh.submit(LoadModel(str(tiny_checkpoint), device="cpu")).result(60)
+    assert fresh.submit(LoadModel(str(copy), device="cpu")).result(60).name == "random tiny"
+
+    copy.write_bytes(b"another file")
+    with pytest.raises(UserError):
+        fresh.submit(LoadModel(str(copy), device="cpu")).result(60)

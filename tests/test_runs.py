@@ -41,11 +41,11 @@ def test_a_run_leaves_its_settings_figures_state_and_best_model(tmp_path: Path) 
     epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
 
     assert folder.config() == CONFIG
-    assert json.loads((folder.path / "metrics.json").read_text())[1]["epoch"] == 2
+    assert json.loads((folder.path / "metrics.json").read_text())[2]["epoch"] == 2
     rows = list(csv.DictReader((folder.path / "metrics.csv").open()))
     assert [float(row["score"]) for row in rows] == pytest.approx([e.score for e in epochs])
-    assert rows[1]["loss topology"]
-    assert rows[0]["loss topology"] == ""
+    assert rows[2]["loss topology"]
+    assert rows[1]["loss topology"] == rows[0]["loss segmentation"] == ""
     with safe_open(folder.best, "pt") as file:
         header = json.loads(file.metadata()["napari_octsam"])
     assert header["label_schema"]["name"] == "layers7"

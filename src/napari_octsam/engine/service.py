@@ -23,6 +23,7 @@ from napari_octsam.engine.messages import (
     Request,
     Stage,
 )
+from napari_octsam.engine.recent_models import RecentModels
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
 from napari_octsam.models.network import Embedding
@@ -63,6 +64,7 @@ class Service:
         self._disk = EmbeddingCache(folder / "embeddings", cache_bytes, warn)
         self._recent = RecentEmbeddings(_MEMORY_BYTES)
         self._model: Model | None = None
+        self._models = RecentModels()
 
     def answer(self, request: Request, tell: Tell) -> Answer:
         """Do what a request asks.
@@ -87,7 +89,7 @@ class Service:
         if source in REGISTRY:
             _download(source, tell)
         tell("loading", subject=source)
-        model = load_model(
+        model = self._models.get(request) or load_model(
             source,
             request.profile,
             request.device,
@@ -95,6 +97,7 @@ class Service:
         )
         tell("loading", subject=source)  # a cancel still leaves the old model in use
         self._model = model
+        self._models.put(request, model)
         return LoadedModel(
             name=model.header.name,
             architecture=model.header.architecture,

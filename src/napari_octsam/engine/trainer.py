@@ -103,7 +103,7 @@ def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
             prepared.schema,
             run.config.epochs,
             run.steps,
-            tuple(folder.read_figures()[: run.epoch]),
+            tuple(done for done in folder.read_figures() if done.epoch <= run.epoch),
         )
     )
     complete = True

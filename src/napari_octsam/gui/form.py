@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QFormLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
-__all__ = ["form_on"]
+__all__ = ["captioned", "form_on"]
+
+_CAPTION = 120  # pixels
 
 
 def form_on(widget: QWidget) -> QFormLayout:
@@ -14,3 +16,10 @@ def form_on(widget: QWidget) -> QFormLayout:
     form.setVerticalSpacing(4)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     return form
+
+
+def captioned(text: str) -> QLabel:
+    """Return the name of a row, as wide as those of other forms in the same panel."""
+    label = QLabel(text)
+    label.setMinimumWidth(_CAPTION)
+    return label

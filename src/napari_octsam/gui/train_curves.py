@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from html import escape
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
@@ -122,9 +123,9 @@ class _Plot(QWidget):
             x, y = zip(*points, strict=True)
             symbol = "o" if len(points) < 3 else None  # one point alone is no line
             self._curves[name].setData(x, y, symbol=symbol, symbolSize=5)
-        self._legend.setText(
-            "&ensp; ".join(
-                f'<span style="color:{self._colors[name]}">●</span> {name}&nbsp;{points[-1][1]:.3g}'
-                for name, points in self._points.items()
-            )
-        )
+        self._legend.setText("&ensp; ".join(map(self._entry, self._points)))
+
+    def _entry(self, name: str) -> str:
+        """Return a curve's colour, name and last value, which no line break tears apart."""
+        said = f"{escape(name)} {self._points[name][-1][1]:.3g}".replace(" ", "&nbsp;")
+        return f'<span style="color:{self._colors[name]}">●</span>&nbsp;{said}'

@@ -24,20 +24,22 @@ def outcome(training: Training, *, complete: bool) -> str:
         return ""
     if not complete and training.best is None:
         return "Stopped before the first epoch was done. Continue goes on from here."
-    best = max(training.epochs, key=lambda epoch: epoch.score, default=None)
+    before = next((epoch for epoch in training.epochs if epoch.epoch == 0), None)
+    learned = [epoch for epoch in training.epochs if epoch.epoch > 0]
+    best = max(learned, key=lambda epoch: epoch.score, default=None)
     if best is None:
         return ""
     first = "The training is done" if complete else "Stopped; Continue goes on from here"
-    return f"{first}. {_found(best, training.baseline)}"
+    return f"{first}. {_found(best, before)}"
 
 
-def _found(best: EpochDone, baseline: EpochDone | None) -> str:
+def _found(best: EpochDone, before: EpochDone | None) -> str:
     if not best.classes:
         return f"Epoch {best.epoch} has the lowest loss; no B-scan was left to validate on."
     text = f"The best model is that of epoch {best.epoch}: mean Dice {best.score:.3f}"
-    if baseline is None:
+    if before is None:
         return f"{text}."
-    text = f"{text}, before the training {baseline.score:.3f}."
-    if best.score <= baseline.score:
+    text = f"{text}, before the training {before.score:.3f}."
+    if best.score <= before.score:
         text += " It is no better than the model that it began with."
     return text

@@ -24,6 +24,7 @@ __all__ = ["TrainSamples"]
 _TINT = 0.5
 _GAP = 4  # pixels between prediction and truth
 _WIDTH = 300
+_AROUND = 24  # rows
 
 Picture = npt.NDArray[np.uint8]
 
@@ -116,6 +117,15 @@ class _SamplePicture(QLabel):
         scaled = self._pixmap.scaledToWidth(width, mode)
         self.setFixedHeight(scaled.height())
         self.setPixmap(scaled)
+
+
+def _rows_with_labels(sample: Sample) -> slice:
+    """Return the rows of the retina with some around: the rest has nothing to compare."""
+    labelled = np.isin(sample.truth, (0, NOT_LABELLED), invert=True)
+    rows = np.flatnonzero(labelled.any(axis=1))
+    if not rows.size:
+        return slice(None)
+    return slice(max(int(rows[0]) - _AROUND, 0), int(rows[-1]) + _AROUND + 1)
 
 
 def _colors_of(schema: LabelSchema) -> dict[int, tuple[int, int, int]]:

@@ -8,12 +8,12 @@ from typing import Any
 from magicgui.widgets import ComboBox, LineEdit, create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.config_groups import GROUPS, label_of
 from napari_octsam.gui.fold import Fold
-from napari_octsam.gui.form import form_on
+from napari_octsam.gui.form import captioned, form_on
 
 __all__ = ["TrainSettings"]
 
@@ -49,15 +49,14 @@ class TrainSettings(QWidget):
         self._add_rows(form, _FIRST)
         rest = QWidget()
         column = QVBoxLayout(rest)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
+        column.setContentsMargins(12, 0, 0, 0)
+        column.setSpacing(2)
         for title, names in GROUPS.items():
             shown = [name for name in names if name not in (*_FIRST, *_ELSEWHERE)]
             if shown:
-                column.addWidget(_heading(title))
                 group = QWidget()
                 self._add_rows(form_on(group), shown)
-                column.addWidget(group)
+                column.addWidget(Fold(title, group))
         self.fold = Fold("More settings", rest)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -68,7 +67,9 @@ class TrainSettings(QWidget):
     def _add_rows(self, form: Any, names: Iterable[str]) -> None:
         for name in names:
             widget = self.inputs[name] = _input_for(name)
-            form.addRow(label_of(name), widget.native)
+            policy = QSizePolicy.Policy.Expanding
+            widget.native.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
+            form.addRow(captioned(label_of(name)), widget.native)
 
 
 def _input_for(name: str) -> ValueWidget[Any]:
@@ -102,9 +103,3 @@ def _limits(field: FieldInfo) -> dict[str, Any]:
 def _step(value: float) -> float:
     """Return a step that suits the size of a number."""
     return 0.1 if value == 0 else float(f"{value / 10:.0e}")
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setStyleSheet("font-weight: bold;")
-    return label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +17,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_octsam.core.classes import BUNDLED_SCHEMAS
-from napari_octsam.gui.form import form_on
-from napari_octsam.gui.labelled import LabelledImage, labelled_images
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, load_schema
+from napari_octsam.gui.form import captioned, form_on
+from napari_octsam.gui.labelled import LabelledImage, labelled_images, read_labelled
 from napari_octsam.gui.path_input import PathInput
 from napari_octsam.gui.wrapped_label import WrappedLabel
+from napari_octsam.io.checking import Checked, check_dataset, check_folder
+from napari_octsam.io.prepared import write_prepared
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session_widget import SessionWidget
 
-__all__ = ["TrainSource"]
+__all__ = ["TrainSource", "write_checked"]
 
 _BY_ITSELF = "as the data says"
 _ROWS = 4
@@ -70,6 +73,20 @@ class TrainSource(QWidget):
         name = self.schema.currentText()
         return "" if name == _BY_ITSELF else name
 
+    def checking(self, seed: int) -> Callable[[], Checked]:
+        """Return what reads and checks what is chosen now, to be run beside the window.
+
+        Parameters
+        ----------
+        seed
+            Of the split.
+        """
+        if self.from_layers.isChecked():
+            pairs, schema = self.chosen, self._session.schema
+            return lambda: check_dataset(read_labelled(pairs, schema), seed)
+        folder, name = self.folder.path or Path(), self.schema_name
+        return lambda: check_folder(folder, load_schema(name) if name else None, seed)
+
     def choose_folder(self, folder: Path, schema: str = "") -> None:
         """Learn from a folder."""
         self.from_folder.setChecked(True)
@@ -92,11 +109,14 @@ class TrainSource(QWidget):
             "No labels layer lies on an image yet: label a B-scan with the Prompt widget, or open "
             f"its labels. Their values are read by the schema {self._session.schema.name}."
         )
-        height = self.layers.sizeHintForRow(0) * min(max(len(self._pairs), 1), _ROWS)
-        self.layers.setFixedHeight(height + 2 * self.layers.frameWidth())
+        row = self.layers.sizeHintForRow(0) + 2 * self.layers.spacing()
+        rows = min(max(len(self._pairs), 1), _ROWS)
+        self.layers.setFixedHeight(row * rows + 2 * self.layers.frameWidth())
 
     def _lay_out(self) -> None:
         self.layers.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.layers.setSelectionMode(QListWidget.SelectionMode.NoSelection)
+        self.layers.setSpacing(3)
         self.layers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.schema.addItems([_BY_ITSELF, *BUNDLED_SCHEMAS])
         self.schema.setToolTip("Classes of the masks: a folder of pairs does not say")
@@ -107,8 +127,8 @@ class TrainSource(QWidget):
         first.addWidget(self.none)
         on_disk = QWidget()
         form = form_on(on_disk)
-        form.addRow("Folder", self.folder)
-        form.addRow("Classes", self.schema)
+        form.addRow(captioned("Folder"), self.folder)
+        form.addRow(captioned("Classes"), self.schema)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -117,3 +137,11 @@ class TrainSource(QWidget):
         on_disk.hide()
         self.from_folder.toggled.connect(on_disk.setVisible)
         self.from_layers.toggled.connect(in_napari.setVisible)
+
+
+def write_checked(check: Callable[[], Checked], folder: Path) -> Checked:
+    """Check, and where nothing is wrong write the data set to a new folder."""
+    checked = check()
+    if not checked.found.problems:
+        write_prepared(folder, checked.dataset, checked.split)
+    return checked

@@ -10,15 +10,22 @@ from typing import TYPE_CHECKING
 from napari.utils.theme import get_theme
 from pydantic import ValidationError
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QElidingLabel
 
-from napari_octsam.core.classes import load_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.folders import data_folder
 from napari_octsam.engine.messages import LoadModel
 from napari_octsam.engine.training_messages import Begun, StartTraining
-from napari_octsam.gui.form import form_on
-from napari_octsam.gui.labelled import read_labelled
+from napari_octsam.gui.form import captioned, form_on
 from napari_octsam.gui.message_line import MessageLine
 from napari_octsam.gui.new_layers import labels_colormap
 from napari_octsam.gui.path_input import PathInput
@@ -27,16 +34,12 @@ from napari_octsam.gui.train_curves import TrainCurves
 from napari_octsam.gui.train_outcome import outcome
 from napari_octsam.gui.train_samples import TrainSamples
 from napari_octsam.gui.train_settings import TrainSettings
-from napari_octsam.gui.train_source import TrainSource
+from napari_octsam.gui.train_source import TrainSource, write_checked
 from napari_octsam.gui.train_status import TrainStatus
 from napari_octsam.gui.vertical_scroll import VerticalScroll
-from napari_octsam.gui.wrapped_label import WrappedLabel
-from napari_octsam.io.checking import Checked, check_dataset, check_folder
-from napari_octsam.io.prepared import write_prepared
+from napari_octsam.io.checking import Checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.viewer import Viewer
 
     from napari_octsam.training.events import Sample
@@ -57,7 +60,7 @@ class TrainWidget(SessionWidget):
         super().__init__(napari_viewer)
         self.training = self.session.training
         self.source = TrainSource(self)
-        self.base = WrappedLabel()
+        self.base = QElidingLabel()
         self.settings = TrainSettings()
         self.folder = PathInput("Folder for models", QFileDialog.getExistingDirectory)
         self.folder.path = data_folder()
@@ -86,8 +89,9 @@ class TrainWidget(SessionWidget):
             button.setStyleSheet("font-weight: bold; padding: 6px;")
         rows = QWidget()
         form = form_on(rows)
-        form.addRow("Begins with", self.base)
-        form.addRow("Saved in", self.folder)
+        self.base.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        form.addRow(captioned("Begins with"), self.base)
+        form.addRow(captioned("Saved in"), self.folder)
         column = QVBoxLayout(self._inputs_panel)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -147,10 +151,8 @@ class TrainWidget(SessionWidget):
         return self.session.loaded or self.session.first_load
 
     def _show_base(self, _model: object = None) -> None:
-        source = self._base.source
-        self.base.setText(
-            Path(source).parent.name if source.endswith("best.safetensors") else source
-        )
+        model, source = self.session.model, self._base.source
+        self.base.setText(source if model is None else model.name)
         self.base.setToolTip(f"{source}: the model in use. Choose another in the Model widget.")
 
     def _show_state(self) -> None:
@@ -161,16 +163,8 @@ class TrainWidget(SessionWidget):
 
     def _check(self) -> None:
         self.message.say("Checking the data …")
-        self.session.read(self._checking(), self._show_found, self.message.say)
-
-    def _checking(self) -> Callable[[], Checked]:
-        """Return what reads and checks the chosen data, to be run beside the window."""
-        seed = self.settings.values["seed"]
-        if self.source.from_layers.isChecked():
-            pairs, schema = self.source.chosen, self.session.schema
-            return lambda: check_dataset(read_labelled(pairs, schema), seed)
-        folder, name = self.source.folder.path or Path(), self.source.schema_name
-        return lambda: check_folder(folder, load_schema(name) if name else None, seed)
+        check = self.source.checking(self.settings.values["seed"])
+        self.session.read(check, self._show_found, self.message.say)
 
     def _show_found(self, checked: Checked) -> None:
         found = checked.found
@@ -180,40 +174,47 @@ class TrainWidget(SessionWidget):
         self.message.say("\n".join(lines))
 
     def _train(self) -> None:
-        if self.source.from_folder.isChecked() and self.source.folder.path is None:
-            self.message.say("Choose the folder of the labelled B-scans first.")
-            return
-        target = self.folder.path
-        if target is None:
-            self.message.say("Choose where the model is saved first.")
-            return
-        try:
-            config = TrainConfig(
-                **self.settings.values,
-                data=str(self.source.folder.path or ""),
-                label_schema=self.source.schema_name,
-                out=str(target / "models"),
-                base_model=self._base.source,
-                device=self._base.device,
-            )
-        except ValidationError as error:
-            self.message.say(f"{error.errors()[0]['msg']}.".replace("Value error, ", ""))
+        config = self._config()
+        if config is None:
             return
         if self.source.from_folder.isChecked():
             self._start(StartTraining(config))
             return
         self.message.say("Writing the labelled B-scans down …")
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
-        write = partial(_write_layers, self._checking(), target / "data" / stamp)
+        folder = Path(config.out).parent / "data" / stamp
+        write = partial(write_checked, self.source.checking(config.seed), folder)
         self.train.setEnabled(False)
-        self.session.read(write, partial(self._start_on, config), self._refuse)
+        self.session.read(write, partial(self._start_on, config, folder), self._refuse)
 
-    def _start_on(self, config: TrainConfig, written: Path | Checked) -> None:
+    def _config(self) -> TrainConfig | None:
+        """Return what is set, or say what is missing."""
+        target, source = self.folder.path, self.source.folder.path
+        if self.source.from_folder.isChecked() and source is None:
+            self.message.say("Choose the folder of the labelled B-scans first.")
+            return None
+        if target is None:
+            self.message.say("Choose where the model is saved first.")
+            return None
+        try:
+            return TrainConfig(
+                **self.settings.values,
+                data=str(source or ""),
+                label_schema=self.source.schema_name,
+                out=str(target / "models"),
+                base_model=self._base.source,
+                device=self._base.device,
+            )
+        except ValidationError as error:
+            self.message.say(f"{error.errors()[0]['msg']}.".removeprefix("Value error, "))
+            return None
+
+    def _start_on(self, config: TrainConfig, folder: Path, checked: Checked) -> None:
         self.train.setEnabled(True)
-        if isinstance(written, Checked):
-            self._show_found(written)
+        if checked.found.problems:
+            self._show_found(checked)
         else:
-            changed = {"data": str(written), "label_schema": ""}
+            changed = {"data": str(folder), "label_schema": ""}
             self._start(StartTraining(config.model_copy(update=changed)))
 
     def _refuse(self, sentence: str) -> None:
@@ -274,7 +275,7 @@ class TrainWidget(SessionWidget):
         self.session.load_model(LoadModel(str(best), device=self._base.device))
         self.use.hide()
         self.message.say(
-            f"The new model predicts from now on. Shift-B changes between it and {before}."
+            f"The new model predicts from now on. Shift-V changes between it and {before}."
         )
 
     def _open_sample(self, sample: Sample) -> None:
@@ -298,13 +299,3 @@ def _row(*buttons: QPushButton) -> QHBoxLayout:
     for button in buttons:
         row.addWidget(button, 1)
     return row
-
-
-def _write_layers(check: Callable[[], Checked], folder: Path) -> Path | Checked:
-    """Write the layers as a data set, where nothing is wrong with them; return its folder."""
-    checked = check()
-    if checked.found.problems:
-        return checked
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    write_prepared(folder, checked.dataset, checked.split)
-    return folder

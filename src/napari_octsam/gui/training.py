@@ -101,8 +101,6 @@ class Training:
         self.complete = False
         """Whether the last run came to its own end."""
         self.begun: Begun | None = None
-        self.baseline: EpochDone | None = None
-        """How the model was before."""
         self.steps: list[StepDone] = []
         self.epochs: list[EpochDone] = []
         self.samples: Samples | None = None
@@ -128,7 +126,7 @@ class Training:
     def start(self, start: StartTraining) -> None:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
-        self.begun, self.baseline, self.samples, self.best = None, None, None, None
+        self.begun, self.samples, self.best = None, None, None
         self.problem, self.problems, self.steps, self.epochs = "", (), [], []
         self.complete = False
         self._clock = _Clock()

@@ -79,7 +79,7 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class EpochDone:
-    """An epoch is done and validated.
+    """An epoch is done and validated; epoch 0 is the model before it learns.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from napari_octsam.training.events import (
 from napari_octsam.training.gradient import Drawn, StepGradient
 from napari_octsam.training.schedule import learning_rate, make_optimizer
 from napari_octsam.training.store import EmbeddingStore
-from napari_octsam.training.validation import mean_dice, validate
+from napari_octsam.training.validation import Validation, mean_dice, validate
 from napari_octsam.training.views import VIEWS, BScanView, view_of
 
 __all__ = ["FineTuning"]
@@ -91,6 +91,7 @@ class FineTuning:
         self._sums: dict[str, float] = defaultdict(float)
         self.best_score, self.best_epoch = -np.inf, 0
         self.best_weights = self.weights()
+        self._is_measured = False
 
     @property
     def steps(self) -> int:
@@ -100,6 +101,8 @@ class FineTuning:
     def run(self) -> Iterator[Event]:
         """Train to the last epoch; to stop, stop asking for the next event."""
         yield from self._encode()
+        if not self._is_measured:
+            yield from self._measure()
         while self.epoch < self.config.epochs:
             while self.step < self.steps:
                 yield from self._take_step()
@@ -121,6 +124,7 @@ class FineTuning:
             "epoch": self.epoch,
             "step": self.step,
             "sums": dict(self._sums),
+            "measured": self._is_measured,
             "best": {
                 "score": float(self.best_score),
                 "epoch": self.best_epoch,
@@ -135,6 +139,7 @@ class FineTuning:
         self._optimizer.load_state_dict(state["optimizer"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = defaultdict(float, state["sums"])
+        self._is_measured = state["measured"]
         best = state["best"]
         self.best_score, self.best_epoch = best["score"], best["epoch"]
         self.best_weights = best["weights"]
@@ -216,12 +221,18 @@ class FineTuning:
             "The best weights so far are kept. Try a lower learning rate."
         )
 
+    def _measure(self) -> Iterator[Event]:
+        """Tell how the model is before it learns, as epoch 0."""
+        classes, samples = yield from self._validate()
+        self._is_measured = True
+        if classes:
+            yield EpochDone(0, {}, classes, mean_dice(classes))
+        if samples:
+            yield Samples(0, samples)
+
     def _finish_epoch(self) -> Iterator[Event]:
         losses = {name: total / self.steps for name, total in self._sums.items()}
-        encode = self._store.embedding if self.config.freezes_encoder else self.model.encode
-        classes, samples = validate(
-            self.model, self._validation, self._schema, encode, self.config.display_samples
-        )
+        classes, samples = yield from self._validate()
         score = mean_dice(classes) if classes else -sum(losses.values())
         self.epoch, self.step = self.epoch + 1, 0
         self._sums.clear()
@@ -232,6 +243,11 @@ class FineTuning:
         yield EpochDone(self.epoch, losses, classes, score, best)
         if samples:
             yield Samples(self.epoch, samples)
+
+    def _validate(self) -> Generator[Event, None, Validation]:
+        encode = self._store.embedding if self.config.freezes_encoder else self.model.encode
+        shown = self.config.display_samples
+        return (yield from validate(self.model, self._validation, self._schema, encode, shown))
 
 
 def _thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:

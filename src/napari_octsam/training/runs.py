@@ -178,11 +178,11 @@ def recorded(
     save_every
         Seconds from one state to the next, beside that at the end of each epoch.
     """
-    epochs = folder.read_figures()[: run.epoch]
+    epochs = folder.read_figures()
     saved = time.monotonic()
     for event in run.run():
         if isinstance(event, EpochDone):
-            epochs.append(event)
+            epochs = [done for done in epochs if done.epoch < event.epoch] + [event]
             if event.best:
                 folder.save_best(run, schema, event)
             folder.save_figures(epochs)

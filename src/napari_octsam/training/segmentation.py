@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from monai.losses.dice import DiceCELoss, DiceFocalLoss, DiceLoss
-from monai.losses.focal_loss import FocalLoss
 from torch import Tensor
 
 __all__ = ["segmentation_loss"]
-
-_LOSSES: dict[str, Callable[[], Callable[[Tensor, Tensor], Tensor]]] = {
-    "dice_ce": lambda: DiceCELoss(sigmoid=True),
-    "dice": lambda: DiceLoss(sigmoid=True),
-    "focal": FocalLoss,
-    "dice_focal": lambda: DiceFocalLoss(sigmoid=True),
-}
 
 _SURELY_NOT = -20.0  # a logit that costs nothing where the target is 0
 
@@ -25,7 +16,7 @@ def segmentation_loss(name: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
 
     Where `counts` is under 1/2 nobody has labelled: there the loss and its gradient are 0.
     """
-    loss = _LOSSES[name]()
+    loss = _made(name)
 
     def counted(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
         ignored = counts < 0.5
@@ -33,3 +24,17 @@ def segmentation_loss(name: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         return loss(known[:, None], true[:, None])
 
     return counted
+
+
+def _made(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    # MONAI takes seconds to import: what is wrong with the data is said before that.
+    from monai.losses.dice import DiceCELoss, DiceFocalLoss, DiceLoss
+    from monai.losses.focal_loss import FocalLoss
+
+    made: dict[str, Callable[[], Callable[[Tensor, Tensor], Tensor]]] = {
+        "dice_ce": lambda: DiceCELoss(sigmoid=True),
+        "dice": lambda: DiceLoss(sigmoid=True),
+        "focal": FocalLoss,
+        "dice_focal": lambda: DiceFocalLoss(sigmoid=True),
+    }
+    return made[name]()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from napari_octsam.evaluation.prompted import Encode, FoundClasses, find_classes
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.sam import Model
 from napari_octsam.topology.metrics import betti_error
-from napari_octsam.training.events import ClassFigures, Sample
+from napari_octsam.training.events import ClassFigures, Sample, Validated
 
 __all__ = ["Validation", "mean_dice", "validate"]
 
@@ -33,8 +33,8 @@ def validate(
     schema: LabelSchema,
     encode: Encode,
     display: int = 0,
-) -> Validation:
-    """Give one tight box for each class that a B-scan shows.
+) -> Generator[Validated, None, Validation]:
+    """Give one tight box for each class that a B-scan shows; tell after each B-scan.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def validate(
     """
     dices, errors = defaultdict(list), defaultdict(list)
     samples: list[Sample] = []
-    for found in find_classes(model, bscans, schema, "box", encode):
+    looked_at = find_classes(model, bscans, schema, "box", encode)
+    for done, found in enumerate(looked_at, start=1):
         labels = found.bscan.labels
         counted = labels != NOT_LABELLED
         for value, window in found.windows.items():
@@ -54,6 +55,7 @@ def validate(
             errors[value].append(sum(betti_error(mask & counted, truth)))
         if len(samples) < display:
             samples.append(_sample(found))
+        yield Validated(done, len(bscans))
     classes = {
         value: ClassFigures(float(np.mean(dices[value])), float(np.mean(errors[value])))
         for value in sorted(dices)

@@ -1,0 +1,400 @@
+"""The Train widget: what is learnt from, how a training is shown and steered, what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+from psygnal import Signal
+from qtpy.QtCore import Qt
+
+from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.engine.messages import LoadedModel, LoadModel
+from napari_octsam.engine.training_messages import (
+    Begun,
+    Died,
+    Ended,
+    Happened,
+    PausedNow,
+    Preparing,
+    Refused,
+    StartTraining,
+    TrainerMessage,
+)
+from napari_octsam.gui import session as session_module
+from napari_octsam.gui.labelled import labelled_images, read_labelled
+from napari_octsam.gui.prompt_widget import PromptWidget
+from napari_octsam.gui.session import Session
+from napari_octsam.gui.settings import Settings
+from napari_octsam.gui.train_status import duration
+from napari_octsam.gui.train_widget import TrainWidget
+from napari_octsam.gui.training import Training
+from napari_octsam.io.prepared import open_prepared
+from napari_octsam.training.events import (
+    ClassFigures,
+    EpochDone,
+    Event,
+    Sample,
+    Samples,
+    StepDone,
+    Told,
+)
+from tests.small_runs import SCHEMA, bscans
+
+
+class SteeredJob:
+    """A training that does what the test says."""
+
+    heard = Signal(object)
+
+    def __init__(self, start: StartTraining) -> None:
+        self.begin = start
+        self.wishes: list[str] = []
+        self.left = False
+
+    def start(self) -> None:
+        self.wishes.append("start")
+
+    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
+        self.wishes.append(wish)
+
+    def kill(self) -> None:
+        self.wishes.append("kill")
+
+    def leave(self) -> None:
+        self.left = True
+
+
+class Jobs:
+    """Makes jobs, and speaks for the last."""
+
+    def __init__(self) -> None:
+        self.made: list[SteeredJob] = []
+
+    def __call__(self, start: StartTraining) -> SteeredJob:
+        self.made.append(SteeredJob(start))
+        return self.made[-1]
+
+    @property
+    def last(self) -> SteeredJob:
+        return self.made[-1]
+
+    def tell(self, *messages: TrainerMessage | Event) -> None:
+        for message in messages:
+            is_message = isinstance(
+                message, Preparing | Begun | Happened | PausedNow | Ended | Refused | Died
+            )
+            self.last.heard.emit(message if is_message else Happened(message))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
+    """Stands in for the processes of all trainings."""
+    jobs = Jobs()
+    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))
+    monkeypatch.setattr(session_module, "Training", lambda main: Training(main, jobs))
+    return jobs
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[[], Any]) -> Any:
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def widget(viewer: Any, jobs: Jobs) -> Iterator[TrainWidget]:
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Train")
+    widget.session.schema = SCHEMA
+    yield widget
+    widget.session.close()
+
+
+@pytest.fixture
+def volumes(viewer: Any) -> Any:
+    """Two volumes of two B-scans; the second of each is labelled, of the last both."""
+    for number, name in enumerate(("P1_OD", "P2_OD")):
+        pair = bscans(2, 10 * number)
+        labels = np.stack([b.labels for b in pair])
+        if number == 0:
+            labels[0] = 0
+        viewer.add_image(np.stack([b.image for b in pair]), name=name)
+        viewer.add_labels(labels, name=f"{name} layers")
+    return viewer
+
+
+BEGUN = Begun("runs/a", "The model trains on 2 B-scans of 1 group.", ("few",), SCHEMA, 2, 2)
+
+
+def step(epoch: int, number: int) -> StepDone:
+    return StepDone(epoch, number, 2, 1e-4, {"segmentation": 1 / (epoch + number)})
+
+
+def epoch(number: int, score: float) -> EpochDone:
+    return EpochDone(number, {"segmentation": 0.1}, {1: ClassFigures(score, 0.5)}, score)
+
+
+def settle(qtbot: Any, widget: TrainWidget, state: str) -> None:
+    qtbot.waitUntil(lambda: widget.training.state == state, timeout=3000)
+
+
+def test_every_labelled_bscan_is_found_with_its_image_and_patient(volumes: Any) -> None:
+    viewer = volumes
+    viewer.add_labels(np.zeros((9, 9), np.uint8), name="of no image")
+    session = Session(Settings())
+    pairs = labelled_images(viewer.layers, session.companions)
+    dataset = read_labelled(pairs, SCHEMA)
+    session.close()
+    assert [(p.image.name, p.labels.name) for p in pairs] == [
+        ("P1_OD", "P1_OD layers"),
+        ("P2_OD", "P2_OD layers"),
+    ]
+    assert [item.name for item in dataset.items] == ["P1_OD_001", "P2_OD_000", "P2_OD_001"]
+    assert [item.group for item in dataset.items] == ["P1", "P2", "P2"]
+    assert np.array_equal(dataset.items[0].read_maps()["layers7"], bscans(2)[1].labels)
+
+
+def test_training_on_layers_writes_them_down_first(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    widget.train.click()
+    settle(qtbot, widget, "preparing")
+    config = jobs.last.begin.config
+    dataset = open_prepared(Path(config.data))
+    assert [item.name for item in dataset.items] == ["P1_OD_001", "P2_OD_000", "P2_OD_001"]
+    assert dataset.schemas[0].name == "layers7"
+    assert config.base_model == "octsam-tiny"
+    assert Path(config.out).name == "models"
+    assert widget.train.isHidden() or not widget.train.isVisible()
+
+
+def test_layers_that_are_not_ticked_are_left_out_and_stay_so(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    widget.source.layers.item(1).setCheckState(Qt.CheckState.Unchecked)
+    volumes.add_image(np.zeros((4, 4)), name="another")
+    assert [pair.image.name for pair in widget.source.chosen] == ["P1_OD"]
+
+
+def test_a_folder_and_the_settings_are_passed_on(
+    widget: TrainWidget, jobs: Jobs, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path, "layers7")
+    widget.settings.inputs["epochs"].value = 7
+    widget.settings.inputs["topology"].value = "none"
+    widget.settings.inputs["lr"].value = 0.002
+    widget.settings.inputs["topology_size"].value = 128
+    widget.train.click()
+    config = jobs.last.begin.config
+    assert (config.data, config.label_schema) == (str(tmp_path), "layers7")
+    assert (config.epochs, config.topology, config.lr) == (7, "none", 0.002)
+    assert config.topology_size == 128
+
+
+def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidget) -> None:
+    asked_elsewhere = {"data", "label_schema", "out", "base_model", "device"}
+    defaults = TrainConfig().model_dump()
+    values = widget.settings.values
+    assert set(values) == set(defaults) - asked_elsewhere
+    assert values == {name: defaults[name] for name in values}
+
+
+def test_settings_that_do_not_fit_together_are_said(
+    widget: TrainWidget, jobs: Jobs, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.settings.inputs["epochs"].value = 2
+    widget.settings.inputs["topology_warmup_epochs"].value = 5
+    widget.train.click()
+    assert not jobs.made
+    assert "begins after 5 epochs" in widget.message.text()
+
+
+def test_a_check_says_what_would_be_trained_and_what_is_wrong(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.check.click()
+    qtbot.waitUntil(lambda: "trains on" in widget.message.text(), timeout=5000)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    iio.imwrite(tmp_path / "images" / "s1_1.png", bscans(1)[0].image)
+    widget.source.choose_folder(tmp_path, "layers7")
+    widget.check.click()
+    qtbot.waitUntil(lambda: "s1_1" in widget.message.text(), timeout=5000)
+    assert not jobs.made
+
+
+def test_a_label_that_the_schema_lacks_stops_the_training_before_it_begins(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    volumes.layers["P1_OD layers"].data[1, :5] = 77
+    widget.train.click()
+    qtbot.waitUntil(lambda: "77" in widget.message.text(), timeout=5000)
+    assert not jobs.made
+    assert widget.train.isEnabled()
+
+
+def test_nothing_labelled_is_said(widget: TrainWidget, jobs: Jobs, qtbot: Any) -> None:
+    widget.train.click()
+    qtbot.waitUntil(lambda: "nothing to learn" in widget.message.text(), timeout=5000)
+    assert widget.train.isEnabled()
+
+
+def test_a_training_is_shown_as_it_goes(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(Preparing("Checking the data", 1, 4))
+    qtbot.waitUntil(lambda: "Checking" in widget.status.text.text(), timeout=3000)
+    (bscan,) = bscans(1)
+    sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
+    jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
+    qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
+    assert "Epoch 1 of 2, step 2 of 2" in widget.status.text.text()
+    assert widget.curves.loss.points == {"segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]}
+    assert widget.curves.dice.points == {"RNFL": [(0, 0.5), (1, 0.7)]}
+    assert "few" in widget.message.text()
+    jobs.tell(Told("Memory ran out."))
+    qtbot.waitUntil(lambda: "Memory" in widget.message.text(), timeout=3000)
+
+
+def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(BEGUN, step(1, 1))
+    settle(qtbot, widget, "running")
+    widget.status.pause.click()
+    jobs.tell(PausedNow())
+    settle(qtbot, widget, "paused")
+    assert widget.status.pause.text() == "Resume"
+    widget.status.pause.click()
+    settle(qtbot, widget, "running")
+    widget.status.stop.click()
+    assert widget.status.stop.text() == "Stop at once"
+    jobs.tell(Ended(complete=False, best=""))
+    settle(qtbot, widget, "idle")
+    assert jobs.last.wishes == ["start", "pause", "go on", "stop"]
+    assert "Continue" in widget.message.text()
+    widget.resume.click()
+    assert jobs.last.begin.resume == str(Path("runs/a"))
+
+
+def test_a_second_training_begins_with_nothing_of_the_first(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    for _ in range(2):
+        widget.train.click()
+        jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
+        settle(qtbot, widget, "idle")
+    assert len(jobs.made) == 2
+    assert len(widget.curves.loss.points["segmentation"]) == 1
+
+
+def test_a_training_that_dies_says_so_and_can_be_continued(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(BEGUN, step(1, 1), Died("The training was stopped by SIGKILL."))
+    settle(qtbot, widget, "idle")
+    assert "SIGKILL" in widget.message.text()
+    assert widget.resume.text() == "Continue"
+
+
+def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
+    viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    session, asked = widget.session, []
+    session.load_model = lambda request: asked.append(request)  # type: ignore[method-assign]
+    old = LoadModel("octsam-tiny")
+    session._take_model(old, LoadedModel("octsam-tiny", "octsam-tiny", "octsam-tiny", "cpu", "f"))
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    best = tmp_path / "best.safetensors"
+    jobs.tell(BEGUN, epoch(0, 0.8), epoch(1, 0.9), Ended(complete=True, best=str(best)))
+    qtbot.waitUntil(lambda: not widget.use.isHidden(), timeout=3000)
+    assert "mean Dice 0.900, before the training 0.800" in widget.message.text()
+    widget.use.click()
+    assert asked == [LoadModel(str(best))]
+    session._take_model(asked[0], LoadedModel("new", "octsam-tiny", "octsam-tiny", "cpu", "f"))
+    prompts = PromptWidget(viewer)
+    viewer.window.add_dock_widget(prompts, name="Prompt")
+    (switch,) = (k for k in prompts._all_keys(session.schema) if k.binding == "Shift-V")
+    switch.action()
+    assert asked[-1] == old
+
+
+def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
+    viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(BEGUN, step(1, 1), epoch(1, 0.6))
+    qtbot.waitUntil(lambda: len(widget.training.epochs) == 1, timeout=3000)
+    viewer.window.remove_dock_widget(widget)
+    again = TrainWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Train again")
+    assert again.curves.dice.points == {"RNFL": [(1, 0.6)]}
+    assert not again.status.isHidden()
+
+
+def test_closing_the_window_leaves_the_training_to_save_itself(
+    widget: TrainWidget, jobs: Jobs, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    widget.session.close()
+    assert jobs.last.left
+
+
+def test_a_sample_opens_as_layers(
+    viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    (bscan,) = bscans(1)
+    sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
+    jobs.tell(BEGUN, Samples(1, (sample,)))
+    qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
+    widget.samples.opened.emit(sample)
+    assert [layer.name for layer in viewer.layers] == ["scan", "scan truth", "scan epoch 1"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (40, "40 s"), (170, "3 min"), (4800, "1 h 20 min")]
+)
+def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_a_real_training_in_the_window_ends_with_a_model_that_predicts(
+    viewer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, qtbot: Any
+) -> None:
+    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path))
+    monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "cache"))
+    for number, bscan in enumerate(bscans(2)):
+        viewer.add_image(bscan.image, name=f"P{number}_1")
+        viewer.add_labels(bscan.labels, name=f"P{number}_1 layers")
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Train")
+    session = widget.session
+    session.schema = bundled_schema("layers7")
+    for name, value in (("epochs", 1), ("objects", 2), ("augment", False)):
+        widget.settings.inputs[name].value = value
+    widget.train.click()
+    qtbot.waitUntil(lambda: not widget.use.isHidden(), timeout=120_000)
+    assert "before the training" in widget.message.text()
+    widget.use.click()
+    qtbot.waitUntil(lambda: session.model is not None, timeout=60_000)
+    assert session.loaded is not None
+    assert session.loaded.source.endswith("best.safetensors")
+    session.close()
