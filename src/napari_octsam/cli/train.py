@@ -105,11 +105,14 @@ def _prepare(config: TrainConfig, folder: RunFolder | None) -> Prepared:
 def _follow(prepared: Prepared) -> None:
     """Run to the end with a bar, a line for each epoch."""
     from napari_octsam.training.events import Encoded, EpochDone, Finished, StepDone, Told
+    from napari_octsam.training.loggers import chosen_loggers, logged
     from napari_octsam.training.runs import recorded
 
     run = prepared.run
+    loggers = chosen_loggers(run.config, prepared.folder, prepared.schema)
+    events = recorded(run, prepared.folder, prepared.schema)
     with steps_bar("Training", run.config.epochs * run.steps) as show:
-        for event in recorded(run, prepared.folder, prepared.schema):
+        for event in logged(events, loggers):
             match event:
                 case Encoded(done, total):
                     show(0, f"encoding {done} of {total}")
