@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from napari_octsam.cli.config_options import option_of, with_config_options
 from napari_octsam.cli.console import note, out, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
+from napari_octsam.cli.reports import print_report
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 
@@ -56,6 +57,7 @@ def train(
     if folder is not None:
         note(f"Going on from epoch {prepared.run.epoch + 1}, step {prepared.run.step + 1}.")
     _follow(prepared)
+    _report(prepared)
     out.print(f"Wrote {prepared.folder.best}.", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -126,3 +128,12 @@ def _follow(prepared: Prepared) -> None:
                     note(sentence)
                 case Finished("no more gain", best):
                     note(f"No gain since epoch {best}: stopped.")
+
+
+def _report(prepared: Prepared) -> None:
+    from napari_octsam.training.final_report import report_best
+
+    with working("Scoring the best model") as show:
+        final = report_best(prepared, lambda what, done, total: show(f"{what}: {done} of {total}"))
+    if final is not None:
+        print_report(final.report, f"The best model on the {final.part} part, one box a class")
