@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +18,8 @@ from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_octsam.training.preparation import Prepared
+    from napari_octsam.training.distributed import Workers
+    from napari_octsam.training.preparation import Prepared, Progress
     from napari_octsam.training.runs import RunFolder
 
 __all__ = ["train"]
@@ -44,13 +47,27 @@ def train(
     Options go before what a file of settings says. The data is checked first. A run that was
     stopped or killed goes on with --resume.
     """
+    from napari_octsam.training.distributed import joined
+    from napari_octsam.training.preparation import prepare
     from napari_octsam.training.runs import RunFolder
 
     base, chosen = _sources(source, chosen)
     folder = None if resume is None else RunFolder(resume)
     config = _settings(base, chosen) if folder is None else _settings_of(folder, base, chosen)
+    with joined() as workers:
+        if workers.leads:
+            _lead(config, folder, workers)
+        else:
+            deque(prepare(config, folder, workers=workers).run.run(), maxlen=0)
+
+
+def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> None:
+    """Train, and be the one that shows and writes it."""
+    from napari_octsam.training.preparation import prepare
+
     download_if_needed(config.base_model)
-    prepared = _prepare(config, folder)
+    with working("Reading") as show:
+        prepared = prepare(config, folder, _as_text(show), workers)
     for warning in prepared.warnings:
         note(f"Note: {warning}")
     note(prepared.plan)
@@ -97,11 +114,8 @@ def _settings_of(
     return _settings(folder.config(), chosen)
 
 
-def _prepare(config: TrainConfig, folder: RunFolder | None) -> Prepared:
-    from napari_octsam.training.preparation import prepare
-
-    with working("Reading") as show:
-        return prepare(config, folder, lambda what, done, total: show(f"{what}: {done} of {total}"))
+def _as_text(show: Callable[[str], None]) -> Progress:
+    return lambda what, done, total: show(f"{what}: {done} of {total}")
 
 
 def _follow(prepared: Prepared) -> None:
