@@ -14,6 +14,7 @@ from napari_octsam.io.synthetic import make_phantom
 from napari_octsam.models.header import Header
 from napari_octsam.models.sam import Model
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.finetuning import FineTuning
 
 SCHEMA = bundled_schema("layers7")
@@ -33,8 +34,11 @@ def bscans(count: int, first: int = 0) -> list[LabelledBScan]:
     return [LabelledBScan(f"bscan {i}", p.image, p.layers) for i, p in enumerate(phantoms)]
 
 
-def fine_tuning(folder: Path, config: TrainConfig = CONFIG, count: int = 3) -> FineTuning:
-    return FineTuning(small_model(), bscans(count), bscans(1, 50), SCHEMA, config, folder)
+def fine_tuning(
+    folder: Path, config: TrainConfig = CONFIG, count: int = 3, workers: Workers = ALONE
+) -> FineTuning:
+    training, validation = bscans(count), bscans(1, 50)
+    return FineTuning(small_model(), training, validation, SCHEMA, config, folder, workers)
 
 
 def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], prefix: str = "") -> bool:

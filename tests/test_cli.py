@@ -480,6 +480,11 @@ def test_train_makes_a_model_that_predicts_and_goes_on_where_it_was(
     settings = json.loads((run / "config.json").read_text())
     assert (settings["epochs"], settings["lr"], settings["augment"]) == (1, 1e-3, False)
     assert json.loads((run / "metrics.json").read_text())[0]["classes"]
+    report = json.loads((run / "report.json").read_text())
+    assert (report["bscans"], report["about"]["only"]) == (1, "validation part")
+    assert "The best model on the validation part" in done.stdout
+    assert (run / "report.csv").is_file()
+    assert "worst" in (run / "report.html").read_text().lower()
 
     box = ("--box", "20,5,90,150:RNFL", "--schema", "layers7")
     image = tmp_path / "data" / "images" / "s01_1.png"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_octsam import __version__
-from napari_octsam.cli.console import note, out, steps_bar, working
+from napari_octsam.cli.console import steps_bar, working
+from napari_octsam.cli.reports import print_report
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
 
@@ -67,6 +66,7 @@ def evaluate(
         if path is not None:
             _check_writable(path)
     from napari_octsam.core.classes import load_schema
+    from napari_octsam.evaluation.about import About
     from napari_octsam.evaluation.page import write_page
     from napari_octsam.evaluation.records import write_csv, write_json
     from napari_octsam.io.pairs import read_pairs
@@ -82,22 +82,14 @@ def evaluate(
             f"No B-scan of {data} shows a class of the schema {classes.name}: choose another one "
             "with --schema."
         )
-    _print(report, f"{report.bscans} B-scans, one {prompt} a class")
-    about: dict[str, str | float | None] = {
-        "model": model,
-        "data": str(data),
-        "only": only,
-        "schema": schema,
-        "prompt": prompt,
-        "spacing_um": spacing,
-        "octsam": __version__,
-    }
+    print_report(report, f"{report.bscans} B-scans, one {prompt} a class")
+    about = About(model, str(data), only, schema, prompt, spacing)
     if csv_file is not None:
         write_csv(csv_file, report)
     if json_file is not None:
-        write_json(json_file, report, about)
+        write_json(json_file, report, about.record())
     if html_file is not None:
-        write_page(html_file, report, worst, _in_words(about))
+        write_page(html_file, report, worst, about.in_words())
 
 
 def _judge(
@@ -128,33 +120,9 @@ def _check_writable(path: Path) -> None:
         raise UserError(f"{folder} cannot be written to: choose another folder for {path.name}.")
 
 
-def _in_words(about: dict[str, str | float | None]) -> dict[str, str]:
-    spacing = about["spacing_um"]
-    return {
-        "Model": f"{about['model']}",
-        "B-scans": f"{about['data']}, {about['only']}",
-        "Schema": f"{about['schema']}",
-        "Prompt": f"one {about['prompt']} a class",
-        "Spacing": "not given" if spacing is None else f"{spacing:g} µm per pixel",
-        "octsam": f"{about['octsam']}",
-    }
-
-
 def _counted(
     pairs: Sequence[LabelledBScan], show: Callable[[int, str], None]
 ) -> Iterator[LabelledBScan]:
     for number, pair in enumerate(pairs):
         show(number, pair.name)
         yield pair
-
-
-def _print(report: Report, title: str) -> None:
-    from napari_octsam.evaluation.tables import extremes_table, rich_table, summary_tables
-
-    out.print(title, style="bold", highlight=False)
-    for table in summary_tables(report):
-        out.print(rich_table(table))
-    names = extremes_table(report)
-    out.print(rich_table(replace(names, rows=names.rows[:1])))  # each class: in the files
-    if report.nowhere:
-        note(f"On no B-scan: {', '.join(label.name for label in report.nowhere)}.")

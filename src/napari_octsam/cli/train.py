@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +13,13 @@ from pydantic import ValidationError
 from napari_octsam.cli.config_options import option_of, with_config_options
 from napari_octsam.cli.console import note, out, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
+from napari_octsam.cli.reports import print_report
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_octsam.training.preparation import Prepared
+    from napari_octsam.training.distributed import Workers
+    from napari_octsam.training.preparation import Prepared, Progress
     from napari_octsam.training.runs import RunFolder
 
 __all__ = ["train"]
@@ -43,19 +47,34 @@ def train(
     Options go before what a file of settings says. The data is checked first. A run that was
     stopped or killed goes on with --resume.
     """
+    from napari_octsam.training.distributed import joined
+    from napari_octsam.training.preparation import prepare
     from napari_octsam.training.runs import RunFolder
 
     base, chosen = _sources(source, chosen)
     folder = None if resume is None else RunFolder(resume)
     config = _settings(base, chosen) if folder is None else _settings_of(folder, base, chosen)
+    with joined() as workers:
+        if workers.leads:
+            _lead(config, folder, workers)
+        else:
+            deque(prepare(config, folder, workers=workers).run.run(), maxlen=0)
+
+
+def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> None:
+    """Train, and be the one that shows and writes it."""
+    from napari_octsam.training.preparation import prepare
+
     download_if_needed(config.base_model)
-    prepared = _prepare(config, folder)
+    with working("Reading") as show:
+        prepared = prepare(config, folder, _as_text(show), workers)
     for warning in prepared.warnings:
         note(f"Note: {warning}")
     note(prepared.plan)
     if folder is not None:
         note(f"Going on from epoch {prepared.run.epoch + 1}, step {prepared.run.step + 1}.")
     _follow(prepared)
+    _report(prepared)
     out.print(f"Wrote {prepared.folder.best}.", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -95,21 +114,21 @@ def _settings_of(
     return _settings(folder.config(), chosen)
 
 
-def _prepare(config: TrainConfig, folder: RunFolder | None) -> Prepared:
-    from napari_octsam.training.preparation import prepare
-
-    with working("Reading") as show:
-        return prepare(config, folder, lambda what, done, total: show(f"{what}: {done} of {total}"))
+def _as_text(show: Callable[[str], None]) -> Progress:
+    return lambda what, done, total: show(f"{what}: {done} of {total}")
 
 
 def _follow(prepared: Prepared) -> None:
     """Run to the end with a bar, a line for each epoch."""
     from napari_octsam.training.events import Encoded, EpochDone, Finished, StepDone, Told
+    from napari_octsam.training.loggers import chosen_loggers, logged
     from napari_octsam.training.runs import recorded
 
     run = prepared.run
+    loggers = chosen_loggers(run.config, prepared.folder, prepared.schema)
+    events = recorded(run, prepared.folder, prepared.schema)
     with steps_bar("Training", run.config.epochs * run.steps) as show:
-        for event in recorded(run, prepared.folder, prepared.schema):
+        for event in logged(events, loggers):
             match event:
                 case Encoded(done, total):
                     show(0, f"encoding {done} of {total}")
@@ -123,3 +142,12 @@ def _follow(prepared: Prepared) -> None:
                     note(sentence)
                 case Finished("no more gain", best):
                     note(f"No gain since epoch {best}: stopped.")
+
+
+def _report(prepared: Prepared) -> None:
+    from napari_octsam.training.final_report import report_best
+
+    with working("Scoring the best model") as show:
+        final = report_best(prepared, lambda what, done, total: show(f"{what}: {done} of {total}"))
+    if final is not None:
+        print_report(final.report, f"The best model on the {final.part} part, one box a class")

@@ -91,6 +91,14 @@ class TrainConfig(BaseModel):
     display_samples: int = Field(
         default=3, ge=0, le=16, description="Validation B-scans whose masks are shown each epoch."
     )
+    wandb: bool = Field(
+        default=False, description="Whether figures and samples are sent to Weights & Biases."
+    )
+    project: str = Field(default="", description="Project there.")
+    entity: str = Field(default="", description="User or team there.")
+    tensorboard: bool = Field(
+        default=False, description="Whether figures and samples are written for TensorBoard."
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:

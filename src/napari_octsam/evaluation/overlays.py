@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor
 
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.prompts import bounding_box
 
-__all__ = ["around", "overlay_png"]
+__all__ = ["around", "labels_picture", "overlay_png"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -53,6 +54,26 @@ def overlay_png(grey: npt.NDArray[np.uint8], mask: Mask | None, color: str) -> b
     file = io.BytesIO()
     picture.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def labels_picture(
+    grey: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], schema: LabelSchema
+) -> npt.NDArray[np.uint8]:
+    """Return a B-scan with its classes in their colours, (H, W, 3) uint8.
+
+    Parameters
+    ----------
+    grey, labels
+        (H, W) uint8; the background and what is not labelled stay grey.
+    """
+    colors = np.zeros((NOT_LABELLED + 1, 3))
+    tints = np.zeros(NOT_LABELLED + 1)
+    for each in schema.foreground:
+        colors[each.value] = ImageColor.getrgb(each.color[:7])
+        tints[each.value] = _TINT
+    tint = tints[labels][..., None]
+    mixed = grey[..., None] * (1 - tint) + colors[labels] * tint
+    return mixed.round().astype(np.uint8)
 
 
 def _widened(low: int, high: int, least: int, size: int) -> slice:

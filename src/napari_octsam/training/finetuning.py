@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from napari_octsam.models.network import Features
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.sam import Model
 from napari_octsam.training.components import component_objects
+from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.events import (
     Encoded,
     EpochDone,
@@ -57,6 +58,8 @@ class FineTuning:
         All settings.
     folder
         For embeddings that memory has no room for.
+    workers
+        The processes that share the run.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class FineTuning:
         schema: LabelSchema,
         config: TrainConfig,
         folder: Path,
+        workers: Workers = ALONE,
     ) -> None:
         self.model = model
         self.config = config
@@ -86,6 +90,7 @@ class FineTuning:
         self._store = EmbeddingStore(model, folder)
         self._gradient = StepGradient(model, config, self._features)
         self._trained = _thaw(self._network, config)
+        self._workers = workers
         self._optimizer = make_optimizer(self._trained, config)
         self.epoch, self.step = 0, 0
         self._sums: dict[str, float] = defaultdict(float)
@@ -100,6 +105,7 @@ class FineTuning:
 
     def run(self) -> Iterator[Event]:
         """Train to the last epoch; to stop, stop asking for the next event."""
+        self._workers.begin_alike(self._trained)
         yield from self._encode()
         if not self._is_measured:
             yield from self._measure()
@@ -151,9 +157,10 @@ class FineTuning:
         views = VIEWS if self.config.augment else 1
         images = [view_of(bscan, i).image for bscan in self._training for i in range(views)]
         images += [bscan.image for bscan in self._validation]
-        for done, image in enumerate(images, start=1):
+        for done, image in enumerate(self._workers.share(images), start=1):
             self._store.embedding(image)
-            yield Encoded(done, len(images))
+            yield Encoded(min(done * self._workers.size, len(images)), len(images))
+        self._workers.wait()
 
     def _take_step(self) -> Iterator[Event]:
         random = np.random.default_rng((self.config.seed, self.epoch, self.step))
@@ -163,6 +170,8 @@ class FineTuning:
             group["lr"] = rate
         before = self._gradient.at_once
         losses = self._backward([each for each in drawn if each.objects])
+        self._workers.add_gradients(self._trained)
+        losses = self._workers.add_losses(losses)
         most = self.config.gradient_clip or math.inf
         norm = float(nn.utils.clip_grad_norm_(self._trained, most))
         self._check_finite([*losses.values(), norm])
@@ -190,15 +199,16 @@ class FineTuning:
         return Drawn(view, objects, int(random.integers(self.config.corrections + 1)))
 
     def _backward(self, batch: Sequence[Drawn]) -> dict[str, float]:
-        """Set the gradient of the mean over all objects, in groups that fit the memory."""
+        """Set this process's share of the gradient of the mean over all objects."""
         total = sum(len(drawn.objects) for drawn in batch)
+        own = self._workers.share(batch)
         with_topology = self.epoch >= self.config.topology_warmup_epochs
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:
-                return self._gradient.add(batch, total, with_topology=with_topology)
+                return self._gradient.add(own, total, with_topology=with_topology)
             except NotEnoughMemoryError as error:
-                if not self._gradient.halve(batch):
+                if not self._gradient.halve(own):
                     raise UserError(
                         "Not even one object of a B-scan fits the memory: choose a smaller base "
                         "model, train the mask decoder only, or compute on the CPU."
@@ -247,7 +257,19 @@ class FineTuning:
     def _validate(self) -> Generator[Event, None, Validation]:
         encode = self._store.embedding if self.config.freezes_encoder else self.model.encode
         shown = self.config.display_samples
-        return (yield from validate(self.model, self._validation, self._schema, encode, shown))
+        looking = validate(self.model, self._validation, self._schema, encode, shown)
+        if self._workers.size > 1:
+            return self._workers.from_first(lambda: _result(looking))
+        return (yield from looking)
+
+
+def _result(looking: Generator[Event, None, Validation]) -> Validation:
+    """Return what a generator comes to, and leave out what it tells."""
+    while True:
+        try:
+            next(looking)
+        except StopIteration as end:
+            return cast("Validation", end.value)
 
 
 def _thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:

@@ -18,6 +18,7 @@ from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.split import Split, write_split
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.registry import REGISTRY
+from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.runs import RunFolder
 
@@ -107,6 +108,7 @@ def prepare(
     config: TrainConfig,
     resume: RunFolder | None = None,
     progress: Progress = lambda *_: None,
+    workers: Workers = ALONE,
 ) -> Prepared:
     """Check and read the data, load the model, and make the run's folder or go on from one.
 
@@ -117,6 +119,8 @@ def prepare(
     ----------
     resume
         A run to go on with, whose settings are `config`.
+    workers
+        The processes that share the run: the first one checks and writes.
 
     Raises
     ------
@@ -125,16 +129,32 @@ def prepare(
     UserError
         A setting is missing, the model cannot be loaded, or the folder cannot be made.
     """
+    made: list[Prepared] = []
+
+    def lead() -> Path:
+        made.append(_prepare(config, resume, progress, workers))
+        return made[0].folder.path
+
+    path = workers.from_first(lead)
+    return made[0] if made else _prepare(config, RunFolder(path), progress, workers)
+
+
+def _prepare(
+    config: TrainConfig, resume: RunFolder | None, progress: Progress, workers: Workers
+) -> Prepared:
     if resume is None and not config.out:
         raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
     config = _with_whole_paths(config)
     data = read_data(config, resume, progress)
     progress(f"Loading {config.base_model}", 0, 1)
-    model = load_model(config.base_model, device=config.device)
+    model = load_model(config.base_model, device=workers.device(config.device))
     folder = resume or RunFolder.create(Path(config.out), config)
     if not folder.split.exists():
         write_split(folder.split, data.split)
-    run = FineTuning(model, data.training, data.validation, data.schema, config, folder.embeddings)
+    run = FineTuning(
+        *(model, data.training, data.validation, data.schema, config, folder.embeddings),
+        workers=workers,
+    )
     if resume is not None:
         folder.restore(run)
     notes = (model.note,) if model.note else ()

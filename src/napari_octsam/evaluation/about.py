@@ -1,0 +1,53 @@
+"""What a report is about: for its files, and in words for its page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from napari_octsam import __version__
+
+__all__ = ["About"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What was evaluated, and how.
+
+    Parameters
+    ----------
+    model
+        Name or file.
+    data
+        Folder of the B-scans.
+    only
+        Which of them, as a pattern or in words.
+    schema
+        Name of the label schema.
+    prompt
+        Kind of prompt, one for each class.
+    spacing_um
+        µm per pixel along the A-scan; None where it is not known.
+    """
+
+    model: str
+    data: str
+    only: str
+    schema: str
+    prompt: str
+    spacing_um: float | None = None
+
+    def record(self) -> dict[str, str | float | None]:
+        """Return all of it by name, with the version of this package."""
+        return {**asdict(self), "octsam": __version__}
+
+    def in_words(self) -> dict[str, str]:
+        """Return all of it by heading."""
+        spacing = self.spacing_um
+        return {
+            "Model": self.model,
+            "B-scans": f"{self.data}, {self.only}",
+            "Schema": self.schema,
+            "Prompt": f"one {self.prompt} a class",
+            "Spacing": "not given" if spacing is None else f"{spacing:g} µm per pixel",
+            "octsam": __version__,
+        }

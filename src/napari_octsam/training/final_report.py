@@ -1,0 +1,65 @@
+"""The report on a run's best model, as `octsam evaluate` makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from napari_octsam.evaluation.about import About
+from napari_octsam.evaluation.page import write_page
+from napari_octsam.evaluation.prompted import judge_model
+from napari_octsam.evaluation.records import write_csv, write_json
+from napari_octsam.evaluation.report import Report, build_report
+from napari_octsam.evaluation.worst_cases import WorstCases
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.models.checkpoints import load_model
+from napari_octsam.training.preparation import Prepared, Progress
+from napari_octsam.training.store import EmbeddingStore
+
+__all__ = ["FinalReport", "report_best"]
+
+_PROMPT = "box"
+
+
+class FinalReport(NamedTuple):
+    """A report, and the part of the split that it is on: "test" or "validation"."""
+
+    report: Report
+    part: str
+
+
+def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> FinalReport | None:
+    """Judge the best model on the test part, or on the validation part where there is no test.
+
+    Writes `report.csv`, `report.json` and `report.html` into the run's folder.
+
+    Returns
+    -------
+    None where the split has neither part.
+
+    Raises
+    ------
+    UserError
+        There is no best model yet, or a file cannot be written.
+    """
+    data, folder, config = prepared.data, prepared.folder, prepared.run.config
+    part = "test" if data.test else "validation"
+    bscans = data.test or data.validation
+    if not bscans:
+        return None
+    model = load_model(folder.best, device=config.device)
+    encode = EmbeddingStore(model, folder.embeddings).embedding
+    worst = WorstCases()
+    judged = judge_model(model, _counted(bscans, progress), data.schema, _PROMPT, encode=encode)
+    report = build_report(worst.watch(judged), data.schema)
+    about = About(str(folder.best), config.data, f"{part} part", data.schema.name, _PROMPT)
+    write_csv(folder.path / "report.csv", report)
+    write_json(folder.path / "report.json", report, about.record())
+    write_page(folder.path / "report.html", report, worst, about.in_words())
+    return FinalReport(report, part)
+
+
+def _counted(bscans: tuple[LabelledBScan, ...], progress: Progress) -> Iterator[LabelledBScan]:
+    for done, bscan in enumerate(bscans):
+        progress("Scoring", done, len(bscans))
+        yield bscan

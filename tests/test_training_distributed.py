@@ -1,0 +1,96 @@
+"""Two processes train as one does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+import torch
+
+from napari_octsam.training.events import EpochDone
+from tests.small_runs import CONFIG, bscans, fine_tuning
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows' torch has no libuv")
+
+CONFIG_OF_BOTH = CONFIG.model_copy(
+    update={"optimizer": "sgd", "lr": 0.05, "adapts": "everything", "weight_decay": 0.1}
+)
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+from napari_octsam.core.errors import UserError
+from napari_octsam.training.distributed import joined
+from tests.small_runs import fine_tuning
+from tests.test_training_distributed import CONFIG_OF_BOTH
+
+def fail():
+    raise UserError("the first one's to tell")
+
+with joined() as workers:
+    folder = Path(sys.argv[1])
+    run = fine_tuning(folder, CONFIG_OF_BOTH, workers=workers)
+    if workers.rank == 1:
+        for parameter in run.model.network.parameters():
+            parameter.data += 1  # the first one's count
+    epochs = [event for event in run.run() if type(event).__name__ == "EpochDone"]
+    scores = [(event.score, event.losses) for event in epochs]
+    try:
+        workers.from_first(fail)
+    except (UserError, SystemExit) as error:
+        how = type(error).__name__
+    torch.save((run.weights(), scores, how), folder / f"{workers.rank}.pt")
+"""
+
+
+def torchrun(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return subprocess.run(
+        [*command, "--nproc-per-node", "2", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=cwd,
+        timeout=150,
+    )
+
+
+def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    done = torchrun(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+
+    run = fine_tuning(tmp_path / "one", CONFIG_OF_BOTH)
+    before = run.weights()
+    epochs = [event for event in run.run() if isinstance(event, EpochDone)]
+    for rank, leaves in enumerate(["UserError", "SystemExit"]):
+        weights, scores, how = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        for name, weight in run.weights().items():
+            moved = (weight - before[name]).abs().max()
+            assert (weight - weights[name]).abs().max() <= 2e-3 * moved + 1e-6, name
+        for epoch, (score, losses) in zip(epochs, scores, strict=True):
+            assert score == pytest.approx(epoch.score, abs=1e-3)
+            assert losses == pytest.approx(epoch.losses, rel=1e-3)
+        assert how == leaves
+
+
+def test_torchrun_writes_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    for name, bscan in zip(("s01_1", "s02_1", "s03_1"), bscans(3), strict=True):
+        for part, pixels in (("images", bscan.image), ("masks", bscan.labels)):
+            (tmp_path / "data" / part).mkdir(parents=True, exist_ok=True)
+            iio.imwrite(tmp_path / "data" / part / f"{name}.png", pixels)
+    settings = {"data": "data", "out": "runs", "label_schema": "layers7", "device": "cpu"}
+    settings |= {"base_model": str(tiny_checkpoint), "epochs": 1, "objects": 1, "augment": False}
+    (tmp_path / "run.json").write_text(json.dumps(settings))
+    done = torchrun("-m", "napari_octsam", "train", "run.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "report.html").is_file()
+    assert done.stdout.count("Wrote") == 1
