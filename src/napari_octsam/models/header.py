@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.pseudocolor import Pseudocolor
 
 __all__ = [
     "ARCHITECTURES",
@@ -36,6 +37,9 @@ class Header(BaseModel):
     name: str = Field(description="Name to show.")
     architecture: Architecture = Field(description="The network that the weights belong to.")
     profile: Profile = Field(description="How a B-scan is preprocessed and framed for it.")
+    pseudocolor: Pseudocolor = Field(
+        default="grayscale", description="Colour map that it sees a B-scan in."
+    )
     single_mask: bool = Field(
         default=False,
         description="Only mask 0 is trained: the three candidates are never chosen.",
@@ -46,6 +50,12 @@ class Header(BaseModel):
     training: dict[str, JsonValue] = Field(
         default_factory=dict, description="Record of the training run."
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Header:
+        if self.architecture == "octsam-tiny" and self.pseudocolor != "grayscale":
+            raise ValueError(f"octsam-tiny sees grey B-scans only, not {self.pseudocolor}")
+        return self
 
 
 def profiles_of(architecture: str) -> tuple[Profile, ...]:
