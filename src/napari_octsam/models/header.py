@@ -13,6 +13,7 @@ __all__ = [
     "ARCHITECTURES",
     "HEADER_KEY",
     "PROFILES",
+    "AdapterRecord",
     "Architecture",
     "Header",
     "Profile",
@@ -29,6 +30,17 @@ HEADER_KEY = "napari_octsam"
 """Key of the safetensors metadata under which the header stands, as JSON."""
 
 
+class AdapterRecord(BaseModel):
+    """What a file of low-rank adapters says about the model that they go on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base: str = Field(description="Name of a registered model, or path of a checkpoint.")
+    sha256: str = Field(description="Of the base's file.")
+    rank: int = Field(ge=1, description="Of the adapters.")
+    alpha: float = Field(gt=0, description="Their scale times the rank.")
+
+
 class Header(BaseModel):
     """What a checkpoint says about its weights."""
 
@@ -43,6 +55,9 @@ class Header(BaseModel):
     single_mask: bool = Field(
         default=False,
         description="Only mask 0 is trained: the three candidates are never chosen.",
+    )
+    adapter: AdapterRecord | None = Field(
+        default=None, description="The base, where the file holds low-rank adapters only."
     )
     label_schema: LabelSchema | None = Field(
         default=None, description="Classes of the training data, where they are known."
