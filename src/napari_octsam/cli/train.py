@@ -118,7 +118,7 @@ def _prepare(
     from napari_octsam.training.finetuning import FineTuning
 
     download_if_needed(settings.base_model)
-    model = load_model(settings.base_model, device=device)
+    model = load_model(settings.base_model, device=device, precision=settings.precision)
     if model.note:
         note(model.note)
     return FineTuning(model, training, validation, classes, settings, folder.embeddings)

@@ -17,8 +17,8 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.network import Features
-from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.sam import Model
+from napari_octsam.training.adaptation import adapter_record, gradient_scaler, prepare, thaw
 from napari_octsam.training.components import component_objects
 from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, StepDone
 from napari_octsam.training.object_losses import ObjectLosses
@@ -53,7 +53,7 @@ class FineTuning:
     Raises
     ------
     UserError
-        There is nothing to learn from.
+        There is nothing to learn from, or the model cannot be trained as the settings say.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class FineTuning:
         config: TrainConfig,
         folder: Path,
     ) -> None:
-        self.model = model
+        self.model = model = prepare(model, config)
         self.config = config
         self._network: Any = model.network  # a Network that is an nn.Module too
         self._training = list(training)
@@ -76,8 +76,10 @@ class FineTuning:
         self._schema = schema
         _check_labels(self._training, self._values)
         self._store = EmbeddingStore(model, folder)
+        self.adapter = adapter_record(config)
         self._losses = ObjectLosses(model.network, model.header, config, model.device)
-        self._trained = _thaw(self._network, config)
+        self._trained = thaw(self._network, config)
+        self._scaler = gradient_scaler(model, config)
         self._optimizer = make_optimizer(self._trained, config)
         self.epoch, self.step = 0, 0
         self._sums: dict[str, float] = defaultdict(float)
@@ -111,6 +113,7 @@ class FineTuning:
         return {
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
             "sums": dict(self._sums),
@@ -126,6 +129,7 @@ class FineTuning:
         state = copy.deepcopy(state)
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = defaultdict(float, state["sums"])
         best = state["best"]
@@ -152,9 +156,8 @@ class FineTuning:
         self._optimizer.zero_grad(set_to_none=True)
         losses = self._backward([(view, objects) for view, objects in batch if objects])
         self._check_finite(losses)
-        if self.config.gradient_clip:
-            nn.utils.clip_grad_norm_(self._trained, self.config.gradient_clip)
-        self._optimizer.step()
+        if losses:
+            self._descend()
         self.step += 1
         for name, loss in losses.items():
             self._sums[name] += loss
@@ -190,18 +193,24 @@ class FineTuning:
                 with_topology=self.epoch >= self.config.topology_warmup_epochs,
             )
             share = len(objects) / total
-            (torch.stack(list(losses.values())).sum() * share).backward()  # type: ignore[no-untyped-call]
-            for name, loss in losses.items():
-                parts[name] += share * float(loss.detach())
+            loss = torch.stack(list(losses.values())).sum() * share
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            for name, part in losses.items():
+                parts[name] += share * float(part.detach())
         return dict(parts)
+
+    def _descend(self) -> None:
+        if self.config.gradient_clip:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self._trained, self.config.gradient_clip)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
 
     def _features(self, view: BScanView) -> Features:
         if self.config.freezes_encoder:
             embedding = self._store.embedding(view.image).to(self.model.device)
             return {name: part.clone() for name, part in embedding.features.items()}
-        pixels = preprocess(view.image, self.model.header.profile, self._network.input_size)
-        features: Features = self._network.encode_image(pixels.to(self.model.device))
-        return features
+        return self.model.features(view.image)
 
     def _check_finite(self, losses: dict[str, float]) -> None:
         if all(np.isfinite(loss) for loss in losses.values()):
@@ -224,21 +233,6 @@ class FineTuning:
             self.best_score, self.best_epoch = score, self.epoch
             self.best_weights = self.weights()
         return EpochDone(self.epoch, losses, classes, score, best)
-
-
-def _thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
-    """Let the gradient reach what is trained, and only that."""
-    prefixes = {
-        "decoder": ("mask_decoder.",),
-        "decoder and prompts": ("mask_decoder.", "prompt_encoder."),
-        "everything": ("",),
-    }[config.adapts]
-    trained: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(prefixes))
-        if parameter.requires_grad:
-            trained.append(parameter)
-    return trained
 
 
 def _check_labels(bscans: Sequence[LabelledBScan], values: Sequence[int]) -> None:

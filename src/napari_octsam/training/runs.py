@@ -19,8 +19,8 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
+from napari_octsam.models.adapters import adapter_weights
 from napari_octsam.models.checkpoints import save_checkpoint
-from napari_octsam.models.header import Header
 from napari_octsam.training.events import ClassFigures, EpochDone, Event, StepDone
 from napari_octsam.training.finetuning import FineTuning
 
@@ -111,24 +111,28 @@ class RunFolder:
         return True
 
     def save_best(self, run: FineTuning, schema: LabelSchema, classes: EpochDone) -> None:
-        """Write the best weights as a checkpoint that the model can be loaded from."""
+        """Write the best weights as a checkpoint that the model can be loaded from.
+
+        Where adapters were trained, it holds them and the mask decoder only.
+        """
         record: dict[str, Any] = {
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
             "score": float(run.best_score),
             "dice": {str(value): figures.dice for value, figures in classes.classes.items()},
         }
-        base = run.model.header
-        name = run.config.display_name or self.path.name
-        header = Header(
-            name=name,
-            architecture=base.architecture,
-            profile=base.profile,
-            single_mask=base.single_mask,
-            label_schema=schema,
-            training=record,
+        header = run.model.header.model_copy(
+            update={
+                "name": run.config.display_name or self.path.name,
+                "adapter": run.adapter,
+                "label_schema": schema,
+                "training": record,
+            }
         )
-        save_checkpoint(self.best, run.best_weights, header)
+        weights = run.best_weights
+        save_checkpoint(
+            self.best, weights if run.adapter is None else adapter_weights(weights), header
+        )
 
     def save_figures(self, epochs: list[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
