@@ -99,6 +99,14 @@ def test_a_lora_run_that_was_stopped_goes_on_to_the_same_weights(
     assert same(whole.best_weights, resumed.best_weights)
 
 
+def test_a_lora_run_does_not_go_on_on_another_base(base: Path, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "runs", LORA)
+    folder.save_state(tuning(base, folder.embeddings))
+    torch.save(weights_of(seed=1), base)
+    with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+        folder.restore(tuning(base, folder.embeddings))
+
+
 def test_adapters_can_be_trained_on_a_model_that_had_some(base: Path, tmp_path: Path) -> None:
     first = RunFolder.create(tmp_path / "runs", LORA)
     list(recorded(tuning(base, first.embeddings), first, SCHEMA))

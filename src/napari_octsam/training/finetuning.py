@@ -112,6 +112,7 @@ class FineTuning:
         """Return all that `load_state_dict` needs to go on."""
         return {
             "network": self._network.state_dict(),
+            "base": self.adapter and self.adapter.sha256,
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
             "epoch": self.epoch,
@@ -125,7 +126,15 @@ class FineTuning:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state.
+
+        Raises
+        ------
+        ValueError
+            It is that of adapters on another base.
+        """
+        if state["base"] != (self.adapter and self.adapter.sha256):
+            raise ValueError("the base model's file is not the one that the run began with")
         state = copy.deepcopy(state)
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
