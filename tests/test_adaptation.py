@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.checkpoints import load_model, read_checkpoint
 from napari_octsam.models.precision import check_precision
@@ -123,6 +123,25 @@ def test_octsam_tiny_takes_no_adapters(tmp_path: Path) -> None:
         TrainConfig(adapts="lora")
     with pytest.raises(UserError, match=r"octsam-tiny is convolutional.* such as vit_b"):
         fine_tuning(tmp_path, LORA)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("adapts = 'lora'", "octsam-tiny is convolutional"),
+        ("pseudocolor = 'jet'", "octsam-tiny sees grey B-scans only, not jet"),
+        ("pseudocolor = 'Jet'", "pseudocolor: Input should be 'grayscale', 'autumn'"),
+        ("lora_rank = 0", "lora_rank: Input should be greater than or equal to 1"),
+        ("precision = 'int8'", "precision: Input should be 'auto', 'float32'"),
+    ],
+)
+def test_settings_that_cannot_be_are_said_before_any_model_is_loaded(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        read_config(path)
 
 
 def test_a_base_model_that_is_gone_is_said_before_training(base: Path, tmp_path: Path) -> None:

@@ -250,17 +250,17 @@ def test_samed_files_with_sams_masks_load_whole_on_a_base_that_is_named(
 FAULTS: dict[str, tuple[Callable[[State], object], str]] = {
     "missing": (
         lambda s: s.pop("w_b_002"),
-        "base of 2 blocks of attention: w_b_002 is missing in place of 192 x 3",
+        "base of 2 blocks of attention: w_b_002: none in the file, 192 x 3 expected",
     ),
     "too many": (
         lambda s: s.update(w_a_004=torch.ones(3, 192)),
-        "w_a_004 is 3 x 192 in place of missing",
+        "w_a_004: 3 x 192 in the file, none expected",
     ),
     "another rank": (
         lambda s: s.update(w_a_001=torch.ones(2, 192)),
-        "w_a_001 is 2 x 192 in place of 3 x 192",
+        "w_a_001: 2 x 192 in the file, 3 x 192 expected",
     ),
-    "a number": (lambda s: s.update(w_a_000=torch.tensor(1.0)), "w_a_000 is"),
+    "a number": (lambda s: s.update(w_a_000=torch.tensor(1.0)), "w_a_000:"),
     "NaN": (
         lambda s: s["w_b_003"].fill_(torch.nan),
         "NaN or infinite: image_encoder.blocks.1.attn.qkv.weight",

@@ -161,8 +161,8 @@ def _check_pairs(path: Path, state: Mapping[str, Tensor], base: Mapping[str, Ten
         if expected.get(key) != found.get(key):
             raise UserError(
                 f"{path} holds adapters that do not fit their base of {len(widths)} blocks of "
-                f"attention: {key} is {_sized(found.get(key))} in place of "
-                f"{_sized(expected.get(key))}."
+                f"attention: {key}: {_sized(found.get(key))} in the file, "
+                f"{_sized(expected.get(key))} expected."
             )
 
 
@@ -175,4 +175,4 @@ def _sha256(path: Path) -> str:
 
 
 def _sized(shape: tuple[int, ...] | None) -> str:
-    return "missing" if shape is None else " x ".join(map(str, shape))
+    return "none" if shape is None else " x ".join(map(str, shape))
