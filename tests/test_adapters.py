@@ -265,6 +265,14 @@ FAULTS: dict[str, tuple[Callable[[State], object], str]] = {
         lambda s: s["w_b_003"].fill_(torch.nan),
         "NaN or infinite: image_encoder.blocks.1.attn.qkv.weight",
     ),
+    "sparse": (
+        lambda s: s.update(w_a_001=torch.ones(3, 192).to_sparse()),
+        "w_a_001: none in the file",
+    ),
+    "mask tokens that are none": (
+        lambda s: s.update({"mask_decoder.mask_tokens.weight": torch.tensor(1.0)}),
+        "looks like vit_b, but 30 weights are too many",
+    ),
     "surplus": (lambda s: s.update(fc=torch.ones(2)), "1 weight is too many: fc"),
 }
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.adapters import merged
 from napari_octsam.models.header import AdapterRecord
-from napari_octsam.models.recognition import encoder_of_width
+from napari_octsam.models.recognition import encoder_of_width, is_plain
 from napari_octsam.models.registry import REGISTRY, local_path
 
 __all__ = ["base_file", "holds_adapters", "join", "make_record"]
@@ -113,16 +113,20 @@ def join(
     """
     _check_pairs(path, state, base)
     scale = 1.0 if record is None else record.alpha / record.rank
-    tokens = state.get("mask_decoder.mask_tokens.weight")
-    own = base.get("mask_decoder.mask_tokens.weight")
-    if tokens is None or own is None or tokens.shape == own.shape:
+    masks, own = (_mask_count(weights) for weights in (state, base))
+    if masks in (0, own):
         return merged(base, state, scale), ""
     fitting = {k: v for k, v in state.items() if not k.startswith(_MASKS)}
     return merged(base, fitting, scale), (
-        f" Its decoder's {len(tokens)} masks, one for each class, take no prompt and were left "
+        f" Its decoder's {masks} masks, one for each class, take no prompt and were left "
         "out: the base's masks are in their place. SAMed was trained at 512 x 512 pixels, this "
         "encoder sees more: check the masks, or fine-tune it."
     )
+
+
+def _mask_count(state: Mapping[str, Tensor]) -> int:
+    tokens = state.get("mask_decoder.mask_tokens.weight")
+    return 0 if tokens is None or tokens.ndim != 2 else len(tokens)
 
 
 def _architecture(path: Path, state: Mapping[str, Tensor]) -> str:
@@ -156,7 +160,11 @@ def _check_pairs(path: Path, state: Mapping[str, Tensor], base: Mapping[str, Ten
         for part in (0, 1)
         for factor in "ab"
     }
-    found = {k: tuple(v.shape) for k, v in state.items() if k.startswith(("w_a_", "w_b_"))}
+    found = {
+        key: tuple(weights.shape)
+        for key, weights in state.items()
+        if key.startswith(("w_a_", "w_b_")) and is_plain(weights)
+    }
     for key in sorted(expected.keys() | found.keys()):
         if expected.get(key) != found.get(key):
             raise UserError(

@@ -14,7 +14,7 @@ from napari_octsam.models.build import expected_shapes
 from napari_octsam.models.conversion import from_transformers, transformers_key
 from napari_octsam.models.header import Architecture
 
-__all__ = ["Weights", "check_weights", "encoder_of_width", "recognise", "state_dict_of"]
+__all__ = ["Weights", "check_weights", "encoder_of_width", "is_plain", "recognise", "state_dict_of"]
 
 _WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 _PREFIX = "module."  # of torch's DataParallel
@@ -107,7 +107,7 @@ def check_weights(weights: Weights, source: str) -> None:
         ],
     }
     faults["not a dense tensor of floating-point numbers"] = odd = [
-        key for key in expected if key in state and not _is_plain(state[key])
+        key for key in expected if key in state and not is_plain(state[key])
     ]
     faults["NaN or infinite"] = [
         key
@@ -148,7 +148,8 @@ def state_dict_of(content: Any, source: str) -> dict[str, torch.Tensor]:
     return {key: weights for key, weights in state.items() if key not in _CONSTANTS}
 
 
-def _is_plain(weights: torch.Tensor) -> bool:
+def is_plain(weights: torch.Tensor) -> bool:
+    """Return whether weights are a dense tensor of floating-point numbers."""
     dense = weights.layout is torch.strided and not weights.is_meta
     return dense and weights.is_floating_point()
 
