@@ -165,8 +165,11 @@ def test_key_depends_on_what_the_embedding_depends_on_and_no_more() -> None:
         embedding_key(replace(model, network=other_encoder), grey),
         embedding_key(replace(model, precision="bfloat16"), grey),
         embedding_key(replace(model, header=header.model_copy(update={"profile": "sam"})), grey),
+        embedding_key(
+            replace(model, header=header.model_copy(update={"pseudocolor": "jet"})), grey
+        ),
     }
-    assert len(others | {key}) == 7
+    assert len(others | {key}) == 8
 
 
 def test_recent_embeddings_drop_what_was_unused_for_longest() -> None:

@@ -199,7 +199,7 @@ def test_a_folder_and_the_settings_are_passed_on(
 
 
 def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidget) -> None:
-    asked_elsewhere = {"data", "label_schema", "out", "base_model", "device"}
+    asked_elsewhere = {"data", "label_schema", "out", "base_model", "profile", "device"}
     defaults = TrainConfig().model_dump()
     values = widget.settings.values
     assert set(values) == set(defaults) - asked_elsewhere

@@ -64,7 +64,7 @@ def test_the_wheel_holds_what_works_offline_and_no_tests(wheel: Path) -> None:
     assert "napari_octsam/napari.yaml" in names
     assert "napari_octsam/py.typed" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
-    for kind in ("*.toml", "*.safetensors", "*.py"):
+    for kind in ("*.toml", "*.npz", "*.safetensors", "*.py"):
         for path in PACKAGE.rglob(kind):
             assert path.relative_to(PACKAGE.parent).as_posix() in names
     assert not [name for name in names if name.startswith("tests/")]

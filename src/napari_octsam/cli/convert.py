@@ -27,9 +27,16 @@ def convert(
     profile: Annotated[
         Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Model or checkpoint that adapters go on, where it is not found."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Convert a checkpoint: segment-anything, MedSAM, transformers' SamModel or octsam."""
+    """Convert a checkpoint: segment-anything, MedSAM, transformers' SamModel or octsam.
+
+    Low-rank adapters, octsam's or SAMed's, are merged into the model that they go on.
+    """
     from napari_octsam.models.checkpoints import (
         read_checkpoint,
         save_checkpoint,
@@ -39,7 +46,7 @@ def convert(
     if target.exists() and source.exists() and target.samefile(source):
         raise UserError(f"{target} is the checkpoint to read: name another file to write.")
     check_not_there(target, overwrite)
-    checkpoint = read_checkpoint(source, profile)
+    checkpoint = read_checkpoint(source, profile, base)
     header = checkpoint.header
     if checkpoint.note:
         note(checkpoint.note)

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.pseudocolor import Pseudocolor
 
 __all__ = ["Adapts", "PromptKind", "TopologyKind", "TrainConfig", "read_config"]
 
@@ -38,6 +39,9 @@ class TrainConfig(BaseModel):
     base_model: str = Field(
         default="octsam-tiny", description="Name of a model, or path of a checkpoint."
     )
+    profile: Literal["", "sam", "medsam", "octsam-tiny"] = Field(
+        default="", description="Preprocessing to use in place of the checkpoint's own."
+    )
     display_name: str = Field(
         default="", description="Name of the new model; empty: made from the time."
     )
@@ -47,6 +51,9 @@ class TrainConfig(BaseModel):
     )
     background: bool = Field(
         default=False, description="Whether the background is a class to learn."
+    )
+    pseudocolor: Pseudocolor = Field(
+        default="grayscale", description="Colour map that the model sees B-scans in."
     )
     adapts: Adapts = Field(default="decoder", description="What is trained.")
     lora_rank: int = Field(default=4, ge=1, le=256, description="Rank of the low-rank adapters.")
@@ -106,6 +113,16 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 f"the topology loss begins after {self.topology_warmup_epochs} epochs, but there "
                 f"are only {self.epochs}"
+            )
+        if self.base_model == "octsam-tiny" and self.adapts == "lora":
+            raise ValueError(
+                "octsam-tiny is convolutional and cannot take the low-rank adapters of 'lora': "
+                "choose a SAM, such as vit_b, as base_model"
+            )
+        if self.base_model == "octsam-tiny" and self.pseudocolor != "grayscale":
+            raise ValueError(
+                f"octsam-tiny sees grey B-scans only, not {self.pseudocolor}: "
+                "choose a SAM, such as vit_b, as base_model"
             )
         return self
 

@@ -13,6 +13,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "out",
         "display_name",
         "base_model",
+        "profile",
         "device",
         "epochs",
         "patience",
@@ -27,7 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "augment",
         "shuffle",
     ),
-    "Model": ("adapts", "lora_rank", "lora_alpha", "precision"),
+    "Model": ("adapts", "lora_rank", "lora_alpha", "precision", "pseudocolor"),
     "Losses": (
         "loss",
         "topology",
@@ -44,11 +45,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "weight_decay",
         "gradient_clip",
     ),
+    "Logging": ("wandb", "project", "entity", "tensorboard"),
 }
 """Title -> names of fields."""
 
 _LABELS = {
     "lr": "Learning rate",
+    "wandb": "Weights & Biases",
+    "project": "Project there",
+    "entity": "User or team there",
+    "tensorboard": "TensorBoard",
+    "pseudocolor": "Colour map",
     "lora_rank": "LoRA rank",
     "lora_alpha": "LoRA alpha",
     "adapts": "Trains",

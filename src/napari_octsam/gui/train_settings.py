@@ -18,7 +18,7 @@ from napari_octsam.gui.form import captioned, form_on
 __all__ = ["TrainSettings"]
 
 _FIRST = ("display_name", "epochs", "adapts", "topology")
-_ELSEWHERE = ("data", "label_schema", "out", "base_model", "device")
+_ELSEWHERE = ("data", "label_schema", "out", "base_model", "profile", "device")
 _SIDES = (("the decoder's own", None), *((str(n), n) for n in (64, 128, 256, 512)))
 
 

@@ -203,6 +203,7 @@ class TrainWidget(SessionWidget):
                 label_schema=self.source.schema_name,
                 out=str(target / "models"),
                 base_model=self._base.source,
+                profile=self._base.profile or "",
                 device=self._base.device,
             )
         except ValidationError as error:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.adapter_files import base_file, holds_adapters, join
 from napari_octsam.models.build import build_network
 from napari_octsam.models.conversion import to_transformers
 from napari_octsam.models.devices import choose_device, explaining_memory
-from napari_octsam.models.header import HEADER_KEY, Architecture, Header, Profile, profiles_of
+from napari_octsam.models.file_header import (
+    check_architecture,
+    checked_profile,
+    guessed_header,
+    own_header,
+)
+from napari_octsam.models.header import HEADER_KEY, Architecture, Header
 from napari_octsam.models.network import Network
-from napari_octsam.models.precision import choose_precision
-from napari_octsam.models.recognition import Weights, check_weights, recognise
+from napari_octsam.models.precision import check_precision, choose_precision
+from napari_octsam.models.recognition import Weights, check_weights, recognise, state_dict_of
 from napari_octsam.models.registry import REGISTRY, local_path
 from napari_octsam.models.sam import EncodeProgress, Model
 from napari_octsam.models.weights_file import read_weights, write_pickle, write_safetensors
@@ -43,12 +49,14 @@ class Checkpoint:
     note: str = ""
 
 
-def read_checkpoint(path: str | Path, profile: str | None = None) -> Checkpoint:
+def read_checkpoint(
+    path: str | Path, profile: str | None = None, base: str | Path | None = None
+) -> Checkpoint:
     """Read a checkpoint of any known kind and say what it is.
 
     Known are segment_anything's state dicts of vit_b, vit_l and vit_h, also MedSAM's;
-    transformers' `SamModel`; and this package's safetensors with a header. No code in the file
-    is run.
+    transformers' `SamModel`; this package's safetensors with a header; low-rank adapters, this
+    package's and SAMed's, which are merged into their base. No code in the file is run.
 
     Parameters
     ----------
@@ -56,20 +64,30 @@ def read_checkpoint(path: str | Path, profile: str | None = None) -> Checkpoint:
         The file.
     profile
         Preprocessing to use instead of the one that the checkpoint suggests.
+    base
+        Of adapters: the registered model or the checkpoint that they go on, where it is not
+        found by itself.
 
     Raises
     ------
     UserError
-        The file cannot be read or is no such checkpoint, or the profile does not fit it.
+        The file cannot be read or is no such checkpoint, the profile does not fit it, or the
+        base is not there or another.
     """
     path = Path(path)
     content, metadata = read_weights(path)
-    weights = recognise(content, str(path))
+    state = state_dict_of(content, str(path))
+    if holds_adapters(state):
+        return _with_profile(_on_base(path, state, metadata, base), profile)
+    weights = recognise(state, str(path))
     check_weights(weights, str(path))
-    header, note = _header(path, weights, metadata)
-    if profile is not None:
-        header, note = header.model_copy(update={"profile": _checked(profile, header)}), ""
-    return Checkpoint(header, weights.state_dict, note)
+    header = own_header(path, metadata)
+    if header is not None:
+        check_architecture(path, header, weights.architecture)
+        return _with_profile(Checkpoint(header, weights.state_dict), profile)
+    header, note = guessed_header(path, weights)
+    note = note if profile is None else ""
+    return _with_profile(Checkpoint(header, weights.state_dict, note), profile)
 
 
 def load_model(
@@ -77,6 +95,7 @@ def load_model(
     profile: str | None = None,
     device: str = "auto",
     on_check: EncodeProgress | None = None,
+    precision: str = "auto",
 ) -> Model:
     """Load a registered model that is on this machine, or a checkpoint file.
 
@@ -91,21 +110,25 @@ def load_model(
     on_check
         Told of the blocks of the encoder that a check of its precision has run, where these
         weights are new to this machine and one is made.
+    precision
+        Of the encoder: "auto" for `choose_precision`'s, "float32", "bfloat16" or "float16".
 
     Raises
     ------
     UserError
-        The model is not downloaded, the checkpoint is no good, the device is not there, or
-        memory ran out.
+        The model is not downloaded, the checkpoint is no good, the device is not there or does
+        not have the precision, or memory ran out.
     """
     torch_device = choose_device(device)
+    check_precision(precision, torch_device)
     checkpoint = read_checkpoint(_path_of(name_or_path), profile)
     header = checkpoint.header
     if str(name_or_path) in REGISTRY:
         header = header.model_copy(update={"name": str(name_or_path)})
     with explaining_memory(torch_device):
         network = build_network(header.architecture, checkpoint.state_dict, torch_device)
-    precision = choose_precision(network, header, torch_device, on_check)
+    if precision == "auto":
+        precision = choose_precision(network, header, torch_device, on_check)
     return Model(network, header, torch_device, precision, checkpoint.note)
 
 
@@ -165,59 +188,35 @@ def _path_of(name_or_path: str | Path) -> Path:
     return path
 
 
-def _header(path: Path, weights: Weights, metadata: Mapping[str, str]) -> tuple[Header, str]:
-    """Return the file's own header, or one from recognition with a note on what was guessed."""
-    if HEADER_KEY in metadata:
-        return _own_header(path, weights, metadata[HEADER_KEY]), ""
-    architecture = weights.architecture
-    if architecture == "octsam-tiny":
-        return Header(name=path.stem, architecture=architecture, profile="octsam-tiny"), ""
-    medsam = "medsam" in path.name.casefold() and not weights.from_transformers
-    header = Header(
-        name=path.stem,
-        architecture=architecture,
-        profile="medsam" if medsam else "sam",
-        single_mask=medsam or weights.from_transformers,
-    )
-    if medsam:
-        return header, (
-            f"{path.name} was taken for MedSAM because of its name, and is fed MedSAM's "
-            "preprocessing: choose the preprocessing sam if that is wrong."
+def _with_profile(checkpoint: Checkpoint, profile: str | None) -> Checkpoint:
+    if profile is None:
+        return checkpoint
+    chosen = checked_profile(profile, checkpoint.header)
+    header = checkpoint.header.model_copy(update={"profile": chosen})
+    return replace(checkpoint, header=header)
+
+
+def _on_base(
+    path: Path,
+    state: Mapping[str, torch.Tensor],
+    metadata: Mapping[str, str],
+    named: str | Path | None,
+) -> Checkpoint:
+    """Merge a file of adapters into its base, which is `named` or found."""
+    own = own_header(path, metadata)
+    record = None if own is None else own.adapter
+    if own is not None and record is None:
+        raise UserError(f"The header of {path} does not say which model its adapters go on.")
+    file = base_file(path, state, record, None if named is None else _path_of(named))
+    base = read_checkpoint(file)
+    joined, note = join(path, state, base.state_dict, record)
+    weights = Weights(base.header.architecture, joined)
+    check_weights(weights, str(path))
+    if own is None:
+        others: dict[str, object] = {"name": path.stem, "label_schema": None, "training": {}}
+        header = base.header.model_copy(update=others)
+        return Checkpoint(
+            header, joined, f"{path.name} was taken for adapters of SAMed, on {file.name}.{note}"
         )
-    if weights.from_transformers:
-        return header, (
-            f"{path.name} was saved by transformers and taken for a model fine-tuned to one mask "
-            "an object, so its other candidates are never shown first."
-        )
-    return header, ""
-
-
-def _own_header(path: Path, weights: Weights, text: str) -> Header:
-    try:
-        header = Header.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "header"
-        raise UserError(f"The header of {path} cannot be read: {where}: {first['msg']}.") from error
-    if header.architecture != weights.architecture:
-        raise UserError(
-            f"The header of {path} says {header.architecture}, "
-            f"but its weights are those of {weights.architecture}."
-        )
-    try:
-        _checked(header.profile, header)
-    except UserError as error:
-        raise UserError(f"The header of {path} is wrong: {error}") from error
-    return header
-
-
-def _checked(profile: str, header: Header) -> Profile:
-    """Return a profile that the person chose, if the architecture can take it."""
-    fitting = profiles_of(header.architecture)
-    for known in fitting:
-        if profile == known:
-            return known
-    raise UserError(
-        f"The preprocessing '{profile}' does not fit {header.architecture}: "
-        f"use {' or '.join(fitting)}."
-    )
+    check_architecture(path, own, weights.architecture)
+    return Checkpoint(own.model_copy(update={"adapter": None}), joined)

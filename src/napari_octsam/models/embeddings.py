@@ -26,7 +26,13 @@ from napari_octsam.models.network import Embedding, Network
 if TYPE_CHECKING:
     from napari_octsam.models.sam import Model
 
-__all__ = ["EmbeddingCache", "RecentEmbeddings", "embedding_key", "encoder_hash"]
+__all__ = [
+    "EmbeddingCache",
+    "RecentEmbeddings",
+    "embedding_key",
+    "encoder_hash",
+    "forget_encoder_hash",
+]
 
 _SHAPE = "bscan_shape"
 _SUFFIX = ".safetensors"
@@ -40,18 +46,21 @@ _log = logging.getLogger(__name__)
 def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     """Return the name of the embedding that a model makes of an (H, W) uint8 B-scan.
 
-    It depends on all that the embedding depends on (pixels, preprocessing profile, the image
-    encoder's weights, precision) and on nothing else: fine-tuning the mask decoder keeps it.
+    It depends on all that the embedding depends on (pixels, preprocessing, the image encoder's
+    weights and adapters, precision) and on nothing else: fine-tuning the mask decoder keeps it.
     """
     digest = hashlib.sha256()
-    encoder = (model.header.profile, model.precision, encoder_hash(model.network))
-    digest.update(repr((_MAKING, *encoder, grey.shape)).encode())
+    seen = (model.header.profile, model.header.pseudocolor, grey.shape)
+    digest.update(repr((_MAKING, model.precision, encoder_hash(model.network), *seen)).encode())
     digest.update(np.ascontiguousarray(grey).data)
     return digest.hexdigest()
 
 
 def encoder_hash(network: Network) -> str:
-    """Return the SHA-256 of a network's image encoder; computed once for each network."""
+    """Return the SHA-256 of a network's image encoder; computed once for each network.
+
+    Whoever changes the encoder afterwards has to call `forget_encoder_hash`.
+    """
     if network not in _encoder_hashes:
         state = network.state_dict()
         names = sorted(name for name in state if name.startswith(network.encoder_prefixes))
@@ -60,6 +69,11 @@ def encoder_hash(network: Network) -> str:
         parts = [f"{name}:{digest}" for name, digest in zip(names, digests, strict=True)]
         _encoder_hashes[network] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return _encoder_hashes[network]
+
+
+def forget_encoder_hash(network: Network) -> None:
+    """Let the hash be computed anew, since the encoder is another now."""
+    _encoder_hashes.pop(network, None)
 
 
 def _tensor_hash(tensor: torch.Tensor) -> str:

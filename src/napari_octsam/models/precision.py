@@ -18,7 +18,7 @@ from napari_octsam.models.header import Header
 from napari_octsam.models.network import Network
 from napari_octsam.models.sam import EncodeProgress, Model
 
-__all__ = ["choose_precision", "faster_precision", "mask_agreement"]
+__all__ = ["check_precision", "choose_precision", "faster_precision", "mask_agreement"]
 
 _MIN_AGREEMENT = 0.99
 _FILE = "precision.json"
@@ -55,16 +55,39 @@ def choose_precision(
     return fast if measured[key] >= _MIN_AGREEMENT else "float32"
 
 
+def check_precision(name: str, device: torch.device) -> None:
+    """Check that the device has the precision that was asked for, or that it is "auto".
+
+    Raises
+    ------
+    UserError
+        The device cannot compute in it.
+    """
+    has = {
+        "auto": True,
+        "float32": True,
+        "bfloat16": device.type == "cpu" or _has_bfloat16(device),
+        "float16": device.type == "cuda",
+    }
+    if not has.get(name, False):
+        others = " or ".join(other for other, there in has.items() if there)
+        raise UserError(f"The device {device} does not compute in {name}: use {others}.")
+
+
 def faster_precision(device: torch.device) -> str:
     """Return the 16-bit type that the device computes faster in than in float32, or "float32"."""
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        return "bfloat16" if _has_bfloat16(device) else "float16"
     instructions = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     if device.type == "cpu" and any(
         getattr(torch.cpu, name, lambda: False)() for name in instructions
     ):
         return "bfloat16"
     return "float32"
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def mask_agreement(exact: Model, rounded: Model, progress: EncodeProgress | None = None) -> float:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from skimage.transform import resize as skimage_resize
 from torchvision.transforms.functional import resize, to_pil_image
 
+from napari_octsam.core.pseudocolor import Pseudocolor, colored
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Profile
 
@@ -23,9 +24,14 @@ _PIXEL_STD = torch.tensor([58.395, 57.12, 57.375])[:, None, None]
 
 
 def preprocess(
-    grey: npt.NDArray[np.uint8], profile: Profile, input_size: tuple[int, int]
+    grey: npt.NDArray[np.uint8],
+    profile: Profile,
+    input_size: tuple[int, int],
+    pseudocolor: Pseudocolor = "grayscale",
 ) -> torch.Tensor:
     """Return an (H, W) uint8 B-scan as the input of a network, (1, C, *input_size) float32.
+
+    A colour map is put on before all else; its red is channel 0. octsam-tiny can take none.
 
     - "sam" (also transformers' `SamProcessor`): longest side to that of the input, 8 bit;
       ImageNet's mean and deviation; zeros below or to the right. 3 channels.
@@ -33,26 +39,28 @@ def preprocess(
       `MedSAM_Inference.py` has it. 3 channels.
     - "octsam-tiny": its own mean to 0 and deviation to 1, then stretched. 1 channel.
     """
+    if profile == "octsam-tiny":
+        return _preprocess_octsam(grey, input_size)
+    image = grey if pseudocolor == "grayscale" else colored(grey, pseudocolor)
     if profile == "sam":
-        return _preprocess_sam(grey, input_size)
-    if profile == "medsam":
-        return _preprocess_medsam(grey, input_size)
-    return _preprocess_octsam(grey, input_size)
+        return _preprocess_sam(image, input_size)
+    return _preprocess_medsam(image, input_size)
 
 
-def _preprocess_sam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
-    rows, cols = make_frame("sam", grey.shape, input_size).content
-    scaled = torch.from_numpy(np.array(resize(to_pil_image(grey), [rows, cols])))
+def _preprocess_sam(image: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
+    shape = (image.shape[0], image.shape[1])
+    rows, cols = make_frame("sam", shape, input_size).content
+    scaled = _channels_first(np.array(resize(to_pil_image(image), [rows, cols])))
     pixels = torch.zeros(1, 3, *input_size)
     pixels[0, :, :rows, :cols] = (scaled - _PIXEL_MEAN) / _PIXEL_STD
     return pixels
 
 
-def _preprocess_medsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
+def _preprocess_medsam(image: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
     stretched = skimage_resize(  # type: ignore[no-untyped-call]
-        grey, input_size, order=3, preserve_range=True, anti_aliasing=True
+        image, input_size, order=3, preserve_range=True, anti_aliasing=True
     )
-    pixels = torch.from_numpy(stretched.astype(np.uint8)).float()
+    pixels = _channels_first(stretched.astype(np.uint8)).float()
     low, high = pixels.min(), pixels.max()
     scaled = (pixels - low) / (high - low).clamp(min=1e-8)
     return scaled.expand(1, 3, *input_size)
@@ -64,3 +72,8 @@ def _preprocess_octsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int])
     return F.interpolate(
         standardised[None, None], input_size, mode="bilinear", antialias=True, align_corners=False
     )
+
+
+def _channels_first(image: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """Return an (H, W) or (H, W, 3) image as (1 or 3, H, W)."""
+    return torch.from_numpy(np.atleast_3d(image)).permute(2, 0, 1)

@@ -14,7 +14,7 @@ from napari_octsam.models.build import expected_shapes
 from napari_octsam.models.conversion import from_transformers, transformers_key
 from napari_octsam.models.header import Architecture
 
-__all__ = ["Weights", "check_weights", "recognise"]
+__all__ = ["Weights", "check_weights", "encoder_of_width", "is_plain", "recognise", "state_dict_of"]
 
 _WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 _PREFIX = "module."  # of torch's DataParallel
@@ -48,16 +48,15 @@ class Weights:
     from_transformers: bool = False
 
 
-def recognise(content: Any, source: str) -> Weights:
-    """Tell what the content of a checkpoint file is.
+def recognise(state: dict[str, torch.Tensor], source: str) -> Weights:
+    """Tell what the state dict of a checkpoint file is.
 
-    Takes a state dict, bare or under one of the usual keys, with or without the prefix
-    "module.", under segment_anything's, transformers' or octsam-tiny's names.
+    Takes one under segment_anything's, transformers' or octsam-tiny's names.
 
     Parameters
     ----------
-    content
-        What the file holds.
+    state
+        From `state_dict_of`.
     source
         The file, for messages.
 
@@ -66,7 +65,6 @@ def recognise(content: Any, source: str) -> Weights:
     UserError
         It is none of these; the message says what it looks like.
     """
-    state = _state_dict(content, source)
     if "image_encoder.down.0.reduce.weight" in state:
         return Weights("octsam-tiny", state)
     foreign = "vision_encoder.pos_embed" in state
@@ -74,7 +72,7 @@ def recognise(content: Any, source: str) -> Weights:
     if positions is None:
         raise UserError(f"{source} holds {_look(state)}, not a SAM of vit_b, vit_l or vit_h.")
     width = positions.shape[-1] if positions.ndim else 0
-    architecture = _ENCODER_WIDTHS.get(width)
+    architecture = encoder_of_width(width)
     if architecture is None:
         raise UserError(
             f"{source} looks like a SAM with an encoder {width} wide, "
@@ -83,6 +81,11 @@ def recognise(content: Any, source: str) -> Weights:
     if foreign:
         return Weights(architecture, from_transformers(state, architecture), from_transformers=True)
     return Weights(architecture, state)
+
+
+def encoder_of_width(width: int) -> Architecture | None:
+    """Return the architecture of SAM whose encoder has so many channels."""
+    return _ENCODER_WIDTHS.get(width)
 
 
 def check_weights(weights: Weights, source: str) -> None:
@@ -104,7 +107,7 @@ def check_weights(weights: Weights, source: str) -> None:
         ],
     }
     faults["not a dense tensor of floating-point numbers"] = odd = [
-        key for key in expected if key in state and not _is_plain(state[key])
+        key for key in expected if key in state and not is_plain(state[key])
     ]
     faults["NaN or infinite"] = [
         key
@@ -121,7 +124,16 @@ def check_weights(weights: Weights, source: str) -> None:
             )
 
 
-def _state_dict(content: Any, source: str) -> dict[str, torch.Tensor]:
+def state_dict_of(content: Any, source: str) -> dict[str, torch.Tensor]:
+    """Return the state dict in a file's content.
+
+    It may be bare or under one of the usual keys, with or without the prefix "module.".
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
     while isinstance(content, Mapping):
         wrapped = (content.get(key) for key in _WRAPPERS)
         inner = next((part for part in wrapped if isinstance(part, Mapping)), None)
@@ -136,7 +148,8 @@ def _state_dict(content: Any, source: str) -> dict[str, torch.Tensor]:
     return {key: weights for key, weights in state.items() if key not in _CONSTANTS}
 
 
-def _is_plain(weights: torch.Tensor) -> bool:
+def is_plain(weights: torch.Tensor) -> bool:
+    """Return whether weights are a dense tensor of floating-point numbers."""
     dense = weights.layout is torch.strided and not weights.is_meta
     return dense and weights.is_floating_point()
 

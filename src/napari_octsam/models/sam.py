@@ -16,7 +16,7 @@ from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.devices import explaining_memory
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Header
-from napari_octsam.models.network import Embedding, Network
+from napari_octsam.models.network import Embedding, Features, Network
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.prompt_batches import prompt_batches
 
@@ -60,16 +60,25 @@ class Model:
         UserError
             Memory ran out.
         """
-        with torch.inference_mode(), explaining_memory(self.device):
-            pixels = preprocess(grey, self.header.profile, self.network.input_size)
-            dtype = getattr(torch, self.precision)
-            with (
-                _reporting(self.network.encoder_blocks, progress),
-                torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32),
-            ):
-                features = self.network.encode_image(pixels.to(self.device))
+        with (
+            torch.inference_mode(),
+            explaining_memory(self.device),
+            _reporting(self.network.encoder_blocks, progress),
+        ):
+            features = self.features(grey)
         rows, cols = grey.shape
-        return Embedding({name: part.float() for name, part in features.items()}, (rows, cols))
+        return Embedding(features, (rows, cols))
+
+    def features(self, grey: npt.NDArray[np.uint8]) -> Features:
+        """Return what the encoder makes of an (H, W) uint8 B-scan, each (1, ...) float32.
+
+        Gradients reach the encoder where the caller and its weights let them.
+        """
+        header, dtype = self.header, getattr(torch, self.precision)
+        pixels = preprocess(grey, header.profile, self.network.input_size, header.pseudocolor)
+        with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
+            features = self.network.encode_image(pixels.to(self.device))
+        return {name: part.float() for name, part in features.items()}
 
     def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> list[DecodedObject]:
         """Predict the masks of each prompt on an encoded B-scan.

@@ -18,8 +18,8 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.devices import NotEnoughMemoryError
 from napari_octsam.models.network import Features
-from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.sam import Model
+from napari_octsam.training.adaptation import adapter_record, gradient_scaler, prepare, thaw
 from napari_octsam.training.components import component_objects
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.events import (
@@ -64,7 +64,7 @@ class FineTuning:
     Raises
     ------
     UserError
-        There is nothing to learn from.
+        There is nothing to learn from, or the model cannot be trained as the settings say.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class FineTuning:
         folder: Path,
         workers: Workers = ALONE,
     ) -> None:
-        self.model = model
+        self.model = model = prepare(model, config)
         self.config = config
         self._network: Any = model.network  # a Network that is an nn.Module too
         self._training = list(training)
@@ -88,8 +88,10 @@ class FineTuning:
         self._schema = schema
         _check_labels(self._training, self._values)
         self._store = EmbeddingStore(model, folder)
-        self._gradient = StepGradient(model, config, self._features)
-        self._trained = _thaw(self._network, config)
+        self.adapter = adapter_record(config)
+        self._trained = thaw(self._network, config)
+        self._scaler = gradient_scaler(model, config)
+        self._gradient = StepGradient(model, config, self._features, self._scaler)
         self._workers = workers
         self._optimizer = make_optimizer(self._trained, config)
         self.epoch, self.step = 0, 0
@@ -126,7 +128,9 @@ class FineTuning:
         """Return all that `load_state_dict` needs to go on."""
         return {
             "network": self._network.state_dict(),
+            "base": self.adapter and self.adapter.sha256,
             "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
             "sums": dict(self._sums),
@@ -139,10 +143,19 @@ class FineTuning:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Go on from a state.
+
+        Raises
+        ------
+        ValueError
+            It is that of adapters on another base.
+        """
+        if state["base"] != (self.adapter and self.adapter.sha256):
+            raise ValueError("the base model's file is not the one that the run began with")
         state = copy.deepcopy(state)
         self._network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = defaultdict(float, state["sums"])
         self._is_measured = state["measured"]
@@ -172,10 +185,9 @@ class FineTuning:
         losses = self._backward([each for each in drawn if each.objects])
         self._workers.add_gradients(self._trained)
         losses = self._workers.add_losses(losses)
-        most = self.config.gradient_clip or math.inf
-        norm = float(nn.utils.clip_grad_norm_(self._trained, most))
-        self._check_finite([*losses.values(), norm])
-        self._optimizer.step()
+        self._check_finite(list(losses.values()))
+        if losses:
+            self._descend()
         self.step += 1
         for name, loss in losses.items():
             self._sums[name] += loss
@@ -214,13 +226,20 @@ class FineTuning:
                         "model, train the mask decoder only, or compute on the CPU."
                     ) from error
 
+    def _descend(self) -> None:
+        self._scaler.unscale_(self._optimizer)
+        most = self.config.gradient_clip or math.inf
+        norm = float(nn.utils.clip_grad_norm_(self._trained, most))
+        if not self._scaler.is_enabled():  # else it leaves such a step out, and scales less
+            self._check_finite([norm])
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+
     def _features(self, view: BScanView) -> Features:
         if self.config.freezes_encoder:
             embedding = self._store.embedding(view.image).to(self.model.device)
             return {name: part.clone() for name, part in embedding.features.items()}
-        pixels = preprocess(view.image, self.model.header.profile, self._network.input_size)
-        features: Features = self._network.encode_image(pixels.to(self.model.device))
-        return features
+        return self.model.features(view.image)
 
     def _check_finite(self, values: Sequence[float]) -> None:
         if np.isfinite(values).all():
@@ -270,21 +289,6 @@ def _result(looking: Generator[Event, None, Validation]) -> Validation:
             next(looking)
         except StopIteration as end:
             return cast("Validation", end.value)
-
-
-def _thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
-    """Let the gradient reach what is trained, and only that."""
-    prefixes = {
-        "decoder": ("mask_decoder.",),
-        "decoder and prompts": ("mask_decoder.", "prompt_encoder."),
-        "everything": ("",),
-    }[config.adapts]
-    trained: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(prefixes))
-        if parameter.requires_grad:
-            trained.append(parameter)
-    return trained
 
 
 def _check_labels(bscans: Sequence[LabelledBScan], values: Sequence[int]) -> None:

@@ -46,12 +46,19 @@ class StepGradient:
         All settings.
     features
         Gives what the encoder makes of a view, on the model's device.
+    scaler
+        Scales the loss, where the encoder computes in float16.
     """
 
     def __init__(
-        self, model: Model, config: TrainConfig, features: Callable[[BScanView], Features]
+        self,
+        model: Model,
+        config: TrainConfig,
+        features: Callable[[BScanView], Features],
+        scaler: torch.amp.GradScaler,
     ) -> None:
         self._model = model
+        self._scaler = scaler
         self._features = features
         self._losses = ObjectLosses(model.network, model.header, config, model.device)
         self.at_once = config.objects
@@ -80,7 +87,8 @@ class StepGradient:
                         leaves, group, _shape(drawn.view), with_topology=with_topology
                     )
                     share = len(group) / total
-                    (torch.stack(list(losses.values())).sum() * share).backward()  # type: ignore[no-untyped-call]
+                    loss = torch.stack(list(losses.values())).sum() * share
+                    self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                     for name, loss in losses.items():
                         parts[name] += share * float(loss.detach())
                 _pass_on(encoded, leaves)

@@ -147,16 +147,23 @@ def _prepare(
     config = _with_whole_paths(config)
     data = read_data(config, resume, progress)
     progress(f"Loading {config.base_model}", 0, 1)
-    model = load_model(config.base_model, device=workers.device(config.device))
-    folder = resume or RunFolder.create(Path(config.out), config)
-    if not folder.split.exists():
-        write_split(folder.split, data.split)
+    model = load_model(
+        config.base_model,
+        config.profile or None,
+        workers.device(config.device),
+        precision=config.precision,
+    )
+    folder = resume or RunFolder.named(Path(config.out), config)
     run = FineTuning(
         *(model, data.training, data.validation, data.schema, config, folder.embeddings),
         workers=workers,
     )
-    if resume is not None:
+    if resume is None:
+        folder.make(config)
+    else:
         folder.restore(run)
+    if not folder.split.exists():
+        write_split(folder.split, data.split)
     notes = (model.note,) if model.note else ()
     return Prepared(run, folder, data, (*data.warnings, *notes))
 

@@ -20,8 +20,8 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
 from napari_octsam.io.split import SPLIT_FILE
+from napari_octsam.models.adapters import adapter_weights
 from napari_octsam.models.checkpoints import save_checkpoint
-from napari_octsam.models.header import Header
 from napari_octsam.training.events import ClassFigures, EpochDone, Event, StepDone
 from napari_octsam.training.finetuning import FineTuning
 
@@ -46,22 +46,31 @@ class RunFolder:
         self.path = path
 
     @classmethod
+    def named(cls, root: Path, config: TrainConfig) -> RunFolder:
+        """Return a folder of a name that no other run has; it is not made yet."""
+        stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
+        return cls(root / f"{config.display_name or stamp}-{secrets.token_hex(3)}")
+
+    @classmethod
     def create(cls, root: Path, config: TrainConfig) -> RunFolder:
-        """Make a folder of a name that no other run has, and write the settings.
+        """Make a folder of such a name; see `make`."""
+        folder = cls.named(root, config)
+        folder.make(config)
+        return folder
+
+    def make(self, config: TrainConfig) -> None:
+        """Make the folder, and write the settings.
 
         Raises
         ------
         UserError
             It cannot be made there.
         """
-        stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
-        path = root / f"{config.display_name or stamp}-{secrets.token_hex(3)}"
         try:
-            path.mkdir(parents=True)
+            self.path.mkdir(parents=True)
         except OSError as error:
-            raise UserError(f"Cannot make the folder {path}: {error.strerror}.") from error
-        _write_json(path / _CONFIG, config.model_dump())
-        return cls(path)
+            raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
+        _write_json(self.path / _CONFIG, config.model_dump())
 
     @property
     def best(self) -> Path:
@@ -128,24 +137,28 @@ class RunFolder:
         return True
 
     def save_best(self, run: FineTuning, schema: LabelSchema, classes: EpochDone) -> None:
-        """Write the best weights as a checkpoint that the model can be loaded from."""
+        """Write the best weights as a checkpoint that the model can be loaded from.
+
+        Where adapters were trained, it holds them and the mask decoder only.
+        """
         record: dict[str, Any] = {
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
             "score": float(run.best_score),
             "dice": {str(value): figures.dice for value, figures in classes.classes.items()},
         }
-        base = run.model.header
-        name = run.config.display_name or self.path.name
-        header = Header(
-            name=name,
-            architecture=base.architecture,
-            profile=base.profile,
-            single_mask=base.single_mask,
-            label_schema=schema,
-            training=record,
+        header = run.model.header.model_copy(
+            update={
+                "name": run.config.display_name or self.path.name,
+                "adapter": run.adapter,
+                "label_schema": schema,
+                "training": record,
+            }
         )
-        save_checkpoint(self.best, run.best_weights, header)
+        weights = run.best_weights
+        save_checkpoint(
+            self.best, weights if run.adapter is None else adapter_weights(weights), header
+        )
 
     def save_figures(self, epochs: list[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""

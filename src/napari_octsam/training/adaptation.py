@@ -1,0 +1,82 @@
+"""What a fine-tuning run changes in its model before it begins, and what it trains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.models.adapter_files import make_record
+from napari_octsam.models.adapters import add_adapters
+from napari_octsam.models.header import AdapterRecord
+from napari_octsam.models.precision import check_precision
+from napari_octsam.models.sam import Model
+
+__all__ = ["adapter_record", "gradient_scaler", "prepare", "thaw"]
+
+
+def prepare(model: Model, config: TrainConfig) -> Model:
+    """Return the model as the settings have it: its colour map and its precision.
+
+    Raises
+    ------
+    UserError
+        The model does not see colours, or others; or its device does not have the precision.
+    """
+    header, color = model.header, config.pseudocolor
+    if header.architecture == "octsam-tiny" and color != "grayscale":
+        raise UserError(f"{header.name} sees grey B-scans only: set pseudocolor to grayscale.")
+    if header.pseudocolor not in ("grayscale", color):
+        raise UserError(
+            f"{header.name} has learnt B-scans in {header.pseudocolor}: "
+            f"set pseudocolor to {header.pseudocolor}."
+        )
+    check_precision(config.precision, model.device)
+    return replace(
+        model,
+        header=header.model_copy(update={"pseudocolor": color}),
+        precision=model.precision if config.precision == "auto" else config.precision,
+    )
+
+
+def adapter_record(config: TrainConfig) -> AdapterRecord | None:
+    """Return what the trained adapters will say of themselves; none where none are trained.
+
+    Raises
+    ------
+    UserError
+        The base model's file cannot be read.
+    """
+    if config.adapts != "lora":
+        return None
+    return make_record(config.base_model, config.lora_rank, config.lora_alpha)
+
+
+def thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
+    """Let the gradient reach what is trained, and only that; put in adapters to train."""
+    prefixes = {
+        "decoder": ("mask_decoder.",),
+        "decoder and prompts": ("mask_decoder.", "prompt_encoder."),
+        "lora": ("mask_decoder.",),
+        "everything": ("",),
+    }[config.adapts]
+    network.requires_grad_(False)
+    trained: list[nn.Parameter] = []
+    if config.adapts == "lora":
+        trained += add_adapters(network, config.lora_rank, config.lora_alpha, config.seed)
+    for name, parameter in network.named_parameters():
+        if name.startswith(prefixes):
+            trained.append(parameter)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    return trained
+
+
+def gradient_scaler(model: Model, config: TrainConfig) -> torch.amp.GradScaler:
+    """Return what keeps small gradients from vanishing in float16; elsewhere it does nothing."""
+    needed = model.precision == "float16" and not config.freezes_encoder
+    return torch.amp.GradScaler(model.device.type, enabled=needed)
