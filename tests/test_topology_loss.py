@@ -19,13 +19,16 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from benchmarks.oracles.cases import ORIGINAL_CASES, OriginalCase
+from napari_octsam.core.errors import UserError
+from napari_octsam.topology.bars import Bars
 from napari_octsam.topology.cldice import SoftClDiceLoss, soft_skeleton
 from napari_octsam.topology.ends import Ends
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.topology.matching import wasserstein_gain
 from napari_octsam.topology.metrics import betti_numbers
 from napari_octsam.topology.original import OriginalTopologyLoss
-from napari_octsam.topology.persistence import NEVER, Backend, Pairs
+from napari_octsam.topology.persistence import Backend
+from napari_octsam.topology.presets import preset_loss
 from napari_octsam.topology.prior import BettiPrior, BettiPriorLoss
 from napari_octsam.topology.truth import TopologyWarning
 
@@ -70,9 +73,9 @@ def smooth_case(seed: int, shape: tuple[int, int, int, int]) -> tuple[Tensor, Te
 def test_the_gradient_is_that_of_the_loss_where_both_ends_move(
     matching: str, connectivity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def both(pairs: Pairs, *_: object) -> Ends:
-        everywhere = np.ones(len(pairs.birth), bool)
-        return Ends(everywhere, everywhere, np.where(pairs.death == NEVER, 0, pairs.death))
+    def both(bars: Bars, *_: object) -> Ends:
+        everywhere = np.ones(len(bars.births), bool)
+        return Ends(everywhere, everywhere, bars.pairs.death)
 
     monkeypatch.setattr("napari_octsam.topology.losses.ends_to_move", both)
     logits, truth = smooth_case(3, (1, 2, 9, 11))
@@ -151,7 +154,7 @@ def test_the_preset_is_the_original_loss(case: OriginalCase, backend: Backend) -
     recorded = next(each for each in RECORDED if each["seed"] == case.seed)
     logits, truth = torch.from_numpy(case.logits()), torch.from_numpy(case.truth())
 
-    value, slope = gradient(OriginalTopologyLoss(backend=backend), logits, truth)
+    value, slope = gradient(preset_loss("octsam", backend=backend), logits, truth)
 
     assert value == pytest.approx(recorded["loss"], rel=1e-6)
     assert int((slope != 0).sum()) == recorded["pixels_with_gradient"]
@@ -159,6 +162,16 @@ def test_the_preset_is_the_original_loss(case: OriginalCase, backend: Backend) -
     places = torch.tensor([int(i) for i in recorded["gradient"]])
     expected = torch.tensor(list(recorded["gradient"].values()), dtype=torch.float64)
     torch.testing.assert_close(slope.flatten()[places], expected, rtol=0, atol=1e-8)
+
+
+def test_the_presets_are_the_losses_of_their_names() -> None:
+    logits, truth = smooth_case(4, (1, 2, 20, 20))
+    for matching in MATCHINGS:
+        value = preset_loss(matching, 0.5, size=(16, 16))(logits, truth)
+        same = TopologyLoss(0.5, matching=matching, size=(16, 16))(logits, truth)
+        assert value.item() == same.item() > 0
+    with pytest.raises(UserError, match="50 x 50 pixels only"):
+        preset_loss("octsam", size=(64, 64))
 
 
 # The original's faults
@@ -459,7 +472,7 @@ def test_what_does_not_fit_is_named() -> None:
     loss, truth = TopologyLoss(), torch.zeros(2, 3, 8, 8)
     logits = torch.zeros(2, 3, 8, 8)
     logits[1, 2, 4, 4] = float("nan")
-    with pytest.raises(ValueError, match="Mask 2 of sample 1 has NaN"):
+    with pytest.raises(UserError, match="Mask 2 of sample 1 has NaN"):
         loss(logits, truth)
     with pytest.raises(ValueError, match=r"\(B, N, H, W\)"):
         loss(logits[0], truth[0])
@@ -467,6 +480,29 @@ def test_what_does_not_fit_is_named() -> None:
         loss(torch.zeros(2, 3, 8, 8), truth[:, :2])
     with pytest.raises(ValueError, match="`real` should be"):
         loss(torch.zeros(2, 3, 8, 8), truth, torch.ones(2))
+
+
+@pytest.mark.parametrize("loss", [TopologyLoss, OriginalTopologyLoss, SoftClDiceLoss])
+def test_a_truth_that_is_no_number_is_named(loss: type[torch.nn.Module]) -> None:
+    truth = torch.zeros(2, 3, 8, 8)
+    truth[1, 2, 4, 4] = float("nan")
+    truth[0, 1] = float("nan")
+    real = torch.ones(2, 3)
+    real[0, 1] = 0
+    with pytest.raises(UserError, match="Mask 2 of sample 1 of the truth has NaN"):
+        loss()(torch.zeros(2, 3, 8, 8), truth, real)
+
+
+@pytest.mark.parametrize("wrong", [-0.01, 1.01])
+def test_logits_taken_for_probabilities_are_named(wrong: float) -> None:
+    maps = torch.full((1, 2, 8, 8), 0.5)
+    maps[0, 1, 3, 3] = wrong
+    for loss in (TopologyLoss, OriginalTopologyLoss, SoftClDiceLoss):
+        with pytest.raises(UserError, match=r"Mask 1 of sample 0 has probabilities .* 0 to 1"):
+            loss(logits=False)(maps, torch.zeros_like(maps))
+    with pytest.raises(UserError, match="Channel 0 of sample 1 has probabilities"):
+        BettiPriorLoss([BettiPrior((0,), 1)], logits=False)(maps.transpose(0, 1))
+    TopologyLoss()(maps, torch.zeros_like(maps))
 
 
 # Losses without places, and without labels

@@ -16,7 +16,14 @@ from scipy import ndimage
 
 from napari_octsam.topology.persistence import Connectivity
 
-__all__ = ["TopologyWarning", "TrueTopology", "TruthCache", "resize_maps", "true_topology"]
+__all__ = [
+    "TopologyWarning",
+    "TrueTopology",
+    "TruthCache",
+    "Truths",
+    "resize_maps",
+    "true_topology",
+]
 
 _CACHE_BYTES = 256 << 20
 _CROSS = ndimage.generate_binary_structure(2, 1)
@@ -43,6 +50,41 @@ class TrueTopology:
     labels: npt.NDArray[np.int32]
     components: int
     holes: int
+
+
+class Truths(tuple[TrueTopology, ...]):
+    """Labelled true masks of one size, M of them."""
+
+    __slots__ = ()
+
+    @property
+    def components(self) -> npt.NDArray[np.int64]:
+        """How many each has, (M,)."""
+        return np.array([truth.components for truth in self])
+
+    @property
+    def holes(self) -> npt.NDArray[np.int64]:
+        """How many each has, (M,)."""
+        return np.array([truth.holes for truth in self])
+
+    def labels_at(
+        self, masks: npt.NDArray[np.int64], pixels: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int32]:
+        """Return the labels at pixels, (n,): indices into the masks, flattened together.
+
+        Parameters
+        ----------
+        masks
+            (n,) number of the mask that each pixel lies in, rising.
+        """
+        shares = np.split(pixels, np.searchsorted(masks, np.arange(1, len(self))))
+        firsts = np.arange(len(self)) * self[0].labels.size
+        return np.concatenate(
+            [
+                truth.labels.take(share - first, mode="clip")
+                for truth, share, first in zip(self, shares, firsts, strict=True)
+            ]
+        )
 
 
 def true_topology(mask: npt.NDArray[np.bool_], connectivity: Connectivity = 8) -> TrueTopology:
