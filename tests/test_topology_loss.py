@@ -227,8 +227,11 @@ def test_another_size_is_computed_at_and_warns_where_the_truth_changes() -> None
     logits = batch(as_logits(truth)).requires_grad_()
     loss = TopologyLoss(size=(32, 32))
 
-    with pytest.warns(TopologyWarning, match=r"Mask 0 of sample 0: at 32 x 32 .* 128 x 128"):
+    with pytest.warns(
+        TopologyWarning, match=r"Mask 0 of sample 0: at 32 x 32 .* 128 x 128"
+    ) as told:
         loss(logits, batch(truth)).backward()
+    assert told[0].filename == __file__, "where the loss was called"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loss(logits, batch(truth))  # once is enough

@@ -112,3 +112,5 @@ def test_layer_order_is_checked_down_each_a_scan() -> None:
 
     assert layer_order_violations(labels, (1, 2, 3)).tolist() == [0, 2, 0, 1]
     assert layer_order_violations(labels, (3, 2, 1)).tolist() == [2, 1, 0, 1]
+    many = np.where(labels == 255, 255, labels * 1000)
+    assert layer_order_violations(many, (1000, 2000, 3000)).tolist() == [0, 2, 0, 1]

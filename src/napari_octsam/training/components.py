@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.masks import EIGHT_CONNECTED
 from napari_octsam.core.prompts import Point, Prompt
 from napari_octsam.training.simulation import SimulatedObject, jittered_box, simulate_prompt
 
 __all__ = ["component_objects"]
 
-_EIGHT_CONNECTED = np.ones((3, 3), bool)
 _BOX_REACH = 10  # pixels by which a side of a box is moved at most
 
 
@@ -50,7 +50,7 @@ def component_objects(
 
 
 def _components(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
-    numbers, count = ndimage.label(mask, _EIGHT_CONNECTED)
+    numbers, count = ndimage.label(mask, EIGHT_CONNECTED)
     return [numbers == number for number in range(1, count + 1)]
 
 
