@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,17 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from docs.topology_bars import draw_bars
+from docs.topology_toy import faults, layer, show_mask
 from napari_octsam.topology.cldice import SoftClDiceLoss
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.topology.metrics import betti_numbers
 from napari_octsam.topology.original import OriginalTopologyLoss
-from napari_octsam.topology.persistence import NEVER, persistence_pairs
 
 __all__ = ["draw_topology"]
 
 mpl.use("Agg")
 
-SIDE = 50  # the original's resolution, so that nothing is lost to it by shrinking
 PUSHED_UP, PUSHED_DOWN = "#1f77d0", "#d6336c"
 LOSSES: dict[str, nn.Module] = {
     "original": OriginalTopologyLoss(1),
@@ -32,41 +31,6 @@ LOSSES: dict[str, nn.Module] = {
     "ours, Wasserstein": TopologyLoss(matching="wasserstein"),
     "soft-clDice": SoftClDiceLoss(),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A predicted layer with something wrong."""
-
-    name: str
-    logits: Tensor
-
-
-def layer() -> Tensor:
-    """Return the true mask: a wavy layer of 7 pixels."""
-    rows, cols = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
-    return (rows - 25 - 3 * torch.sin(cols / 7)).abs() <= 3
-
-
-def faults() -> list[Fault]:
-    """Return the layer broken, with an island, with a hole, and with all three."""
-    cut, island, hole = (torch.zeros(SIDE, SIDE, dtype=torch.bool) for _ in range(3))
-    cut[:, 14:17] = True
-    island[6:10, 33:38] = True
-    hole[22:24, 36:39] = True
-    masks = {
-        "a broken layer": layer() & ~cut,
-        "an island": layer() | island,
-        "a hole": layer() & ~hole,
-        "all three": (layer() | island) & ~cut & ~hole,
-    }
-    return [Fault(name, soft_logits(mask)) for name, mask in masks.items()]
-
-
-def soft_logits(mask: Tensor) -> Tensor:
-    """Return logits of a mask with soft edges and a little noise, as a network gives them."""
-    noise = torch.randn(mask.shape, generator=torch.Generator().manual_seed(0))
-    return torch.where(mask, 3.0, -3.0) + 0.05 * noise
 
 
 def value_and_slope(loss: nn.Module, logits: Tensor) -> tuple[float, Tensor]:
@@ -81,7 +45,7 @@ def value_and_slope(loss: nn.Module, logits: Tensor) -> tuple[float, Tensor]:
 def draw_topology(folder: Path) -> None:
     """Save all pictures in a folder."""
     save(what_each_loss_sees(), folder / "topology-faults.png")
-    save(diagrams(), folder / "topology-diagrams.png")
+    save(draw_bars(), folder / "topology-diagrams.png")
     save(film_strip(), folder / "topology-repair.png")
 
 
@@ -108,13 +72,6 @@ def what_each_loss_sees() -> Figure:
     return figure
 
 
-def show_mask(axis: Axes, logits: Tensor) -> None:
-    """Show probabilities in grey, without ticks."""
-    axis.imshow(logits.sigmoid().numpy(), cmap="gray", vmin=-0.15, vmax=1.15)
-    axis.set_xticks([])
-    axis.set_yticks([])
-
-
 def mark(axis: Axes, slope: Tensor) -> None:
     """Mark the pixels that a step would raise or lower, the stronger the larger."""
     strength = slope.abs() / max(float(slope.abs().max()), 1e-12)
@@ -133,33 +90,11 @@ def legend(figure: Figure) -> None:
     figure.legend(handles=dots, loc="outside lower center", ncols=2, frameon=False)
 
 
-def diagrams() -> Figure:
-    """Draw the persistence diagrams of the layer with each fault."""
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3.4), layout="constrained", sharey=True)
-    for axis, fault in zip(axes, faults(), strict=True):
-        f = 1 - fault.logits.sigmoid().numpy()
-        pairs = persistence_pairs(-fault.logits.numpy())
-        flat = f.ravel()
-        deaths = np.where(pairs.death == NEVER, 1, flat[pairs.death])
-        axis.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-        for dimension, marker, color in ((0, "o", "#222222"), (1, "^", "#e8590c")):
-            here = pairs.dimension == dimension
-            name = ("components", "holes")[dimension]
-            axis.scatter(
-                flat[pairs.birth][here], deaths[here], marker=marker, color=color, label=name, s=28
-            )
-        axis.set_title(fault.name, fontsize=11)
-        axis.set_xlabel("born at 1 - p")
-    axes[0].set_ylabel("ends at 1 - p")
-    axes[0].legend(loc="lower right", fontsize=9)
-    return figure
-
-
 def film_strip(steps: Sequence[int] = (0, 20, 50, 100, 200, 300)) -> Figure:
     """Draw the toy with all three faults while Adam follows one loss alone."""
     losses = {name: LOSSES[name] for name in ("original", "ours, spatial")}
     figure, axes = plt.subplots(
-        len(losses), len(steps), figsize=(12, 4.6), layout="constrained", squeeze=False
+        len(losses), len(steps), figsize=(12, 4.3), layout="constrained", squeeze=False
     )
     for row, (name, loss) in zip(axes, losses.items(), strict=True):
         for axis, step, logits in zip(row, steps, repair(loss, steps), strict=True):

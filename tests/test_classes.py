@@ -111,3 +111,33 @@ def test_the_layers_are_expected_in_one_piece_and_a_union_names_classes_that_are
             classes=schema.classes,
             unions=(LabelUnion(name="wrong", values=(1, 9)),),
         )
+
+
+UNION = '[[unions]]\nname = "both"\nvalues = [{}]\n'
+
+
+def test_a_name_and_its_short_name_may_differ_by_case_only(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN.replace('"DRU"', '"Drusen"').replace('"drusen"', '"DRUSEN"'))
+    assert load_schema(path)[4].name == "DRUSEN"
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (UNION.format("0, 4, 4"), "the union 'both' names a value twice"),
+        (UNION.format("0, 4") + UNION.format("4, 0"), "two unions have the same name"),
+    ],
+)
+def test_a_union_that_repeats_is_refused(tmp_path: Path, more: str, sentence: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN + more)
+    with pytest.raises(UserError, match=sentence):
+        load_schema(path)
+
+
+def test_two_classes_whose_names_differ_by_case_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(OWN.replace('"drusen"', '"Background"'))
+    with pytest.raises(UserError, match="two classes have the same name"):
+        load_schema(path)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from napari_octsam import __version__
 from napari_octsam.cli import app
 from napari_octsam.cli.checks import CHECKS, Finding, Verdict, examine
+from napari_octsam.core.classes import BUNDLED_SCHEMAS
 from napari_octsam.io.synthetic import make_phantom
 
 SHAPE = (96, 128)
@@ -191,7 +192,7 @@ def test_the_help_says_the_class_of_a_bare_box_and_where_bscans_count_from(octsa
         (["--prompts", "gone.json"], "Cannot read the prompts gone.json"),
         (["--box", "1,2,30,40:6", "-o", "labels.gif"], "cannot be written as labels.gif"),
         (["--box", "1,2,30,40:6", "-o", "gone/labels.tif"], "There is no folder gone"),
-        (["--box", "1,2,30,40:6", "-o", "bscan.png"], "is the picture itself"),
+        (["--box", "1,2,30,40:6", "-o", "bscan.png"], "is read here"),
         (["--box", "1,2,30,40:6", "--model", "gone.pth"], "gone.pth"),
     ],
 )
@@ -371,7 +372,15 @@ def test_topology_shows_what_is_surplus_and_where(octsam: Octsam, tmp_path: Path
     assert "component of 8 at" in done.output
     assert "hole of 6 at" in done.output
     assert "5 of 8 are as the schema layers7 expects" in done.output
-    rows = {row["name"]: row for row in json.loads(Path("t.json").read_text())}
+    written = json.loads(Path("t.json").read_text("utf-8"))
+    assert written["about"] == {
+        "labels": "labels.png",
+        "truth": "truth.png",
+        "schema": "layers7",
+        "connectivity": 8,
+        "octsam": __version__,
+    }
+    rows = {row["name"]: row for row in written["classes"]}
     rnfl = rows["retinal nerve fiber layer"]
     assert rnfl["betti"] == {"components": 3, "holes": 0}
     assert [part["size"] for part in rnfl["surplus"]] == [8 * 58, 8]
@@ -401,6 +410,30 @@ def test_topology_reports_a_class_that_is_lost_and_never_replaces_its_input(
     assert Path("labels.png").read_bytes() == before
 
 
+def test_no_command_replaces_a_file_without_being_told(octsam: Octsam, tmp_path: Path) -> None:
+    iio.imwrite("labels.png", layers(96, 128))
+    Path("mine").write_text("precious")
+    commands = {
+        "topology": ("labels.png", "--schema", "layers7", "--json", "mine"),
+        "evaluate": ("octsam-tiny", "--data", ".", "--csv", "mine"),
+        "pretrain": (".", "-o", "mine"),
+    }
+    for name, arguments in commands.items():
+        sentence = said(octsam(name, *arguments))
+        assert sentence.startswith("mine is there already: name another file"), name
+    assert Path("mine").read_text() == "precious"
+
+    done = octsam("topology", *commands["topology"], "--overwrite")
+    assert done.exit_code == 0, done.output
+    assert json.loads(Path("mine").read_text("utf-8"))["about"]["connectivity"] == 8
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "topology"])
+def test_the_help_names_every_bundled_schema(octsam: Octsam, command: str) -> None:
+    shown = " ".join(octsam(command, "--help").output.replace("│", " ").split())
+    assert f"({', '.join(BUNDLED_SCHEMAS)})" in shown
+
+
 def test_topology_prints_names_as_they_are(octsam: Octsam) -> None:
     Path("odd.toml").write_text(
         'name = "[b]odd"\n'
@@ -422,7 +455,7 @@ def test_topology_lists_every_part_of_noise(octsam: Octsam) -> None:
     done = octsam("topology", "noise.png", "--schema", "layers7", "--json", "t.json")
     assert done.exit_code == 0, done.output
     assert "more" in done.output
-    (rnfl, *_) = json.loads(Path("t.json").read_text())
+    (rnfl, *_) = json.loads(Path("t.json").read_text("utf-8"))["classes"]
     assert len(rnfl["surplus"]) == rnfl["betti"]["components"] - 1 + rnfl["betti"]["holes"]
 
 
@@ -430,7 +463,8 @@ def test_topology_names_the_bscan_of_a_volume(octsam: Octsam) -> None:
     tifffile.imwrite("volume.tif", layers(3, 96, 128), photometric="minisblack")
     done = octsam("topology", "volume.tif", "--schema", "layers7", "--json", "t.json")
     assert done.exit_code == 0, done.output
-    assert {tuple(row["bscan"]) for row in json.loads(Path("t.json").read_text())} == {
+    rows = json.loads(Path("t.json").read_text("utf-8"))["classes"]
+    assert {tuple(row["bscan"]) for row in rows} == {
         (0,),
         (1,),
         (2,),

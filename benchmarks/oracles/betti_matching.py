@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from topolosses.losses.betti_matching.src import betti_matching as reference
 
-from benchmarks.oracles.cases import MATCHING_CASES, mask_pair, refined
+from benchmarks.oracles.cases import EMPTY_CASES, MATCHING_CASES, mask_pair, refined
 
 Mask = npt.NDArray[np.bool_]
 
@@ -27,7 +27,7 @@ def _record(first: Mask, second: Mask) -> list[list[int]]:
 
 if __name__ == "__main__":
     recorded = []
-    for seed in range(MATCHING_CASES):
+    for seed in range(MATCHING_CASES + EMPTY_CASES):
         first, second = mask_pair(seed)
         recorded.append(
             {"4": _record(first, second), "8": _record(refined(first), refined(second))}

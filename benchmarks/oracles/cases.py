@@ -8,11 +8,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-__all__ = ["MATCHING_CASES", "ORIGINAL_CASES", "OriginalCase", "mask_pair", "refined"]
+__all__ = [
+    "EMPTY_CASES",
+    "MATCHING_CASES",
+    "ORIGINAL_CASES",
+    "PREDICTED_CASES",
+    "OriginalCase",
+    "mask_pair",
+    "predicted_pair",
+    "refined",
+    "wide_ring",
+]
 
 Mask = npt.NDArray[np.bool_]
 
 MATCHING_CASES = 400
+EMPTY_CASES = 20
+PREDICTED_CASES = 400
 
 
 class OriginalCase(NamedTuple):
@@ -45,7 +57,10 @@ ORIGINAL_CASES = (
 
 
 def mask_pair(seed: int) -> tuple[Mask, Mask]:
-    """Return two masks that are not empty: noise, blobs, and one that is the other with faults."""
+    """Return two masks: noise, blobs, and one that is the other with faults.
+
+    None is empty up to `MATCHING_CASES`, and one of the two from there on.
+    """
     random = np.random.default_rng(seed)
     shape = tuple(random.integers(3, 24, 2))
     sigma, level = random.choice([0, 0.6, 1, 1.5]), random.choice([-0.3, 0, 0.3])
@@ -58,6 +73,8 @@ def mask_pair(seed: int) -> tuple[Mask, Mask]:
     first = blobs()
     second = blobs() if random.random() < 0.5 else first ^ (random.random(shape) < 0.08)
     second.flat[random.integers(second.size)] = True
+    if seed >= MATCHING_CASES:
+        (first, second)[seed % 2][:] = False
     return first, second
 
 
@@ -73,3 +90,30 @@ def refined(mask: Mask) -> Mask:
         for right in range(3):
             cells[down : down + 2 * rows - 1 : 2, right : right + 2 * cols - 1 : 2] |= mask
     return cells
+
+
+def predicted_pair(seed: int) -> tuple[npt.NDArray[np.float64], Mask]:
+    """Return probabilities as a network gives them and the truth: layers or blobs, with noise."""
+    random = np.random.default_rng((seed, 2))
+    shape = tuple(random.integers(16, 40, 2))
+
+    def smooth(sigma: float) -> npt.NDArray[np.float64]:
+        noise: npt.NDArray[np.float64] = gaussian_filter(random.normal(size=shape), sigma)
+        return noise / noise.std()
+
+    if seed % 2:
+        truth = smooth(3) > random.choice([0, 0.5])
+    else:
+        rows, cols = np.indices(shape)
+        middle = shape[0] / 2 + 3 * np.sin(cols / 6 + seed)
+        truth = np.abs(rows - middle) < random.integers(2, 6)
+    logits = np.where(truth, 2, -2) + random.choice([0.5, 1, 2]) * smooth(1)
+    return 1 / (1 + np.exp(-logits)), truth
+
+
+def wide_ring() -> npt.NDArray[np.float64]:
+    """Return a picture that is not square, with one hole that is born at 0 and ends at 0.9."""
+    picture = np.full((12, 30), 0.9)
+    picture[2:9, 4:20] = 0
+    picture[4:7, 7:17] = 0.9
+    return picture

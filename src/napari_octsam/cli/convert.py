@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from napari_octsam.cli.console import note, out
-from napari_octsam.cli.outputs import Overwrite, check_not_there
-from napari_octsam.core.errors import UserError
+from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.models.header import Profile
 
 __all__ = ["convert"]
@@ -43,9 +42,7 @@ def convert(
         write_transformers,
     )
 
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UserError(f"{target} is the checkpoint to read: name another file to write.")
-    check_not_there(target, overwrite)
+    check_output(target, overwrite, [source])
     checkpoint = read_checkpoint(source, profile, base)
     header = checkpoint.header
     if checkpoint.note:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_octsam.cli.console import steps_bar, working
+from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.reports import print_report
+from napari_octsam.cli.schema_option import Schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
 
@@ -27,12 +28,7 @@ __all__ = ["evaluate"]
 def evaluate(
     model: Annotated[str, typer.Argument(help="Name from 'octsam models', or a checkpoint.")],
     data: Annotated[Path, typer.Option(help="Folder with images/*.png and masks/*.png.")],
-    schema: Annotated[
-        str,
-        typer.Option(
-            help="Classes: a bundled schema (oct14, layers7, amd, fluid, organoid) or a TOML file."
-        ),
-    ] = "oct14",
+    schema: Schema = "oct14",
     only: Annotated[
         str, typer.Option(metavar="PATTERN", help="B-scans to take, such as 's06_*'.")
     ] = "*",
@@ -57,14 +53,16 @@ def evaluate(
     profile: Annotated[
         Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Give a model one prompt for each class of each labelled B-scan and report how good it is.
 
     Pixels that are not labelled (255) and classes that a B-scan does not show count nowhere.
     """
+    inputs = [Path(model), Path(schema)]
     for path in (csv_file, json_file, html_file):
         if path is not None:
-            _check_writable(path)
+            check_output(path, overwrite, inputs)
     from napari_octsam.core.classes import load_schema
     from napari_octsam.evaluation.about import About
     from napari_octsam.evaluation.page import write_page
@@ -107,17 +105,6 @@ def _judge(
     with steps_bar("Scoring", len(pairs)) as show:
         judged = judge_model(model, _counted(pairs, show), schema, prompt, spacing)
         return build_report(worst.watch(judged), schema, spacing), worst
-
-
-def _check_writable(path: Path) -> None:
-    """Raise a UserError where a file can surely not be written, before hours are spent on it."""
-    folder = path.parent
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name a file in it.")
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder} for {path.name}: make it first.")
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder} cannot be written to: choose another folder for {path.name}.")
 
 
 def _counted(

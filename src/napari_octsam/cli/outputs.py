@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -9,16 +11,28 @@ import typer
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["Overwrite", "check_not_there"]
+__all__ = ["Overwrite", "check_output"]
 
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over the output where it is there already.")
 ]
 
 
-def check_not_there(output: Path, overwrite: bool) -> None:
-    """Raise UserError where a file would be lost that the person did not say may be."""
+def check_output(output: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raise UserError where a file can surely not be written, before time is spent on it.
+
+    It may not take the place of what is read, nor of any file that the person did not say may go.
+    """
+    folder = output.parent
+    if output.is_dir():
+        raise UserError(f"{output} is a folder: name a file in it.")
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder} for {output.name}: make it first.")
+    if any(output.exists() and each.exists() and output.samefile(each) for each in inputs):
+        raise UserError(f"{output} is read here: name another file to write.")
     if output.is_file() and not overwrite:
         raise UserError(
             f"{output} is there already: name another file, or add --overwrite to replace it."
         )
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder} cannot be written to: choose another folder for {output.name}.")

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from napari_octsam.cli.console import note, out, working
 from napari_octsam.cli.models import download_if_needed
-from napari_octsam.cli.outputs import Overwrite, check_not_there
+from napari_octsam.cli.outputs import Overwrite, check_output
+from napari_octsam.cli.schema_option import Schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
 
@@ -58,12 +59,7 @@ def predict(
     model: Annotated[
         str, typer.Option(help="Name from 'octsam models', or a checkpoint file.")
     ] = "octsam-tiny",
-    schema: Annotated[
-        str,
-        typer.Option(
-            help="Classes: a bundled schema (oct14, layers7, amd, fluid, organoid) or a TOML file."
-        ),
-    ] = "oct14",
+    schema: Schema = "oct14",
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Probability that makes a pixel foreground.")
     ] = 0.5,
@@ -81,9 +77,7 @@ def predict(
     from napari_octsam.core.classes import load_schema
     from napari_octsam.io.pictures import check_labels_path, is_volume, read_picture, write_labels
 
-    if output.exists() and image.exists() and output.samefile(image):
-        raise UserError(f"{output} is the picture itself: name another file for the labels.")
-    check_not_there(output, overwrite)
+    check_output(output, overwrite, [image])
     classes = load_schema(schema)
     picture = read_picture(image)
     check_labels_path(output, volume=is_volume(picture))

@@ -102,7 +102,8 @@ def _planned(
 
 
 def _show(dataset: Dataset, found: Preflight) -> None:
-    from napari_octsam.io.dataset import listed, times
+    from napari_octsam.core.images import times
+    from napari_octsam.io.dataset import listed
 
     title = f"{dataset.layout}: {found.bscans} B-scans, patients or volumes: {found.groups}"
     parts = [size.part for size in found.parts]

@@ -9,6 +9,7 @@ import typer
 from pydantic import JsonValue
 
 from napari_octsam.cli.console import note, out, steps_bar
+from napari_octsam.cli.outputs import Overwrite, check_output
 
 if TYPE_CHECKING:
     from napari_octsam.training.pretraining import Pretraining
@@ -24,11 +25,13 @@ def pretrain(
     steps: Annotated[int, typer.Option(min=1, help="Steps of two B-scans each.")] = 2600,
     seed: Annotated[int, typer.Option(help="Of weights, views and prompts.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    overwrite: Overwrite = False,
 ) -> None:
     """Train octsam-tiny on labelled B-scans and phantoms, as docs/octsam-tiny.md tells.
 
     A run that was stopped goes on where it was saved, beside the output, every 100 steps.
     """
+    check_output(output, overwrite)
     from napari_octsam.training.pretraining import Pretraining
     from napari_octsam.training.recipe import octsam_tiny_config, octsam_tiny_source
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +12,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from napari_octsam.cli.console import out
+from napari_octsam import __version__
+from napari_octsam.cli.console import out, steps_bar
+from napari_octsam.cli.outputs import Overwrite, check_output
+from napari_octsam.cli.schema_option import Schema
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema, load_schema
 from napari_octsam.core.errors import UserError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from napari_octsam.topology.persistence import Connectivity
     from napari_octsam.topology.report import ClassTopology, Part
 
     Found = tuple[tuple[int, ...], ClassTopology]
@@ -35,32 +38,28 @@ def topology(
     truth: Annotated[
         Path | None, typer.Option(help="Labels image of the same shape to compare with.")
     ] = None,
-    schema: Annotated[
-        str,
-        typer.Option(
-            help="Classes: a bundled schema (oct14, layers7, amd, fluid, organoid) or a TOML file."
-        ),
-    ] = "oct14",
+    schema: Schema = "oct14",
     connectivity: Annotated[
         int, typer.Option(help="Neighbours that foreground pixels hang together with: 8 or 4.")
     ] = 8,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything to this file too.")
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Count the components and holes of each class, and show where there are too many.
 
     What is expected comes from the schema; of what is too much, the largest is taken for right.
     Pixels that are not labelled (255) count as background.
     """
-    from napari_octsam.core.files import replacing
-    from napari_octsam.io.dataset import times
-    from napari_octsam.topology.report import describe_bscan
+    from napari_octsam.core.files import write_json
+    from napari_octsam.core.images import times
 
     if connectivity not in (4, 8):
         raise UserError(f"The connectivity is 8 or 4, not {connectivity}.")
     if json_file is not None:
-        _check_target(json_file, [labels, truth, Path(schema)])
+        inputs = [labels, Path(schema), *([] if truth is None else [truth])]
+        check_output(json_file, overwrite, inputs)
     classes = load_schema(schema)
     values = _read_labels(labels, classes)
     true = None if truth is None else _read_labels(truth, classes)
@@ -69,36 +68,42 @@ def topology(
             f"{labels} is {times(values.shape)} pixels, but {truth} is {times(true.shape)}: "
             "compare labels of the same B-scans."
         )
-    found = [
-        (index, each)
-        for index in _bscans(values)
-        for each in describe_bscan(
-            values[index],
-            classes,
-            None if true is None else true[index],
-            8 if connectivity == 8 else 4,
-        )
-    ]
     if not values[values != NOT_LABELLED].any():
         raise UserError(f"{labels} has no labels: no pixel has a class.")
+    found = _describe(values, true, classes, 8 if connectivity == 8 else 4)
     out.print(_table(found, classes, compared=true is not None, volume=values.ndim > 2))
     odd = sum(not each.as_expected for _, each in found)
     told = f"{len(found) - odd} of {len(found)} are as the schema {classes.name} expects"
     out.print(f"{told} (connectivity {connectivity}).", markup=False)
     if json_file is not None:
-        with replacing(json_file) as part:
-            part.write_text(json.dumps([_row(*each) for each in found], indent=1), "utf-8")
+        about = {
+            "labels": str(labels),
+            "truth": None if truth is None else str(truth),
+            "schema": classes.name,
+            "connectivity": connectivity,
+            "octsam": __version__,
+        }
+        write_json(json_file, {"about": about, "classes": [_row(*each) for each in found]})
 
 
-def _check_target(path: Path, inputs: Sequence[Path | None]) -> None:
-    """Raise where a result would replace what it is made from, or has no folder."""
-    if any(
-        each is not None and each.exists() and path.exists() and path.samefile(each)
-        for each in inputs
-    ):
-        raise UserError(f"{path} is read here: name another file to write.")
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent} to write {path.name} in.")
+def _describe(
+    labels: npt.NDArray[np.integer],
+    truth: npt.NDArray[np.integer] | None,
+    schema: LabelSchema,
+    connectivity: Connectivity,
+) -> list[Found]:
+    from napari_octsam.topology.report import describe_bscan
+
+    places = _bscans(labels)
+    found: list[Found] = []
+    with steps_bar("Counting", len(places)) as show:
+        for done, place in enumerate(places):
+            show(done, f"B-scan {_place(place)}" if place else "")
+            true = None if truth is None else truth[place]
+            found += (
+                (place, each) for each in describe_bscan(labels[place], schema, true, connectivity)
+            )
+    return found
 
 
 def _read_labels(path: Path, schema: LabelSchema) -> npt.NDArray[np.integer]:

@@ -84,9 +84,15 @@ class LabelSchema(BaseModel):
         hotkeys = [c.hotkey for c in self.classes if c.hotkey is not None]
         if len(set(hotkeys)) < len(hotkeys):
             raise ValueError("two classes have the same hotkey")
-        names = [text.casefold() for c in self.classes for text in {c.name, c.short}]
+        names = [name for c in self.classes for name in {c.name.casefold(), c.short.casefold()}]
         if len(set(names)) < len(names):
             raise ValueError("two classes have the same name")
+        for union in self.unions:
+            if len(set(union.values)) < len(union.values):
+                raise ValueError(f"the union '{union.name}' names a value twice")
+        unions = [union.name.casefold() for union in self.unions]
+        if len(set(unions)) < len(unions):
+            raise ValueError("two unions have the same name")
         unknown = {value for union in self.unions for value in union.values} - set(values)
         if unknown:
             raise ValueError(f"a union names the values {sorted(unknown)}, which no class has")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["replacing"]
+__all__ = ["replacing", "write_json"]
 
 
 @contextmanager
@@ -36,3 +38,16 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only disk refuses even this
             temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write what JSON can hold; NaN and infinity, which it cannot, are a ValueError.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written there; see `replacing`.
+    """
+    text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
+    with replacing(path) as part:
+        part.write_text(text, "utf-8")

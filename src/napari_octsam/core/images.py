@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["MAX_SIDE", "MIN_SIDE", "as_grey", "normalised", "take_bscan"]
+__all__ = ["MAX_SIDE", "MIN_SIDE", "as_grey", "normalised", "take_bscan", "times"]
 
 MIN_SIDE = 8
 """Fewest rows and columns of a B-scan that a model can be shown."""
@@ -113,3 +114,8 @@ def normalised(grey: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         return np.zeros(grey.shape, np.uint8)
     stretched = (grey - np.float32(low)) * np.float32(255.0 / (high - low))
     return np.asarray(np.rint(stretched.clip(0, 255)), np.uint8)
+
+
+def times(shape: Sequence[int]) -> str:
+    """Return a shape as text: 496 x 768."""
+    return " x ".join(str(n) for n in shape)

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_octsam.core.masks import EIGHT_CONNECTED
+
 __all__ = ["deepest_pixel", "largest_region"]
 
 Mask = npt.NDArray[np.bool_]
-
-_EIGHT_CONNECTED = np.ones((3, 3), bool)
 
 
 def deepest_pixel(mask: Mask) -> tuple[int, int]:
@@ -22,7 +22,7 @@ def deepest_pixel(mask: Mask) -> tuple[int, int]:
 
 def largest_region(mask: Mask) -> Mask:
     """Return the largest 8-connected component of an (H, W) mask; empty where there is none."""
-    numbers, count = ndimage.label(mask, _EIGHT_CONNECTED)
+    numbers, count = ndimage.label(mask, EIGHT_CONNECTED)
     if count < 2:
         return mask
     sizes = np.bincount(numbers.ravel())

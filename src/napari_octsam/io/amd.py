@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.images import times
 from napari_octsam.io.boundaries import drawn_columns, layers_between
-from napari_octsam.io.dataset import Item, times
+from napari_octsam.io.dataset import Item
 from napari_octsam.io.matfile import fields_of, read_fields, shapes_of, whole_bytes
 
 __all__ = ["AMD_SCHEMA", "is_amd", "list_amd"]

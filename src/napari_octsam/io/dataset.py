@@ -15,7 +15,7 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, normalised
 
-__all__ = ["Dataset", "Item", "Problem", "Source", "fingerprint", "listed", "times"]
+__all__ = ["Dataset", "Item", "Problem", "Source", "fingerprint", "listed"]
 
 _LISTED = 5
 
@@ -117,11 +117,6 @@ def listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_LISTED])
     more = len(names) - _LISTED
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def times(shape: Sequence[int]) -> str:
-    """Return a shape as text: 496 x 768."""
-    return " x ".join(str(n) for n in shape)
 
 
 def _as_bytes(source: Source) -> npt.NDArray[np.uint8]:

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.images import times
 from napari_octsam.io.boundaries import drawn_columns, layers_between
-from napari_octsam.io.dataset import Item, Source, times
+from napari_octsam.io.dataset import Item, Source
 from napari_octsam.io.matfile import fields_of, read_fields, shapes_of, whole_bytes
 
 __all__ = ["DUKE_SCHEMAS", "Grader", "is_duke", "list_duke"]

@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.dataset import Item, Problem, listed, times
+from napari_octsam.core.images import times
+from napari_octsam.io.dataset import Item, Problem, listed
 from napari_octsam.io.grouping import group_of, natural_order, patient_of
 from napari_octsam.io.pictures import PICTURE_SUFFIXES, is_rgb
 from napari_octsam.io.sources import (

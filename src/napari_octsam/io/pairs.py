@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.dataset import Item, times
+from napari_octsam.core.images import times
+from napari_octsam.io.dataset import Item
 from napari_octsam.io.pairing import pair_up
 
 __all__ = ["LabelledBScan", "read_pairs"]

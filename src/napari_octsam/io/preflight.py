@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.dataset import Dataset, Item, Problem, fingerprint, listed, times
+from napari_octsam.core.images import times
+from napari_octsam.io.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.io.split import PARTS, Member, Split
 
 __all__ = [

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import write_json
 from napari_octsam.core.folders import cache_folder
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models.embeddings import encoder_hash
@@ -146,5 +146,4 @@ def _write_measured(measured: dict[str, float]) -> None:
     path = cache_folder() / _FILE
     with suppress(OSError, UserError):  # it is only measured again next time
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as part:
-            part.write_text(json.dumps(measured, indent=1), "utf-8")
+        write_json(path, measured)

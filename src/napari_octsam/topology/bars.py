@@ -1,8 +1,8 @@
-"""Bars of many masks at once, as tensors that carry gradients back to their pixels."""
+"""Bars of many masks at once: as numbers to match, and as tensors that carry gradients back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +10,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_octsam.topology.persistence import NEVER, Backend, Connectivity, Pairs
-from napari_octsam.topology.persistence import persistence_pairs_of as _pairs_of
+from napari_octsam.topology.batches import check_probabilities
+from napari_octsam.topology.persistence import (
+    Backend,
+    Connectivity,
+    Pairs,
+    persistence_pairs_of,
+)
 
-__all__ = ["Bars", "at_least_float32", "bars_of", "checked_maps"]
+__all__ = ["Bars", "Filtration", "Floats", "at_pixels", "costs_by_mask", "places_in_groups"]
+
+Floats = npt.NDArray[np.float64]
 
 
 class Bars(NamedTuple):
@@ -22,97 +29,118 @@ class Bars(NamedTuple):
     What never ends gets the end 1, where the background is.
     """
 
-    pairs: list[Pairs]
-    """Of each mask."""
-    births: Tensor
-    """(bars,) as precise as the maps, 0 to 1."""
-    deaths: Tensor
-    """(bars,) as precise as the maps, 0 to 1."""
-    masks: Tensor
-    """(bars,) int64: number of the mask."""
-    endless: Tensor
-    """(bars,) bool: whether it never ends."""
-
-    def split(self, values: Tensor) -> list[npt.NDArray[np.float64]]:
-        """Return (bars, ...) values as one array for each mask."""
-        ends = np.cumsum([len(pairs.birth) for pairs in self.pairs])[:-1]
-        return np.split(values.detach().cpu().numpy().astype(np.float64), ends)
+    pairs: Pairs
+    births: Floats
+    """(n,) 0 to 1."""
+    deaths: Floats
+    """(n,) 0 to 1."""
 
 
-def bars_of(
-    order: Tensor,
-    probabilities: Tensor,
-    names: Sequence[str],
-    connectivity: Connectivity,
-    backend: Backend,
-    shortest: float = 0.0,
-) -> Bars:
-    """Return the bars of masks.
+@dataclass(frozen=True, slots=True)
+class Filtration:
+    """How bars come from maps.
 
     Parameters
     ----------
-    order
-        (M, H, W) float: logits, or anything else that rises with the probability. Pairs are
-        taken from it, for probabilities near 0 and 1 are rounded to ties.
-    probabilities
-        (M, H, W) float, 0 to 1; births and deaths are its values, by plain indexing, so that
-        gradients need no more than that.
-    names
-        Of the masks, for errors.
+    connectivity
+        Of the foreground, 8 or 4.
     shortest
-        Bars that are shorter are left out.
-
-    Raises
-    ------
-    ValueError
-        A mask has NaN or infinite values.
+        Bars under this length, in probability, are left out: tau.
+    logits
+        Whether maps are logits or probabilities.
+    backend
+        See `persistence.Backend`.
     """
-    filtered = list(-order.detach().cpu().numpy())
-    if not filtered:
-        nothing = probabilities.flatten()
-        none = torch.zeros(0, dtype=torch.int64, device=order.device)
-        return Bars([], nothing, nothing, none, none.bool())
-    found = _pairs_of(filtered, names, connectivity, backend, torch.get_num_threads())
-    if shortest:
-        flat = 1 - probabilities.detach().flatten(1).cpu().numpy()
-        found = [_lasting(pairs, f, shortest) for pairs, f in zip(found, flat, strict=True)]
-    device = probabilities.device
-    numbers = np.repeat(np.arange(len(found)), [len(pairs.birth) for pairs in found])
-    offsets = numbers * probabilities[0].numel()
-    birth = torch.from_numpy(np.concatenate([p.birth for p in found]) + offsets).to(device)
-    death_pixels = np.concatenate([p.death for p in found])
-    death = torch.from_numpy(np.where(death_pixels == NEVER, 0, death_pixels + offsets)).to(device)
-    endless = torch.from_numpy(death_pixels == NEVER).to(device)
-    f = 1 - probabilities.flatten()
-    masks = torch.from_numpy(numbers).to(device)
-    return Bars(found, f[birth], f[death].masked_fill(endless, 1.0), masks, endless)
 
+    connectivity: Connectivity
+    shortest: float
+    logits: bool
+    backend: Backend
 
-def checked_maps(prediction: Tensor, real: Tensor | None) -> Tensor:
-    """Return which of (B, N, H, W) maps are real, (B, N) bool.
+    def bars(self, maps: Tensor, names: list[str]) -> Bars:
+        """Return the bars of (M, H, W) maps.
 
-    Raises
-    ------
-    ValueError
-        The prediction has another number of dimensions, or `real` another shape.
-    """
-    if prediction.ndim != 4:
-        raise ValueError(f"Masks should be (B, N, H, W), but are {tuple(prediction.shape)}.")
-    if real is None:
-        return torch.ones(prediction.shape[:2], dtype=torch.bool, device=prediction.device)
-    if real.shape != prediction.shape[:2]:
-        raise ValueError(
-            f"`real` should be {tuple(prediction.shape[:2])}, but is {tuple(real.shape)}."
+        Pairs are taken from the maps as they are: sigmoid rounds large logits to ties.
+
+        Parameters
+        ----------
+        names
+            Of the masks, for errors.
+
+        Raises
+        ------
+        UserError
+            A mask has NaN or infinite values, or probabilities that are not from 0 to 1.
+        """
+        if not self.logits:
+            check_probabilities(maps, names)
+        values = maps.detach().cpu()
+        pairs = persistence_pairs_of(
+            -values.numpy(), names, self.connectivity, self.backend, torch.get_num_threads()
         )
-    return real.to(prediction.device, torch.bool)
+        births, deaths = self.ends(values, pairs).numpy().astype(np.float64)
+        lasting = (deaths - births >= self.shortest) | pairs.endless
+        return Bars(pairs[lasting], births[lasting], deaths[lasting])
+
+    def ends(self, maps: Tensor, pairs: Pairs) -> Tensor:
+        """Return the births and deaths of pairs in (M, H, W) maps, (2, n), with gradients."""
+        values = at_pixels(maps, np.stack([pairs.birth, pairs.death]).clip(min=0))
+        levels = 1 - (values.sigmoid() if self.logits else values)
+        never = torch.from_numpy(np.stack([np.zeros_like(pairs.endless), pairs.endless]))
+        return levels.masked_fill(never.to(levels.device), 1)
 
 
-def at_least_float32(tensor: Tensor) -> Tensor:
-    """Return a tensor as float32, unless it is more precise."""
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+def at_pixels(maps: Tensor, pixels: npt.NDArray[np.int64]) -> Tensor:
+    """Return the values at pixels, indices of any shape into the flattened maps."""
+    places = torch.from_numpy(pixels).to(maps.device)
+    return maps.flatten().index_select(0, places.flatten()).view(places.shape)
 
 
-def _lasting(pairs: Pairs, f: npt.NDArray[np.float32], shortest: float) -> Pairs:
-    ends = np.where(pairs.death == NEVER, np.float32(1), f[pairs.death])
-    keep = (ends - f[pairs.birth] >= shortest) | (pairs.death == NEVER)
-    return Pairs(pairs.dimension[keep], pairs.birth[keep], pairs.death[keep])
+def costs_by_mask(
+    births: Tensor,
+    deaths: Tensor,
+    targets: Floats,
+    missing: npt.NDArray[np.number],
+    masks: npt.NDArray[np.int64],
+) -> Tensor:
+    """Return the cost of each mask's bars, (M,): squared Euclidean distances, 0 at best.
+
+    Parameters
+    ----------
+    births, deaths
+        (n,) of the bars (b, d).
+    targets
+        (n,) t, where the bar should be born: it costs (b - t)^2 + (1 - d)^2. NaN, where there
+        should be none: it costs (d - b)^2 / 2, to the diagonal.
+    missing
+        (M,) how many bars there should be that are not: each costs 1 / 2.
+    masks
+        (n,) number of each bar's mask.
+    """
+    target = torch.from_numpy(targets).to(births)
+    to_target = (births - target.nan_to_num()) ** 2 + (1 - deaths) ** 2
+    costs = torch.where(target.isnan(), (deaths - births) ** 2 / 2, to_target)
+    numbers = torch.from_numpy(masks).to(births.device)
+    return torch.from_numpy(missing / 2).to(births).index_add(0, numbers, costs)
+
+
+def places_in_groups(
+    cost: Floats, *groups: npt.NDArray[np.integer | np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Return the place of each bar among those of its group, (n,): 0 has the lowest cost.
+
+    Parameters
+    ----------
+    cost
+        (n,)
+    groups
+        (n,) each: bars are in one group where all of these are equal.
+    """
+    order = np.lexsort((cost, *groups))
+    sorted_ = np.stack(groups)[:, order]
+    starts = np.ones(len(order), bool)
+    starts[1:] = (sorted_[:, 1:] != sorted_[:, :-1]).any(axis=0)
+    numbers = np.arange(len(order))
+    places = np.empty(len(order), np.int64)
+    places[order] = numbers - np.maximum.accumulate(np.where(starts, numbers, 0))
+    return places

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_octsam.topology.metrics import BettiNumbers
 from napari_octsam.topology.persistence import Connectivity
-from napari_octsam.topology.truth import TrueTopology, true_topology
+from napari_octsam.topology.truth import BettiNumbers, TrueTopology, true_topology
 
-__all__ = ["BettiMatching", "betti_matching", "betti_matching_error"]
+__all__ = ["BettiMatching", "betti_matching", "betti_matching_error", "match_topologies"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -30,6 +29,14 @@ class BettiMatching(NamedTuple):
     matched: BettiNumbers
     unmatched_predicted: BettiNumbers
     unmatched_true: BettiNumbers
+
+    @property
+    def error(self) -> BettiNumbers:
+        """How many of both masks find no match; 0 is perfect."""
+        return BettiNumbers(
+            self.unmatched_predicted.components + self.unmatched_true.components,
+            self.unmatched_predicted.holes + self.unmatched_true.holes,
+        )
 
 
 def betti_matching(predicted: Mask, truth: Mask, connectivity: Connectivity = 8) -> BettiMatching:
@@ -47,9 +54,15 @@ def betti_matching(predicted: Mask, truth: Mask, connectivity: Connectivity = 8)
     """
     if predicted.shape != truth.shape:
         raise ValueError(f"The masks are {predicted.shape} and {truth.shape}: compare equal ones.")
-    ours, theirs, union = (
-        true_topology(mask, connectivity) for mask in (predicted, truth, predicted | truth)
-    )
+    ours, theirs = (true_topology(mask, connectivity) for mask in (predicted, truth))
+    return match_topologies(ours, theirs, connectivity)
+
+
+def match_topologies(
+    ours: TrueTopology, theirs: TrueTopology, connectivity: Connectivity
+) -> BettiMatching:
+    """Match the components and holes of two masks of one shape that are labelled already."""
+    union = true_topology((ours.labels > 0) | (theirs.labels > 0), connectivity)
     matched = BettiNumbers(
         _matched_components(ours, theirs, union, connectivity),
         _matched_holes(ours, theirs, union),
@@ -65,11 +78,7 @@ def betti_matching_error(
     predicted: Mask, truth: Mask, connectivity: Connectivity = 8
 ) -> BettiNumbers:
     """Return how many components and holes of both masks find no match; 0 is perfect."""
-    found = betti_matching(predicted, truth, connectivity)
-    return BettiNumbers(
-        found.unmatched_predicted.components + found.unmatched_true.components,
-        found.unmatched_predicted.holes + found.unmatched_true.holes,
-    )
+    return betti_matching(predicted, truth, connectivity).error
 
 
 def _matched_components(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_octsam.topology.bars import at_least_float32, checked_maps
+from napari_octsam.topology.batches import at_least_float32, check_probabilities, real_masks
 
 __all__ = ["SoftClDiceLoss", "soft_skeleton"]
 
@@ -54,16 +54,25 @@ class SoftClDiceLoss(nn.Module):
             (B, N, H, W), 0 to 1 or bool.
         real
             (B, N) bool: which masks are objects; by default all.
+
+        Raises
+        ------
+        ValueError
+            Shapes do not fit.
+        UserError
+            A mask, which is named, has impossible probabilities, or a true one NaN.
         """
-        chosen = checked_maps(prediction, real)
+        masks = real_masks(prediction, truth, real)
         with torch.autocast(prediction.device.type, enabled=False):
-            maps = at_least_float32(prediction)[chosen]
+            maps = at_least_float32(masks.of(prediction))
+            if not self.logits:
+                check_probabilities(maps, masks.names)
             predicted = maps.sigmoid() if self.logits else maps
-            true = truth[chosen].to(predicted)
+            true = masks.of_truth(truth).to(predicted)
             precision = self._share(soft_skeleton(predicted, self.iterations), true)
             sensitivity = self._share(soft_skeleton(true, self.iterations), predicted)
             cl_dice = 2 * precision * sensitivity / (precision + sensitivity)
-        return self.weight * (1 - cl_dice).sum() / max(len(maps), 1)
+        return self.weight * (1 - cl_dice).sum() / max(len(masks), 1)
 
     def _share(self, skeleton: Tensor, mask: Tensor) -> Tensor:
         inside = (skeleton * mask).sum(dim=(1, 2))

@@ -7,34 +7,32 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.topology.matching import Floats
+from napari_octsam.topology.bars import Bars, Floats
 from napari_octsam.topology.persistence import (
     NEVER,
     Backend,
     Connectivity,
-    Pairs,
-    persistence_pairs,
+    persistence_pairs_of,
 )
-from napari_octsam.topology.truth import TrueTopology
+from napari_octsam.topology.truth import Truths
 
 __all__ = ["Ends", "ends_to_move"]
 
 
 class Ends(NamedTuple):
-    """Of each bar of a mask, (n,)."""
+    """Of each bar, (n,)."""
 
     birth_moves: npt.NDArray[np.bool_]
     death_moves: npt.NDArray[np.bool_]
     death: npt.NDArray[np.int64]
-    """Pixel where it ends."""
+    """Pixel where it ends, or `NEVER`."""
 
 
 def ends_to_move(
-    pairs: Pairs,
-    bars: npt.NDArray[np.floating],
+    bars: Bars,
     targets: Floats,
-    truth: TrueTopology,
-    values: npt.NDArray[np.floating],
+    truths: Truths,
+    maps: npt.NDArray[np.floating],
     connectivity: Connectivity,
     backend: Backend,
 ) -> Ends:
@@ -47,41 +45,47 @@ def ends_to_move(
 
     Parameters
     ----------
-    pairs, targets
-        Of the mask's bars; see `matching.Matching`.
-    bars
-        (n, 2) their births and deaths.
-    values
-        (H, W): what was filtered.
+    targets
+        Of the bars; see `matching.Matching`.
+    maps
+        (M, H, W): what the bars come from, high in the foreground.
     """
-    foreground = (truth.labels > 0).ravel()
+    pairs = bars.pairs
     matched = ~np.isnan(targets)
-    endless = pairs.death == NEVER
-    death = np.where(endless, 0, pairs.death)
-    birth_moves = foreground[pairs.birth] == matched
-    death_moves = (foreground[death] != matched) & ~endless
-    shown = (bars[:, 0] < 0.5) & (bars[:, 1] >= 0.5)
-    pieces = ~birth_moves & ~death_moves & (pairs.dimension == 0) & ~endless & shown
+    death = pairs.death
+    birth_moves = (truths.labels_at(pairs.maps, pairs.birth) > 0) == matched
+    death_moves = ((truths.labels_at(pairs.maps, death) > 0) != matched) & ~pairs.endless
+    shown = (bars.births < 0.5) & (bars.deaths >= 0.5)
+    pieces = ~birth_moves & ~death_moves & (pairs.dimension == 0) & ~pairs.endless & shown
     if pieces.any():
-        inside = _deaths_inside(values, truth, connectivity, backend)
-        for bar in np.flatnonzero(pieces):
-            saddle = inside.get(int(pairs.birth[bar]), NEVER)
-            if saddle != NEVER and foreground[saddle]:
-                death[bar], death_moves[bar] = saddle, True
+        inside = _deaths_inside(maps, np.unique(pairs.maps[pieces]), truths, connectivity, backend)
+        saddles = inside[pairs.birth]
+        in_truth = truths.labels_at(pairs.maps, saddles) > 0
+        bridged = pieces & (saddles != NEVER) & in_truth
+        death = np.where(bridged, saddles, death)
+        death_moves |= bridged
     neither = ~birth_moves & ~death_moves
-    return Ends(birth_moves | neither, (death_moves | neither) & ~endless, death)
+    return Ends(birth_moves | neither, (death_moves | neither) & ~pairs.endless, death)
 
 
 def _deaths_inside(
-    values: npt.NDArray[np.floating],
-    truth: TrueTopology,
+    maps: npt.NDArray[np.floating],
+    chosen: npt.NDArray[np.int64],
+    truths: Truths,
     connectivity: Connectivity,
     backend: Backend,
-) -> dict[int, int]:
-    """Return where components end, by the pixel of their birth, if only the truth is filtered."""
-    outside = values.max() + 1
-    pairs = persistence_pairs(np.where(truth.labels > 0, values, outside), connectivity, backend)
-    components = pairs.dimension == 0
-    return dict(
-        zip(pairs.birth[components].tolist(), pairs.death[components].tolist(), strict=True)
-    )
+) -> npt.NDArray[np.int64]:
+    """Return where components of the chosen maps end if only the truth is filtered.
+
+    By the pixel of their birth, (M * H * W,); `NEVER` where none is born.
+    """
+    foreground = np.stack([truths[number].labels > 0 for number in chosen])
+    filtered = -maps[chosen]
+    only_truth = np.where(foreground, filtered, filtered.max() + 1)
+    names = [f"Mask {number}" for number in chosen]
+    pairs = persistence_pairs_of(only_truth, names, connectivity, backend)
+    pairs = pairs[pairs.dimension == 0]
+    shift = (chosen[pairs.maps] - pairs.maps) * maps[0].size
+    ends = np.full(maps.size, NEVER)
+    ends[pairs.birth + shift] = np.where(pairs.endless, NEVER, pairs.death + shift)
+    return ends

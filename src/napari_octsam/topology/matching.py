@@ -1,4 +1,4 @@
-"""Which bars of a prediction stand for the components and holes of a binary truth.
+"""Which bars of predictions stand for the components and holes of binary truths.
 
 A true mask has values 0 and 1 only, so that each of its bars is (0, 1) in the filtration 1 - p:
 born at once, ending with the background. A bar that stands for none belongs on the diagonal.
@@ -9,29 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from napari_octsam.topology.persistence import NEVER, Pairs
-from napari_octsam.topology.truth import TrueTopology
+from napari_octsam.topology.bars import Bars, Floats, places_in_groups
+from napari_octsam.topology.truth import Truths
 
-__all__ = [
-    "Floats",
-    "Matching",
-    "match_spatially",
-    "match_wasserstein",
-    "wasserstein_gain",
-]
+__all__ = ["Matching", "match_spatially", "match_wasserstein", "wasserstein_gain"]
 
-Floats = npt.NDArray[np.float64]
-
-Matching = Callable[[Pairs, Floats, Floats, TrueTopology], Floats]
-"""Takes pairs, the births and deaths of their bars, (n,), and the truth; returns where each bar
-should be born, (n,): its death should be 1 then, and NaN sends it to the diagonal."""
+Matching = Callable[[Bars, Truths], Floats]
+"""Takes bars and the truths of their masks; returns where each bar should be born, (n,): its
+death should be 1 then, and NaN sends it to the diagonal."""
 
 _TRUE_BIRTH = 0.0
 
 
-def match_spatially(pairs: Pairs, births: Floats, deaths: Floats, truth: TrueTopology) -> Floats:
+def match_spatially(bars: Bars, truths: Truths) -> Floats:
     """Match each true component and hole with the longest bar that lies in it.
 
     A component's bar lies where it is born, a hole's where it ends. The bar that never ends
@@ -39,34 +30,33 @@ def match_spatially(pairs: Pairs, births: Floats, deaths: Floats, truth: TrueTop
     true component does not take its place. Where that bar is born in the one component of a
     truth without holes, this is Betti matching (Stucki et al., arXiv:2211.15272).
     """
-    inside = np.where(
-        pairs.dimension == 0,
-        truth.labels.flat[pairs.birth],
-        -truth.labels.flat[pairs.death],  # the pixel at NEVER is not used: dimension 0
-    )
+    pairs = bars.pairs
+    component = pairs.dimension == 0
+    labels = truths.labels_at(pairs.maps, np.where(component, pairs.birth, pairs.death))
+    inside = np.where(component, labels, -labels)
     owned = np.flatnonzero(inside > 0)
-    longest_first = owned[np.argsort((births - deaths)[owned], kind="stable")]
-    keys = inside[longest_first] * 2 + pairs.dimension[longest_first]
-    _, first = np.unique(keys, return_index=True)
-    targets = np.full(len(births), np.nan)
-    targets[longest_first[first]] = _TRUE_BIRTH
+    groups = (pairs.maps[owned], pairs.dimension[owned], inside[owned])
+    place = places_in_groups((bars.births - bars.deaths)[owned], *groups)
+    targets = np.full(len(inside), np.nan)
+    targets[owned[place == 0]] = _TRUE_BIRTH
     return targets
 
 
-def match_wasserstein(pairs: Pairs, births: Floats, deaths: Floats, truth: TrueTopology) -> Floats:
+def match_wasserstein(bars: Bars, truths: Truths) -> Floats:
     """Match bars so that the 2-Wasserstein distance to the truth's diagram is reached, exactly.
 
     The distance of diagrams as a loss: Hu et al., arXiv:1906.05404. All true bars are equal, so an
-    optimal matching takes those bars that gain most by it. What
-    never ends is matched with what never ends in the truth, which is born at 1 in an empty one.
+    optimal matching takes those bars that gain most by it. What never ends is matched with what
+    never ends in the truth, which is born at 1 in an empty one.
     """
-    endless = pairs.death == NEVER
-    targets = np.where(endless, _TRUE_BIRTH if truth.components else 1.0, np.nan)
-    gain = wasserstein_gain(births, deaths)
-    for dimension, count in ((0, truth.components - 1), (1, truth.holes)):
-        bars = np.flatnonzero((pairs.dimension == dimension) & ~endless & (gain > 0))
-        targets[bars[np.argsort(-gain[bars], kind="stable")[: max(count, 0)]]] = _TRUE_BIRTH
-    return targets
+    pairs = bars.pairs
+    component, endless = pairs.dimension == 0, pairs.endless
+    there = np.where(component, truths.components[pairs.maps] - 1, truths.holes[pairs.maps])
+    gain = wasserstein_gain(bars.births, bars.deaths)
+    place = places_in_groups(-gain, pairs.maps, pairs.dimension, endless)
+    targets = np.where((gain > 0) & (place < there), _TRUE_BIRTH, np.nan)
+    forever = np.where(truths.components[pairs.maps] > 0, _TRUE_BIRTH, 1.0)
+    return np.where(endless, forever, targets)
 
 
 def wasserstein_gain(births: Floats, deaths: Floats) -> Floats:

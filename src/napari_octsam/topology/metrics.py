@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import numpy.typing as npt
 from skimage.morphology import skeletonize
 
-from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.topology.persistence import Connectivity
-from napari_octsam.topology.truth import true_topology
+from napari_octsam.topology.truth import BettiNumbers, true_topology
 
 __all__ = [
     "BettiNumbers",
@@ -24,15 +21,6 @@ __all__ = [
 Mask = npt.NDArray[np.bool_]
 
 
-class BettiNumbers(NamedTuple):
-    """Betti numbers of a mask, or their errors."""
-
-    components: int
-    """b0: pieces of foreground."""
-    holes: int
-    """b1: pieces of background that foreground encloses."""
-
-
 def betti_numbers(mask: Mask, connectivity: Connectivity = 8) -> BettiNumbers:
     """Return the Betti numbers of an (H, W) mask.
 
@@ -41,8 +29,7 @@ def betti_numbers(mask: Mask, connectivity: Connectivity = 8) -> BettiNumbers:
     connectivity
         Of the foreground, 8 or 4; the background has the other one.
     """
-    found = true_topology(mask, connectivity)
-    return BettiNumbers(found.components, found.holes)
+    return true_topology(mask, connectivity).betti
 
 
 def betti_error(predicted: Mask, truth: Mask, connectivity: Connectivity = 8) -> BettiNumbers:
@@ -51,8 +38,7 @@ def betti_error(predicted: Mask, truth: Mask, connectivity: Connectivity = 8) ->
     They do not see where a component is: an island and a lost piece cancel. `betti_matching_error`
     does.
     """
-    ours, theirs = (betti_numbers(mask, connectivity) for mask in (predicted, truth))
-    return BettiNumbers(abs(ours.components - theirs.components), abs(ours.holes - theirs.holes))
+    return betti_numbers(predicted, connectivity).error(betti_numbers(truth, connectivity))
 
 
 def euler_characteristic(mask: Mask, connectivity: Connectivity = 8) -> int:
@@ -88,15 +74,17 @@ def layer_order_violations(
     labels
         (H, W) class values.
     order
-        Class values of the layers from the vitreous down. Other pixels are passed over.
+        Class values of the layers from the vitreous down. Pixels of any other value, not labelled
+        ones (255) too, are passed over.
 
     Returns
     -------
-    (W,) steps from one layer to a higher one on the way down; 0 where the order holds.
+    (W,) on the way down, the steps from a layer to one that belongs above it; 0 where the order
+    holds.
     """
-    depth = np.full(NOT_LABELLED + 1, -1)
-    depth[list(order)] = np.arange(len(order))
-    depths = depth[labels]
+    depths = np.full(labels.shape, -1)
+    for depth, value in enumerate(order):
+        depths[labels == value] = depth
     rows = np.arange(len(labels))[:, None]
     last = np.maximum.accumulate(np.where(depths >= 0, rows, -1), axis=0)
     above = np.vstack([np.full((1, labels.shape[1]), -1), last[:-1]])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
-from napari_octsam.topology.bars import Bars, at_least_float32, bars_of, checked_maps
-from napari_octsam.topology.matching import Floats
-from napari_octsam.topology.persistence import Backend, Pairs
+from napari_octsam.topology.bars import Floats, at_pixels
+from napari_octsam.topology.batches import at_least_float32, check_probabilities, real_masks
+from napari_octsam.topology.persistence import Backend, persistence_pairs_of
 
 __all__ = ["OriginalTopologyLoss"]
 
 _SIDE = 50
-_HOLES = 1
 
 
 class OriginalTopologyLoss(nn.Module):
@@ -60,74 +62,76 @@ class OriginalTopologyLoss(nn.Module):
         Raises
         ------
         ValueError
-            Shapes do not fit, or a mask, which is named, has NaN or infinite values.
+            Shapes do not fit.
+        UserError
+            A mask, which is named, has NaN, infinite values or impossible probabilities.
         """
-        chosen = checked_maps(prediction, real)
+        masks = real_masks(prediction, truth, real)
         with torch.autocast(prediction.device.type, enabled=False):
-            maps = at_least_float32(prediction[chosen])
-            if not len(maps):
+            maps = at_least_float32(masks.of(prediction))
+            if not len(masks):
                 return maps.sum()
-            predicted = self._bars(maps.sigmoid() if self.logits else maps, chosen)
-            true = self._bars(truth.to(chosen.device)[chosen].to(maps.dtype), chosen)
-            squared = _squared_distances(predicted, true)
-            axis = 0 if len(chosen) > 1 else 1
-            summed = squared.new_zeros(chosen.shape[axis])
-            summed = summed.index_add(0, chosen.nonzero()[:, axis], squared)
-            return self.weight * _root(summed[chosen.any(dim=1 - axis)]).mean()
+            if not self.logits:
+                check_probabilities(maps, masks.names)
+            predicted = self._holes(maps.sigmoid() if self.logits else maps, masks.names)
+            true = self._holes(masks.of_truth(truth).to(maps), masks.names)
+            squared = _squared_distances(predicted, true, len(masks))
+            batch, count = masks.shape
+            samples = masks.places // count if batch > 1 else masks.places
+            counted, numbers = torch.unique(samples, return_inverse=True)
+            summed = squared.new_zeros(len(counted)).index_add(0, numbers, squared)
+            return self.weight * _root(summed).mean()
 
-    def _bars(self, maps: Tensor, chosen: Tensor) -> Bars:
-        """Return the bars of the M chosen maps, (M, H, W)."""
+    def _holes(self, maps: Tensor, names: list[str]) -> _Holes:
+        """Return the holes of (M, H, W) maps at the original's size."""
         size = (_SIDE, _SIDE)
         shrunk = F.interpolate(maps[None], size, mode="bilinear", align_corners=True)[0]
-        names = [f"Mask {n} of sample {b}" for b, n in chosen.nonzero().tolist()]
-        return bars_of(-shrunk, 1 - shrunk, names, 8, self.backend)
+        values = shrunk.detach().cpu().numpy()
+        pairs = persistence_pairs_of(values, names, 8, self.backend, torch.get_num_threads())
+        holes = pairs[pairs.dimension == 1]
+        return _Holes(holes.maps, at_pixels(shrunk, np.stack([holes.birth, holes.death], axis=1)))
 
 
-def _squared_distances(predicted: Bars, true: Bars) -> Tensor:
-    """Return the squared distance of each pair of diagrams in dimension 1, (M,)."""
-    births, deaths = predicted.births, predicted.deaths
-    targets, missing = _assigned(predicted, true)
-    target = torch.from_numpy(targets).to(births)
-    to_truth = (torch.stack([births, deaths], dim=1) - target.nan_to_num()).abs().amax(dim=1) ** 2
-    to_diagonal = (deaths - births) ** 2 / 4
+class _Holes(NamedTuple):
+    """Bars of masks in dimension 1, one mask after the other."""
+
+    masks: npt.NDArray[np.int64]
+    """(n,) number of the mask."""
+    ends: Tensor
+    """(n, 2) births and deaths."""
+
+    def each(self, masks: int) -> list[Floats]:
+        """Return the ends in each mask."""
+        ends = self.ends.detach().cpu().numpy().astype(np.float64)
+        return np.split(ends, np.searchsorted(self.masks, np.arange(1, masks)))
+
+
+def _squared_distances(predicted: _Holes, true: _Holes, masks: int) -> Tensor:
+    """Return the squared distance of each pair of diagrams, (M,)."""
+    matched = [
+        _assigned(*each) for each in zip(predicted.each(masks), true.each(masks), strict=True)
+    ]
+    target = torch.from_numpy(np.concatenate([targets for targets, _ in matched]))
+    target = target.to(predicted.ends)
+    to_truth = (predicted.ends - target.nan_to_num()).abs().amax(dim=1) ** 2
+    to_diagonal = (predicted.ends[:, 1] - predicted.ends[:, 0]) ** 2 / 4
     costs = torch.where(target[:, 0].isnan(), to_diagonal, to_truth)
-    is_hole = torch.from_numpy(np.concatenate([p.dimension for p in predicted.pairs]) == _HOLES)
-    costs = torch.where(is_hole.to(costs.device), costs, 0)
-    return torch.from_numpy(missing).to(costs).index_add(0, predicted.masks, costs)
+    missing = costs.new_tensor([left for _, left in matched])
+    return missing.index_add(0, torch.from_numpy(predicted.masks).to(costs.device), costs)
 
 
-def _assigned(predicted: Bars, true: Bars) -> tuple[Floats, Floats]:
-    """Return the true bar that each predicted one is matched with, (bars, 2), or NaN.
+def _assigned(bars: Floats, true_bars: Floats) -> tuple[Floats, float]:
+    """Return the true bar that each predicted one is matched with, (n, 2), or NaN.
 
-    And the cost of the true bars that are left over, (M,). The matching is optimal: a match saves
-    the distances of both bars to the diagonal and costs the one between them.
+    And the cost of the true bars that are left over. The matching is optimal: a match saves the
+    distances of both bars to the diagonal and costs the one between them.
     """
-    masks = zip(
-        predicted.pairs,
-        predicted.split(predicted.births),
-        predicted.split(predicted.deaths),
-        true.pairs,
-        true.split(true.births),
-        true.split(true.deaths),
-        strict=True,
-    )
-    targets, missing = zip(*(_assigned_in_mask(*mask) for mask in masks), strict=True)
-    return np.concatenate(targets), np.array(missing)
-
-
-def _assigned_in_mask(
-    pairs: Pairs, births: Floats, deaths: Floats, true_pairs: Pairs, starts: Floats, ends: Floats
-) -> tuple[Floats, float]:
-    targets = np.full((len(births), 2), np.nan)
-    own = np.flatnonzero(pairs.dimension == _HOLES)
-    other = np.flatnonzero(true_pairs.dimension == _HOLES)
-    bars = np.stack([births[own], deaths[own]], axis=1)
-    true_bars = np.stack([starts[other], ends[other]], axis=1)
     between = np.abs(bars[:, None] - true_bars[None]).max(axis=2) ** 2
     gain = _to_diagonal(bars)[:, None] + _to_diagonal(true_bars)[None] - between
     chosen, taken = linear_sum_assignment(gain.clip(min=0), maximize=True)
     worth = gain[chosen, taken] > 0
-    targets[own[chosen[worth]]] = true_bars[taken[worth]]
+    targets = np.full_like(bars, np.nan)
+    targets[chosen[worth]] = true_bars[taken[worth]]
     left = np.delete(true_bars, taken[worth], axis=0)
     return targets, float(_to_diagonal(left).sum())
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Literal, get_args
 
 import cripser
 import numpy as np
 import numpy.typing as npt
+
+from napari_octsam.core.errors import UserError
 
 __all__ = [
     "NEVER",
@@ -39,20 +40,35 @@ NEVER = -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Persistence pairs of an (H, W) map, those of zero length left out.
+    """Persistence pairs of (M, H, W) maps, those of zero length left out.
 
     Parameters
     ----------
+    maps
+        (n,) int64 number of the map, rising.
     dimension
         (n,) int8: 0 components, 1 holes.
     birth, death
-        (n,) int64 indices into the flattened map: the pixel whose value is the birth, the death.
-        `death` is `NEVER` for exactly one pair of dimension 0.
+        (n,) int64 indices into the flattened maps: the pixel whose value is the birth, the death.
+        `death` is `NEVER` for exactly one pair of dimension 0 in each map.
     """
 
+    maps: npt.NDArray[np.int64]
     dimension: npt.NDArray[np.int8]
     birth: npt.NDArray[np.int64]
     death: npt.NDArray[np.int64]
+
+    @property
+    def endless(self) -> npt.NDArray[np.bool_]:
+        """Whether each never dies, (n,)."""
+        endless: npt.NDArray[np.bool_] = self.death == NEVER
+        return endless
+
+    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> Pairs:
+        """Return those that are chosen, (n,)."""
+        return Pairs(
+            self.maps[chosen], self.dimension[chosen], self.birth[chosen], self.death[chosen]
+        )
 
 
 def persistence_pairs(
@@ -74,21 +90,21 @@ def persistence_pairs(
     Raises
     ------
     ValueError
-        The map is empty, not of two dimensions, or has NaN or infinite values.
+        The map is empty or not of two dimensions.
     UserError
-        The backend "ranks" is not installed.
+        The map has NaN or infinite values, or the backend "ranks" is not installed.
     """
-    return persistence_pairs_of([values], ["The map"], connectivity, backend)[0]
+    return persistence_pairs_of(values[None], ["The map"], connectivity, backend)
 
 
 def persistence_pairs_of(
-    maps: Sequence[npt.NDArray[np.floating]],
+    maps: npt.NDArray[np.floating],
     names: Sequence[str],
     connectivity: Connectivity = 8,
     backend: Backend = "cripser",
     threads: int = 1,
-) -> list[Pairs]:
-    """Return the pairs of several maps, computed in threads; see `persistence_pairs`.
+) -> Pairs:
+    """Return the pairs of (M, H, W) maps, computed in threads; see `persistence_pairs`.
 
     Parameters
     ----------
@@ -100,32 +116,46 @@ def persistence_pairs_of(
     """
     if connectivity not in (4, 8) or backend not in get_args(Backend):
         raise ValueError(f"There is no connectivity {connectivity} or no backend {backend!r}.")
-    for values, name in zip(maps, names, strict=True):
-        _check(values, name)
+    if maps.ndim != 3 or not maps[0].size:
+        raise ValueError(
+            f"{names[0]} should have rows and columns, but its shape is {maps.shape[1:]}."
+        )
+    if not np.isfinite(maps).all():
+        first = int(np.flatnonzero(~np.isfinite(maps).all(axis=(1, 2)))[0])
+        raise UserError(
+            f"{names[first]} has NaN or infinite values: there are no pieces and holes to count."
+        )
     if backend == "ranks":
         from napari_octsam.topology.ranks import pairs_by_ranks as compute  # gudhi is an extra
     else:
-        compute = _by_cripser
-    threads = min(threads, sum(values.size for values in maps) // _PIXELS_PER_THREAD)
-    if threads < 2 or len(maps) < 2:
+        compute = _pairs_by_cripser
+    threads = min(threads, len(maps), maps.size // _PIXELS_PER_THREAD)
+    if threads < 2:
         return compute(maps, connectivity)
-    shares = [maps[i::threads] for i in range(threads)]
+    shares = np.array_split(maps, threads)
     with ThreadPoolExecutor(threads) as pool:
-        computed = list(pool.map(compute, shares, repeat(connectivity)))
-    return [computed[i % threads][i // threads] for i in range(len(maps))]
+        computed = list(pool.map(compute, shares, [connectivity] * threads))
+    return _joined(computed, [len(share) for share in shares], maps[0].size)
 
 
-def _check(values: npt.NDArray[np.floating], name: str) -> None:
-    if values.ndim != 2 or not values.size:
-        raise ValueError(f"{name} should have rows and columns, but its shape is {values.shape}.")
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} has NaN or infinite values.")
+def _joined(parts: Sequence[Pairs], lengths: Sequence[int], pixels: int) -> Pairs:
+    """Return the pairs of parts of a stack, each of some maps of so many pixels."""
+    firsts = np.cumsum([0, *lengths[:-1]])
+    shifted = [
+        (
+            part.maps + first,
+            part.dimension,
+            part.birth + first * pixels,
+            np.where(part.endless, NEVER, part.death + first * pixels),
+        )
+        for part, first in zip(parts, firsts, strict=True)
+    ]
+    return Pairs(*(np.concatenate(each) for each in zip(*shifted, strict=True)))
 
 
-def _by_cripser(
-    maps: Sequence[npt.NDArray[np.floating]], connectivity: Connectivity
-) -> list[Pairs]:
-    return [_cripser_pairs(values, connectivity) for values in maps]
+def _pairs_by_cripser(maps: npt.NDArray[np.floating], connectivity: Connectivity) -> Pairs:
+    each = [_cripser_pairs(values, connectivity) for values in maps]
+    return _joined(each, [1] * len(each), maps[0].size)
 
 
 def _cripser_pairs(values: npt.NDArray[np.floating], connectivity: Connectivity) -> Pairs:
@@ -138,6 +168,7 @@ def _cripser_pairs(values: npt.NDArray[np.floating], connectivity: Connectivity)
     places = found[:, 3:].astype(np.int64)
     stride = 1 if line else values.shape[1]
     return Pairs(
+        maps=np.zeros(len(found), np.int64),
         dimension=found[:, 0].astype(np.int8),
         birth=places[:, 0] * stride + places[:, 1],
         death=np.where(np.isinf(found[:, 2]), NEVER, places[:, 3] * stride + places[:, 4]),

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_octsam.topology.bars import Bars, at_least_float32, bars_of
-from napari_octsam.topology.persistence import Backend, Connectivity
+from napari_octsam.topology.bars import Filtration, Floats, costs_by_mask, places_in_groups
+from napari_octsam.topology.batches import at_least_float32
+from napari_octsam.topology.persistence import Backend, Connectivity, Pairs
 
 __all__ = ["BettiPrior", "BettiPriorLoss"]
 
@@ -53,14 +55,8 @@ class BettiPriorLoss(nn.Module):
         What is expected of which channels.
     weight
         The loss is multiplied by it.
-    shortest
-        Bars under this length, in probability, are left alone.
-    connectivity
-        Of the foreground, 8 or 4.
-    logits
-        Whether predictions are logits or probabilities.
-    backend
-        See `persistence.Backend`.
+    shortest, connectivity, logits, backend
+        See `bars.Filtration`.
     """
 
     def __init__(
@@ -78,10 +74,7 @@ class BettiPriorLoss(nn.Module):
             raise ValueError("A Betti prior loss needs at least one prior.")
         self.priors = tuple(priors)
         self.weight = weight
-        self.shortest = shortest
-        self.connectivity: Connectivity = connectivity
-        self.logits = logits
-        self.backend: Backend = backend
+        self.filtration = Filtration(connectivity, shortest, logits, backend)
 
     def forward(self, prediction: Tensor) -> Tensor:
         """Return the weighted mean over samples and priors, a scalar.
@@ -94,7 +87,9 @@ class BettiPriorLoss(nn.Module):
         Raises
         ------
         ValueError
-            It is of another shape, has too few channels, or NaN or infinite values.
+            It is of another shape or has too few channels.
+        UserError
+            A channel, which is named, has NaN, infinite values or impossible probabilities.
         """
         if prediction.ndim != 4:
             raise ValueError(f"Masks should be (B, C, H, W), but are {tuple(prediction.shape)}.")
@@ -103,6 +98,8 @@ class BettiPriorLoss(nn.Module):
             raise ValueError(f"A prior names channel {most} of {prediction.shape[1]}.")
         with torch.autocast(prediction.device.type, enabled=False):
             maps = at_least_float32(prediction)
+            if not len(maps):
+                return maps.sum()
             unions = [maps[:, list(prior.channels)].amax(dim=1) for prior in self.priors]
             return self.weight * self._costs(torch.cat(unions), len(prediction)).mean()
 
@@ -113,37 +110,25 @@ class BettiPriorLoss(nn.Module):
             for prior in self.priors
             for b in range(samples)
         ]
-        probabilities = maps.sigmoid() if self.logits else maps
-        bars = bars_of(maps, probabilities, names, self.connectivity, self.backend, self.shortest)
-        wanted = torch.from_numpy(self._wanted(bars, samples)).to(maps.device)
-        longer = bars.births**2 + (1 - bars.deaths) ** 2
-        shorter = (bars.deaths - bars.births) ** 2 / 2
-        costs = torch.where(wanted > 0, longer, shorter) * (wanted >= 0)
-        missing = torch.tensor(self._missing(bars, samples)).to(costs)
-        return missing.index_add(0, bars.masks, costs)
+        bars = self.filtration.bars(maps, names)
+        there = np.repeat(_expected(self.priors), samples, axis=0)
+        expected = there[bars.pairs.maps, bars.pairs.dimension]
+        missing = np.nansum((there - _counts(bars.pairs, len(maps))).clip(min=0), axis=1)
+        place = places_in_groups(bars.births - bars.deaths, bars.pairs.maps, bars.pairs.dimension)
+        targets = np.where(place < expected, 0.0, np.nan)
+        judged = ~np.isnan(expected)
+        pairs = bars.pairs[judged]
+        births, deaths = self.filtration.ends(maps, pairs)
+        return costs_by_mask(births, deaths, targets[judged], missing, pairs.maps)
 
-    def _missing(self, bars: Bars, samples: int) -> list[float]:
-        """Return the cost of expected bars that are not there, of each map: 1/2 each."""
-        costs = []
-        for i, pairs in enumerate(bars.pairs):
-            there = np.bincount(pairs.dimension, minlength=2)
-            prior = self.priors[i // samples]
-            expected = (prior.components or 0, prior.holes or 0)
-            costs.append(sum(max(k - n, 0) for k, n in zip(expected, there, strict=True)) / 2)
-        return costs
 
-    def _wanted(self, bars: Bars, samples: int) -> np.typing.NDArray[np.int8]:
-        """Return for each bar 1 where it should be long, 0 where not, -1 where it may be either."""
-        lengths = bars.split(bars.births - bars.deaths)
-        wanted = []
-        for i, (pairs, negative) in enumerate(zip(bars.pairs, lengths, strict=True)):
-            prior = self.priors[i // samples]
-            here = np.zeros(len(negative), np.int8)
-            for dimension, expected in enumerate((prior.components, prior.holes)):
-                mine = np.flatnonzero(pairs.dimension == dimension)
-                if expected is None:
-                    here[mine] = -1
-                else:
-                    here[mine[np.argsort(negative[mine], kind="stable")][:expected]] = 1
-            wanted.append(here)
-        return np.concatenate(wanted)
+def _expected(priors: Sequence[BettiPrior]) -> Floats:
+    """Return the expected Betti numbers, (P, 2), NaN where there may be any number."""
+    numbers = [(prior.components, prior.holes) for prior in priors]
+    return np.array(numbers, np.float64)  # None becomes NaN
+
+
+def _counts(pairs: Pairs, maps: int) -> npt.NDArray[np.int64]:
+    """Return how many bars of each dimension each map has, (maps, 2)."""
+    counts = np.bincount(pairs.maps * 2 + pairs.dimension, minlength=2 * maps)
+    return counts.reshape(maps, 2)

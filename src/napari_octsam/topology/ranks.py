@@ -5,8 +5,6 @@ Fed with each pixel's rank instead of its value it returns ranks, and a rank nam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
@@ -26,17 +24,12 @@ Diagram = npt.NDArray[np.float64]
 """(n, 2) births and deaths, infinite where there is none."""
 
 
-def pairs_by_ranks(
-    maps: Sequence[npt.NDArray[np.floating]], connectivity: Connectivity
-) -> list[Pairs]:
-    """Return the pairs of (H, W) maps; see `persistence.persistence_pairs_of`."""
-    orders = [_order(values.ravel()) for values in maps]
-    ranked = [_ranks(order, values.shape) for order, values in zip(orders, maps, strict=True)]
+def pairs_by_ranks(maps: npt.NDArray[np.floating], connectivity: Connectivity) -> Pairs:
+    """Return the pairs of (M, H, W) maps; see `persistence.persistence_pairs_of`."""
+    orders = [_order(values.ravel()) for values in maps]  # one by one: a map fits the cache
+    ranked = [_ranks(order, maps.shape[1:]) for order in orders]
     diagrams = (_of_squares if connectivity == 8 else _of_vertices)(ranked)
-    return [
-        _named(order, values.ravel(), *found)
-        for order, values, found in zip(orders, maps, diagrams, strict=True)
-    ]
+    return _named(np.stack(orders), maps, diagrams)
 
 
 def _ranks(order: npt.NDArray[np.int64], shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
@@ -71,11 +64,9 @@ def _of_vertices(ranked: list[npt.NDArray[np.float64]]) -> list[list[Diagram]]:
     By duality (Bleile, Garin, Heiss, Maggs, Robins, arXiv:2105.08868): what is a component here
     is a hole in the T-construction of the negative with a frame around it, and the reverse.
     """
-    framed = [np.pad(ranks.size - 1 - ranks, 1, constant_values=-1) for ranks in ranked]
-    return [
-        _mirrored(ranks.size - 1, *found)
-        for ranks, found in zip(ranked, _of_squares(framed), strict=True)
-    ]
+    last = ranked[0].size - 1
+    framed = [np.pad(last - ranks, 1, constant_values=-1) for ranks in ranked]
+    return [_mirrored(last, *found) for found in _of_squares(framed)]
 
 
 def _mirrored(last: int, components: Diagram, holes: Diagram) -> list[Diagram]:
@@ -90,14 +81,17 @@ def _mirrored(last: int, components: Diagram, holes: Diagram) -> list[Diagram]:
 
 
 def _named(
-    order: npt.NDArray[np.int64], values: npt.NDArray[np.floating], *diagrams: Diagram
+    orders: npt.NDArray[np.int64], maps: npt.NDArray[np.floating], diagrams: list[list[Diagram]]
 ) -> Pairs:
     """Turn diagrams of ranks into pairs of pixels, without those of equal values."""
-    dimension = np.repeat(np.arange(len(diagrams), dtype=np.int8), [len(d) for d in diagrams])
-    ranks = np.concatenate(diagrams)
+    lengths = [[len(diagram) for diagram in found] for found in diagrams]
+    numbers = np.repeat(np.arange(len(maps)), np.sum(lengths, axis=1))
+    dimension = np.repeat(np.tile(np.arange(2, dtype=np.int8), len(maps)), np.ravel(lengths))
+    ranks = np.concatenate([diagram for found in diagrams for diagram in found])
     endless = np.isinf(ranks[:, 1])
-    birth = order[ranks[:, 0].astype(np.int64)]
-    death = order[np.where(endless, 0, ranks[:, 1]).astype(np.int64)]
-    lasting = endless | (values[birth] < values[death])
-    death = np.where(endless, NEVER, death)
-    return Pairs(dimension[lasting], birth[lasting], death[lasting])
+    ranks[endless, 1] = 0
+    first = numbers * orders.shape[1]
+    flat = maps.ravel()
+    birth, death = (orders.take(first + column) + first for column in ranks.T.astype(np.int64))
+    lasting = endless | (flat[birth] < flat[death])
+    return Pairs(numbers, dimension, birth, np.where(endless, NEVER, death))[lasting]

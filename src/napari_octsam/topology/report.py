@@ -11,10 +11,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import LabelClass, LabelSchema, LabelUnion
-from napari_octsam.topology.betti_matching import betti_matching_error
-from napari_octsam.topology.metrics import BettiNumbers, betti_error, cl_dice
+from napari_octsam.topology.betti_matching import match_topologies
+from napari_octsam.topology.metrics import cl_dice
 from napari_octsam.topology.persistence import Connectivity
-from napari_octsam.topology.truth import TrueTopology, true_topology
+from napari_octsam.topology.truth import BettiNumbers, TrueTopology, true_topology
 
 __all__ = ["Against", "ClassTopology", "Part", "describe_bscan"]
 
@@ -121,11 +121,11 @@ def _describe(
     return ClassTopology(
         name=group.name,
         values=_values(group),
-        betti=BettiNumbers(found.components, found.holes),
+        betti=found.betti,
         components=group.components,
         holes=group.holes,
         surplus=(*_surplus(found, group, "component"), *_surplus(found, group, "hole")),
-        against=None if truth is None else _compare(mask, truth, connectivity),
+        against=None if truth is None else _compare(mask, found, truth, connectivity),
     )
 
 
@@ -134,13 +134,16 @@ def _values(group: LabelClass | LabelUnion) -> tuple[int, ...]:
 
 
 def _compare(
-    mask: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], connectivity: Connectivity
+    mask: npt.NDArray[np.bool_],
+    found: TrueTopology,
+    truth: npt.NDArray[np.bool_],
+    connectivity: Connectivity,
 ) -> Against:
     true = true_topology(truth, connectivity)
     return Against(
-        truth=BettiNumbers(true.components, true.holes),
-        betti_error=betti_error(mask, truth, connectivity),
-        matching_error=betti_matching_error(mask, truth, connectivity),
+        truth=true.betti,
+        betti_error=found.betti.error(true.betti),
+        matching_error=match_topologies(found, true, connectivity).error,
         cl_dice=cl_dice(mask, truth),
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +16,43 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from napari_octsam.core.images import times
+from napari_octsam.core.masks import EIGHT_CONNECTED
 from napari_octsam.topology.persistence import Connectivity
 
-__all__ = ["TopologyWarning", "TrueTopology", "TruthCache", "resize_maps", "true_topology"]
+__all__ = [
+    "BettiNumbers",
+    "TopologyWarning",
+    "TrueTopology",
+    "TruthCache",
+    "Truths",
+    "resize_maps",
+    "true_topology",
+]
 
 _CACHE_BYTES = 256 << 20
+_OURS = ("napari_octsam.topology.", "torch.")  # modules between a loss and who called it
 _CROSS = ndimage.generate_binary_structure(2, 1)
-_ALL = ndimage.generate_binary_structure(2, 2)
 
 
 class TopologyWarning(UserWarning):
     """Something about a truth that makes a loss see another topology than the mask has."""
+
+
+class BettiNumbers(NamedTuple):
+    """Betti numbers of a mask, or their errors."""
+
+    components: int
+    """b0: pieces of foreground."""
+    holes: int
+    """b1: pieces of background that foreground encloses."""
+
+    def error(self, truth: BettiNumbers) -> BettiNumbers:
+        """Return the absolute differences to the truth's."""
+        return BettiNumbers(abs(self.components - truth.components), abs(self.holes - truth.holes))
+
+    def __str__(self) -> str:
+        return f"{self.components} components and {self.holes} holes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +72,46 @@ class TrueTopology:
     components: int
     holes: int
 
+    @property
+    def betti(self) -> BettiNumbers:
+        """How many there are."""
+        return BettiNumbers(self.components, self.holes)
+
+
+class Truths(tuple[TrueTopology, ...]):
+    """Labelled true masks of one size, M of them."""
+
+    __slots__ = ()
+
+    @property
+    def components(self) -> npt.NDArray[np.int64]:
+        """How many each has, (M,)."""
+        return np.array([truth.components for truth in self])
+
+    @property
+    def holes(self) -> npt.NDArray[np.int64]:
+        """How many each has, (M,)."""
+        return np.array([truth.holes for truth in self])
+
+    def labels_at(
+        self, masks: npt.NDArray[np.int64], pixels: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int32]:
+        """Return the labels at pixels, (n,): indices into the masks, flattened together.
+
+        Parameters
+        ----------
+        masks
+            (n,) number of the mask that each pixel lies in, rising.
+        """
+        shares = np.split(pixels, np.searchsorted(masks, np.arange(1, len(self))))
+        firsts = np.arange(len(self)) * self[0].labels.size
+        return np.concatenate(
+            [
+                truth.labels.take(share - first, mode="clip")
+                for truth, share, first in zip(self, shares, firsts, strict=True)
+            ]
+        )
+
 
 def true_topology(mask: npt.NDArray[np.bool_], connectivity: Connectivity = 8) -> TrueTopology:
     """Label the components and the holes of an (H, W) mask.
@@ -53,7 +121,9 @@ def true_topology(mask: npt.NDArray[np.bool_], connectivity: Connectivity = 8) -
     connectivity
         Of the foreground; the background has the other one, so that a curve has an inside.
     """
-    foreground, background = (_ALL, _CROSS) if connectivity == 8 else (_CROSS, _ALL)
+    foreground, background = (
+        (EIGHT_CONNECTED, _CROSS) if connectivity == 8 else (_CROSS, EIGHT_CONNECTED)
+    )
     labels, components = ndimage.label(mask, foreground)
     gaps, count = ndimage.label(~mask, background)
     edges = (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1])
@@ -120,13 +190,13 @@ class TruthCache:
         if mask.shape == size:
             return own
         found = true_topology(_shrunk(mask, size), self._connectivity)
-        if (found.components, found.holes) != (own.components, own.holes):
+        if found.betti != own.betti:
             warnings.warn(
-                f"{name}: at {_times(size)} pixels the true mask has {_betti(found)}, "
-                f"at its own {_times(mask.shape)} it has {_betti(own)}. Compute the topology "
+                f"{name}: at {times(size)} pixels the true mask has {found.betti}, "
+                f"at its own {times(mask.shape)} it has {own.betti}. Compute the topology "
                 "loss at a higher resolution.",
                 TopologyWarning,
-                stacklevel=2,
+                stacklevel=_callers_level(),
             )
         return found
 
@@ -143,9 +213,9 @@ def resize_maps(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return F.interpolate(maps[None], size, mode="bilinear", align_corners=False, antialias=True)[0]
 
 
-def _times(size: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in size)
-
-
-def _betti(found: TrueTopology) -> str:
-    return f"{found.components} components and {found.holes} holes"
+def _callers_level() -> int:
+    """Return the stack level of the line that called the loss, for a warning to point at."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith(_OURS):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -10,12 +10,11 @@ from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.masks import EIGHT_CONNECTED
 from napari_octsam.training.prompt_kinds import draw_prompt
 from napari_octsam.training.simulation import SimulatedObject
 
 __all__ = ["component_objects"]
-
-_EIGHT_CONNECTED = np.ones((3, 3), bool)
 
 
 def component_objects(
@@ -49,5 +48,5 @@ def component_objects(
 
 
 def _components(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
-    numbers, count = ndimage.label(mask, _EIGHT_CONNECTED)
+    numbers, count = ndimage.label(mask, EIGHT_CONNECTED)
     return [numbers == number for number in range(1, count + 1)]

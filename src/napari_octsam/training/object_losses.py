@@ -14,8 +14,7 @@ from napari_octsam.models.frames import Frame, make_frame
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features, Network
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
-from napari_octsam.topology.losses import TopologyLoss
-from napari_octsam.topology.original import OriginalTopologyLoss
+from napari_octsam.topology.presets import preset_loss
 from napari_octsam.training.losses import mask_losses
 from napari_octsam.training.segmentation import segmentation_loss
 from napari_octsam.training.simulation import SimulatedObject
@@ -120,12 +119,8 @@ class ObjectLosses:
 
 def topology_loss(config: TrainConfig) -> nn.Module | None:
     """Return the topology loss of a configuration, weighted, if it has one."""
-    if not config.uses_topology:
+    if config.topology == "none" or not config.uses_topology:
         return None
-    if config.topology == "octsam":
-        return OriginalTopologyLoss(config.topology_weight)
-    return TopologyLoss(
-        config.topology_weight,
-        matching="wasserstein" if config.topology == "wasserstein" else "spatial",
-        size=None if config.topology_size is None else (config.topology_size,) * 2,
-    )
+    side = config.topology_size
+    size = None if side is None else (side, side)
+    return preset_loss(config.topology, config.topology_weight, size=size)

@@ -10,13 +10,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.masks import EIGHT_CONNECTED
 from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box
 
 __all__ = ["SimulatedObject", "draw_objects", "jittered_box", "simulate_prompt"]
 
 Mask = npt.NDArray[np.bool_]
 
-_EIGHT_CONNECTED = np.ones((3, 3), bool)
 _SMALLEST = 12  # pixels
 _PATHOLOGY_SHARE = 0.65  # of the objects of a phantom, which has a map with and one without
 
@@ -84,7 +84,7 @@ def _draw_masks(
 
 def _one_component(mask: Mask, rng: np.random.Generator) -> Mask:
     """Return a random 8-connected component, larger ones more often."""
-    components, count = ndimage.label(mask, _EIGHT_CONNECTED)
+    components, count = ndimage.label(mask, EIGHT_CONNECTED)
     if count <= 1:
         return mask
     sizes = np.bincount(components.ravel())[1:].astype(float)
