@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from benchmarks.fresh import call_fresh
-from benchmarks.oracles.install import oracles_environment
+from benchmarks.oracles.install import ORACLES, oracles_environment
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
 from benchmarks.timing import Spread, in_turn, pairwise, timed
@@ -24,7 +23,6 @@ __all__ = ["TARGETS", "layer_masks", "measure", "measure_side"]
 _SIDES = (50, 128, 256)
 _MASKS = 20
 _PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}  # as in our own processes: see engine.process
-_ORACLES = Path(__file__).parent.parent / "build" / "oracles"
 
 _CONTENDERS = {
     "original": "the original project's (torch-topological)",
@@ -61,7 +59,7 @@ TARGETS = tuple(aim.target for aim in _AIMS)
 
 def measure(run: Run) -> Findings:
     """Take the loss and its gradient by turns, in a process that has the oracles' packages."""
-    environment = run.environment | oracles_environment(_ORACLES) | _PASSIVE
+    environment = run.environment | oracles_environment(ORACLES) | _PASSIVE
     rounds = run.repeats(full=5, quick=1)
     rows, measured = [], {}
     for side in _SIDES:

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["oracles_environment"]
+__all__ = ["ORACLES", "oracles_environment"]
+
+ORACLES = Path(__file__).parents[2] / "build" / "oracles"
+"""Where the benchmarks have them."""
 
 _PACKAGES = (
     "gudhi==3.11.0",  # torch-topological 0.1.9 fails with later ones
