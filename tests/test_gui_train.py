@@ -253,17 +253,19 @@ def test_a_training_is_shown_as_it_goes(
     widget.source.choose_folder(tmp_path)
     widget.train.click()
     jobs.tell(Preparing("Checking the data", 1, 4))
-    qtbot.waitUntil(lambda: "Checking" in widget.status.text.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "Checking" in widget.results.status.text.text(), timeout=3000)
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
     qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
-    assert "Epoch 1 of 2, step 2 of 2" in widget.status.text.text()
-    assert widget.curves.loss.points == {"segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]}
-    assert widget.curves.dice.points == {"RNFL": [(0, 0.5), (1, 0.7)]}
-    assert "few" in widget.message.text()
+    assert "Epoch 1 of 2, step 2 of 2" in widget.results.status.text.text()
+    assert widget.results.curves.loss.points == {
+        "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]
+    }
+    assert widget.results.curves.dice.points == {"RNFL": [(0, 0.5), (1, 0.7)]}
+    assert "few" in widget.results.message.text()
     jobs.tell(Told("Memory ran out."))
-    qtbot.waitUntil(lambda: "Memory" in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "Memory" in widget.results.message.text(), timeout=3000)
 
 
 def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path) -> None:
@@ -271,18 +273,18 @@ def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_
     widget.train.click()
     jobs.tell(BEGUN, step(1, 1))
     settle(qtbot, widget, "running")
-    widget.status.pause.click()
+    widget.results.status.pause.click()
     jobs.tell(PausedNow())
     settle(qtbot, widget, "paused")
-    assert widget.status.pause.text() == "Resume"
-    widget.status.pause.click()
+    assert widget.results.status.pause.text() == "Resume"
+    widget.results.status.pause.click()
     settle(qtbot, widget, "running")
-    widget.status.stop.click()
-    assert widget.status.stop.text() == "Stop at once"
+    widget.results.status.stop.click()
+    assert widget.results.status.stop.text() == "Stop at once"
     jobs.tell(Ended(complete=False, best=""))
     settle(qtbot, widget, "idle")
     assert jobs.last.wishes == ["start", "pause", "go on", "stop"]
-    assert "Continue" in widget.message.text()
+    assert "Continue" in widget.results.message.text()
     widget.resume.click()
     assert jobs.last.begin.resume == str(Path("runs/a"))
 
@@ -296,7 +298,22 @@ def test_a_second_training_begins_with_nothing_of_the_first(
         jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
         settle(qtbot, widget, "idle")
     assert len(jobs.made) == 2
-    assert len(widget.curves.loss.points["segmentation"]) == 1
+    assert len(widget.results.curves.loss.points["segmentation"]) == 1
+
+
+def test_problems_that_the_trainer_finds_are_listed(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(Refused("The data cannot be trained on.", ("No mask for a.png.", "b.png is odd.")))
+    settle(qtbot, widget, "idle")
+    assert widget.results.message.text().splitlines() == [
+        "The data cannot be trained on.",
+        "No mask for a.png.",
+        "b.png is odd.",
+    ]
+    assert widget.resume.text() == "Continue a run …"
 
 
 def test_a_training_that_dies_says_so_and_can_be_continued(
@@ -306,7 +323,7 @@ def test_a_training_that_dies_says_so_and_can_be_continued(
     widget.train.click()
     jobs.tell(BEGUN, step(1, 1), Died("The training was stopped by SIGKILL."))
     settle(qtbot, widget, "idle")
-    assert "SIGKILL" in widget.message.text()
+    assert "SIGKILL" in widget.results.message.text()
     assert widget.resume.text() == "Continue"
 
 
@@ -321,9 +338,9 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     widget.train.click()
     best = tmp_path / "best.safetensors"
     jobs.tell(BEGUN, epoch(0, 0.8), epoch(1, 0.9), Ended(complete=True, best=str(best)))
-    qtbot.waitUntil(lambda: not widget.use.isHidden(), timeout=3000)
-    assert "mean Dice 0.900, before the training 0.800" in widget.message.text()
-    widget.use.click()
+    qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=3000)
+    assert "mean Dice 0.900, before the training 0.800" in widget.results.message.text()
+    widget.results.use.click()
     assert asked == [LoadModel(str(best))]
     session._take_model(asked[0], LoadedModel("new", "octsam-tiny", "octsam-tiny", "cpu", "f"))
     prompts = PromptWidget(viewer)
@@ -343,8 +360,8 @@ def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
     viewer.window.remove_dock_widget(widget)
     again = TrainWidget(viewer)
     viewer.window.add_dock_widget(again, name="Train again")
-    assert again.curves.dice.points == {"RNFL": [(1, 0.6)]}
-    assert not again.status.isHidden()
+    assert again.results.curves.dice.points == {"RNFL": [(1, 0.6)]}
+    assert not again.results.status.isHidden()
 
 
 def test_closing_the_window_leaves_the_training_to_save_itself(
@@ -365,7 +382,7 @@ def test_a_sample_opens_as_layers(
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, Samples(1, (sample,)))
     qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
-    widget.samples.opened.emit(sample)
+    widget.results.samples.opened.emit(sample)
     assert [layer.name for layer in viewer.layers] == ["scan", "scan truth", "scan epoch 1"]
 
 
@@ -391,9 +408,9 @@ def test_a_real_training_in_the_window_ends_with_a_model_that_predicts(
     for name, value in (("epochs", 1), ("objects", 2), ("augment", False)):
         widget.settings.inputs[name].value = value
     widget.train.click()
-    qtbot.waitUntil(lambda: not widget.use.isHidden(), timeout=120_000)
-    assert "before the training" in widget.message.text()
-    widget.use.click()
+    qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=120_000)
+    assert "before the training" in widget.results.message.text()
+    widget.results.use.click()
     qtbot.waitUntil(lambda: session.model is not None, timeout=60_000)
     assert session.loaded is not None
     assert session.loaded.source.endswith("best.safetensors")

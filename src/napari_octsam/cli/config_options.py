@@ -10,6 +10,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config_groups import GROUPS, group_of
 
 __all__ = ["option_of", "with_config_options"]
 
@@ -31,7 +32,7 @@ def with_config_options(command: Callable[..., None]) -> Callable[..., None]:
         for p in inspect.signature(command, eval_str=True).parameters.values()
         if p.name != "chosen"
     ]
-    fields = [_option(name) for name in TrainConfig.model_fields]
+    fields = [_option(name) for names in GROUPS.values() for name in names]
 
     @wraps(command)
     def called(**arguments: Any) -> None:
@@ -53,7 +54,7 @@ def _option(name: str) -> inspect.Parameter:
     help_ = f"{field.description}{default}"
     flag = option_of(name)
     names = (f"{flag}/--no-{flag[2:]}",) if field.annotation is bool else (flag,)
-    option = typer.Option(*names, help=help_, show_default=False, rich_help_panel="Training")
+    option = typer.Option(*names, help=help_, show_default=False, rich_help_panel=group_of(name))
     kind: Any = Optional[field.annotation]  # noqa: UP045 (made while it runs)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]

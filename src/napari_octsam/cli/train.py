@@ -120,7 +120,14 @@ def _as_text(show: Callable[[str], None]) -> Progress:
 
 def _follow(prepared: Prepared) -> None:
     """Run to the end with a bar, a line for each epoch."""
-    from napari_octsam.training.events import Encoded, EpochDone, Finished, StepDone, Told
+    from napari_octsam.training.events import (
+        Encoded,
+        EpochDone,
+        Finished,
+        StepDone,
+        Told,
+        Validated,
+    )
     from napari_octsam.training.loggers import chosen_loggers, logged
     from napari_octsam.training.runs import recorded
 
@@ -137,7 +144,10 @@ def _follow(prepared: Prepared) -> None:
                     show((event.epoch - 1) * event.steps + event.step, parts)
                 case EpochDone():
                     better = ", the best so far" if event.best else ""
-                    note(f"Epoch {event.epoch}: score {event.score:.3f}{better}")
+                    when = f"Epoch {event.epoch}" if event.epoch else "Before the training"
+                    note(f"{when}: score {event.score:.3f}{better}")
+                case Validated(done, total):
+                    show(run.epoch * run.steps + run.step, f"validating {done} of {total}")
                 case Told(sentence):
                     note(sentence)
                 case Finished("no more gain", best):

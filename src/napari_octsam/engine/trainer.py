@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,32 +92,58 @@ def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended
 
 
 def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
+    from napari_octsam.training.loggers import chosen_loggers, logged
     from napari_octsam.training.runs import recorded
 
     run, folder = prepared.run, prepared.folder
-    teller.tell(
-        Begun(
-            str(folder.path),
-            prepared.plan,
-            prepared.warnings,
-            prepared.schema,
-            run.config.epochs,
-            run.steps,
-            tuple(done for done in folder.read_figures() if done.epoch <= run.epoch),
-        )
+    loggers = chosen_loggers(run.config, folder, prepared.schema)
+    teller.tell(_begun(prepared))
+    with closing(logged(recorded(run, folder, prepared.schema), loggers)) as events:
+        for event in events:
+            teller.tell(Happened(event))
+            if steering.paused:
+                folder.save_state(run)
+                teller.tell(PausedNow())
+                steering.wait()
+            if steering.stopped:
+                folder.save_state(run)
+                return Ended(complete=False, best=_path_of(folder.best))
+    _report(prepared, steering, teller)
+    return Ended(complete=True, best=_path_of(folder.best), report=_path_of(folder.report))
+
+
+def _begun(prepared: Prepared) -> Begun:
+    run, folder = prepared.run, prepared.folder
+    return Begun(
+        str(folder.path),
+        prepared.plan,
+        prepared.warnings,
+        prepared.schema,
+        run.config.epochs,
+        run.steps,
+        tuple(done for done in folder.read_figures() if done.epoch <= run.epoch),
     )
-    complete = True
-    for event in recorded(run, folder, prepared.schema):
-        teller.tell(Happened(event))
-        if steering.paused:
-            folder.save_state(run)
-            teller.tell(PausedNow())
-            steering.wait()
+
+
+def _report(prepared: Prepared, steering: Steering, teller: _Teller) -> None:
+    """Judge the best model, unless the person has seen enough."""
+    from napari_octsam.training.final_report import report_best
+
+    def show(what: str, done: int, total: int) -> None:
         if steering.stopped:
-            folder.save_state(run)
-            complete = False
-            break
-    return Ended(complete, str(folder.best) if folder.best.exists() else "")
+            raise _EnoughError
+        teller.tell(Preparing(what, done, total))
+
+    with suppress(_EnoughError):
+        report_best(prepared, show)
+
+
+class _EnoughError(Exception):
+    """The person has pressed Stop while the report is made."""
+
+
+def _path_of(file: Path) -> str:
+    return str(file) if file.exists() else ""
 
 
 def _receive(channel: Channel, steering: Steering) -> None:

@@ -48,7 +48,7 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class Preparing:
-    """From the trainer: what it does before the training begins; `total` 0 where not known."""
+    """From the trainer: what it does before and after the training; `total` 0 where not known."""
 
     what: str
     done: int = 0
@@ -106,10 +106,13 @@ class Ended:
         Whether the training came to its own end; else it was stopped, and can go on.
     best
         Path of the best model, or "" where no epoch was done.
+    report
+        Path of the page that judges it, or "".
     """
 
     complete: bool
     best: str
+    report: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,9 @@ if TYPE_CHECKING:
 __all__ = ["outcome"]
 
 
-def outcome(training: Training, *, complete: bool) -> str:
-    """Return how a run has ended; "" where it has told so itself.
-
-    Parameters
-    ----------
-    complete
-        Whether it came to its own end.
-    """
-    if training.problem:
-        return ""
+def outcome(training: Training) -> str:
+    """Return how a run has ended that met no problem."""
+    complete = training.complete
     if not complete and training.best is None:
         return "Stopped before the first epoch was done. Continue goes on from here."
     before = next((epoch for epoch in training.epochs if epoch.epoch == 0), None)

@@ -5,28 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QMouseEvent, QPixmap
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import Sample, Samples
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from qtpy.QtCore import QSize
     from qtpy.QtGui import QResizeEvent
 
 __all__ = ["TrainSamples"]
 
-_TINT = 0.5
 _GAP = 4  # pixels between prediction and truth
 _WIDTH = 300
 _AROUND = 24  # rows
-
-Picture = npt.NDArray[np.uint8]
 
 
 class TrainSamples(QWidget):
@@ -61,9 +56,8 @@ class TrainSamples(QWidget):
             picture.pressed.connect(self.opened)
             self._pictures.append(picture)
             self._column.addWidget(picture)
-        colors = _colors_of(self._schema)
         for picture, sample in zip(self._pictures, shown.samples, strict=False):
-            picture.show_sample(sample, colors)
+            picture.show_sample(sample, self._schema)
         for number, picture in enumerate(self._pictures):
             picture.setVisible(number < len(shown.samples))
         self.setVisible(bool(shown.samples))
@@ -79,16 +73,18 @@ class _SamplePicture(QLabel):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setMinimumWidth(1)
 
-    def show_sample(self, sample: Sample, colors: Mapping[int, tuple[int, int, int]]) -> None:
+    def show_sample(self, sample: Sample, schema: LabelSchema) -> None:
         self._sample = sample
         self.setToolTip(f"{sample.name}: press to open it as layers")
+        rows = _rows_with_labels(sample)
         sides = [
-            _tinted(sample.image, labels, colors) for labels in (sample.predicted, sample.truth)
+            labels_picture(sample.image[rows], labels[rows], schema)
+            for labels in (sample.predicted, sample.truth)
         ]
-        gap = np.zeros((sample.image.shape[0], _GAP, 3), np.uint8)
+        gap = np.zeros((len(sides[0]), _GAP, 3), np.uint8)
         picture = np.ascontiguousarray(np.hstack([sides[0], gap, sides[1]]))
-        rows, cols = picture.shape[:2]
-        image = QImage(picture.data, cols, rows, 3 * cols, QImage.Format.Format_RGB888)
+        height, width = picture.shape[:2]
+        image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         self._pixmap = QPixmap.fromImage(image)
         self._fit()
 
@@ -126,19 +122,3 @@ def _rows_with_labels(sample: Sample) -> slice:
     if not rows.size:
         return slice(None)
     return slice(max(int(rows[0]) - _AROUND, 0), int(rows[-1]) + _AROUND + 1)
-
-
-def _colors_of(schema: LabelSchema) -> dict[int, tuple[int, int, int]]:
-    return {
-        c.value: (int(c.color[1:3], 16), int(c.color[3:5], 16), int(c.color[5:7], 16))
-        for c in schema.foreground
-    }
-
-
-def _tinted(image: Picture, labels: Picture, colors: Mapping[int, tuple[int, int, int]]) -> Picture:
-    """Return an (H, W) B-scan with its labels in colour, (H, W, 3)."""
-    table = np.zeros((256, 3))
-    for value, color in colors.items():
-        table[value] = color
-    tint = np.where((labels == 0) | (labels == NOT_LABELLED), 0.0, _TINT)[..., None]
-    return np.round(image[..., None] * (1 - tint) + table[labels] * tint).astype(np.uint8)

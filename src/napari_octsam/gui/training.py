@@ -78,10 +78,12 @@ class Training:
     """The latest `Samples`."""
     told = Signal(str)
     """A sentence for the person."""
+    started = Signal()
+    """A training is to begin; what was told of an earlier one is forgotten."""
     began = Signal(object)
-    """The `Begun` of a run; what was told of an earlier one is forgotten."""
-    ended = Signal(bool)
-    """The training is over; whether it came to its own end."""
+    """The `Begun` of a run."""
+    ended = Signal()
+    """The training is over."""
 
     def __init__(
         self, main: MainThread, make_job: Callable[[StartTraining], Job] = TrainingJob
@@ -106,12 +108,21 @@ class Training:
         self.samples: Samples | None = None
         self.best: Path | None = None
         """The best model of the last run, once it is over."""
+        self.report: Path | None = None
+        """The page that judges it."""
         self._clock = _Clock()
 
     @property
     def is_on(self) -> bool:
         """Whether a training is in progress, or waits."""
         return self.state != "idle"
+
+    @property
+    def unfinished(self) -> Path | None:
+        """Folder of the last run, where it can be gone on with."""
+        if self.is_on or self.complete or self.begun is None:
+            return None
+        return Path(self.begun.folder)
 
     @property
     def seconds_left(self) -> float | None:
@@ -126,10 +137,11 @@ class Training:
     def start(self, start: StartTraining) -> None:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
-        self.begun, self.samples, self.best = None, None, None
+        self.begun, self.samples, self.best, self.report = None, None, None, None
         self.problem, self.problems, self.steps, self.epochs = "", (), [], []
         self.complete = False
         self._clock = _Clock()
+        self.started.emit()
         self._show("preparing", "Starting the training")
         job = self._job = self._make_job(start)
         job.heard.connect(lambda message: self._main.call(lambda: self._hear(job, message)))
@@ -177,7 +189,8 @@ class Training:
             case PausedNow():
                 if self.state == "pausing":
                     self._show("paused", "Paused; all is saved")
-            case Ended(complete, best):
+            case Ended(complete, best, report):
+                self.report = Path(report) if report else None
                 self._end(best, complete=complete)
             case Refused(sentence, problems):
                 self.problems = problems
@@ -231,9 +244,7 @@ class Training:
         self.best = Path(best) if best else None
         self.problem, self.complete = sentence, complete
         self._show("idle", "")
-        if sentence:
-            self.told.emit(sentence)
-        self.ended.emit(complete)
+        self.ended.emit()
 
     def _show(self, state: TrainingState, doing: str, done: int = 0, total: int = 0) -> None:
         self.state, self.doing, self.progress = state, doing, (done, total)

@@ -55,7 +55,7 @@ def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> Fin
     about = About(str(folder.best), config.data, f"{part} part", data.schema.name, _PROMPT)
     write_csv(folder.path / "report.csv", report)
     write_json(folder.path / "report.json", report, about.record())
-    write_page(folder.path / "report.html", report, worst, about.in_words())
+    write_page(folder.report, report, worst, about.in_words())
     return FinalReport(report, part)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,7 +30,7 @@ class Logger(Protocol):
         ...
 
 
-def logged(events: Iterable[Event], loggers: Sequence[Logger]) -> Iterator[Event]:
+def logged(events: Iterable[Event], loggers: Sequence[Logger]) -> Generator[Event, None, None]:
     """Pass the events on, and give each to every logger first."""
     try:
         for event in events:

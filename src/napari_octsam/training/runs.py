@@ -78,6 +78,11 @@ class RunFolder:
         return self.path / _BEST
 
     @property
+    def report(self) -> Path:
+        """The page that judges the best model; there once the run is over."""
+        return self.path / "report.html"
+
+    @property
     def split(self) -> Path:
         """Which B-scans it trains on, validates on and tests on."""
         return self.path / SPLIT_FILE

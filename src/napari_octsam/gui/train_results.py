@@ -1,0 +1,143 @@
+"""How a training goes, and what comes of it: progress, curves, samples, the new model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt, QUrl, Signal
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_octsam.engine.messages import LoadModel
+from napari_octsam.engine.training_messages import Begun
+from napari_octsam.gui.message_line import MessageLine
+from napari_octsam.gui.new_layers import labels_colormap
+from napari_octsam.gui.train_curves import TrainCurves
+from napari_octsam.gui.train_outcome import outcome
+from napari_octsam.gui.train_samples import TrainSamples
+from napari_octsam.gui.train_status import TrainStatus
+
+if TYPE_CHECKING:
+    from napari_octsam.gui.session_widget import SessionWidget
+    from napari_octsam.training.events import Sample
+
+__all__ = ["TrainResults"]
+
+
+class TrainResults(QWidget):
+    """Shows the training of a session, also one that began before the widget was opened."""
+
+    used = Signal()
+    """The new model is to predict from now on."""
+
+    def __init__(self, owner: SessionWidget) -> None:
+        super().__init__(owner)
+        self._viewer = owner.viewer
+        self._session = owner.session
+        self.training = training = owner.session.training
+        self.status = TrainStatus(training)
+        self.use = QPushButton("Use the new model")
+        self.report = QPushButton("Open the report")
+        self.message = MessageLine()
+        self.curves = TrainCurves()
+        self.samples = TrainSamples()
+        self._lay_out()
+        self.use.clicked.connect(self._use)
+        self.report.clicked.connect(self._open_report)
+        self.samples.opened.connect(self._open_sample)
+        owner.listen(training.changed, self.status.refresh)
+        owner.listen(training.started, self._forget)
+        owner.listen(training.began, self._begin)
+        owner.listen(training.stepped, self.curves.add_step)
+        owner.listen(training.epoch_done, self.curves.add_epoch)
+        owner.listen(training.sampled, self.samples.show_samples)
+        owner.listen(training.told, self.message.say)
+        owner.listen(training.ended, self._end)
+        theme = self._viewer.events.theme
+        theme.connect(self._paint)
+        owner.when_released(lambda: theme.disconnect(self._paint))
+        self._paint()
+        self._show_past()
+
+    def _lay_out(self) -> None:
+        for button in (self.use, self.report):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.use.setStyleSheet("font-weight: bold; padding: 6px;")
+        self.report.setStyleSheet("padding: 5px;")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        parts = (self.status, self.use, self.report, self.message, self.curves, self.samples)
+        for part in parts:
+            column.addWidget(part)
+
+    def _show_past(self) -> None:
+        """Show what the training told before the widget was there."""
+        self._forget()
+        training = self.training
+        if training.begun is None:
+            return
+        self._begin(training.begun)
+        for step in training.steps:
+            self.curves.add_step(step)
+        if training.samples is not None:
+            self.samples.show_samples(training.samples)
+        if not training.is_on:
+            self._end()
+
+    def _forget(self) -> None:
+        self.use.hide()
+        self.report.hide()
+        self.curves.hide()
+        self.samples.hide()
+        self.message.say("")
+
+    def _begin(self, begun: Begun) -> None:
+        notes = [f"Note: {warning}" for warning in begun.warnings]
+        self.message.say("\n".join([begun.plan, *notes]))
+        self.curves.begin(begun.schema)
+        self.curves.show()
+        self.samples.begin(begun.schema)
+        for epoch in self.training.epochs:
+            self.curves.add_epoch(epoch)
+
+    def _end(self) -> None:
+        training = self.training
+        said = outcome(training)
+        if training.problem:
+            said = "\n".join([training.problem, *training.problems])
+        self.message.say(said)
+        self.use.setVisible(training.best is not None)
+        self.report.setVisible(training.report is not None)
+
+    def _use(self) -> None:
+        best, session = self.training.best, self._session
+        if best is None:
+            return
+        before = session.loaded or session.first_load
+        session.load_model(LoadModel(str(best), device=before.device))
+        self.use.hide()
+        self.message.say(
+            f"The new model predicts from now on. Shift-V changes between it and {before.source}, "
+            "on the same prompts."
+        )
+
+    def _open_report(self) -> None:
+        report = self.training.report
+        if report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(report)))
+
+    def _open_sample(self, sample: Sample) -> None:
+        training = self.training
+        if training.begun is None or training.samples is None:
+            return
+        self._viewer.add_image(sample.image, name=sample.name, colormap="gray")
+        colors = labels_colormap(training.begun.schema)
+        epoch = f"epoch {training.samples.epoch}"
+        for labels, name in ((sample.truth, "truth"), (sample.predicted, epoch)):
+            self._viewer.add_labels(labels, name=f"{sample.name} {name}", colormap=colors)
+
+    def _paint(self, _event: object = None) -> None:
+        theme = get_theme(self._viewer.theme)
+        self.curves.paint_like(theme.background.as_hex(), theme.text.as_hex())
