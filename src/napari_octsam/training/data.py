@@ -33,9 +33,14 @@ class PreflightFailed(UserError):  # noqa: N818 (a finding, no fault of the prog
     """
 
     def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
+        super().__init__(folder, problems)  # as they are, so that it can cross to another process
+        self.folder = folder
         self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        """Return the problems, one a line."""
         listed = "\n".join(f"- {problem.text}" for problem in self.problems)
-        super().__init__(f"{folder} cannot be trained on as it is:\n{listed}")
+        return f"{self.folder} cannot be trained on as it is:\n{listed}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
