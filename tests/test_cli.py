@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -544,6 +544,22 @@ def test_train_takes_its_settings_from_a_file_and_options_go_before(
     assert (settings["epochs"], settings["objects"]) == (1, 1)
     assert settings["data"] == str(tmp_path / "data")
     assert "two folders of data" in said(octsam("train", "data", "--data", "other"))
+
+
+def test_train_that_is_stopped_says_how_to_go_on(
+    octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(self: object) -> Iterator[None]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("napari_octsam.training.finetuning.FineTuning.run", stopped)
+    write_layers(tmp_path / "data", ("s01_1", "s02_1"))
+    base = ("--base-model", tiny_checkpoint, "--schema", "layers7")
+    result = octsam("train", "data", "--out", "runs", *base)
+    assert result.exit_code == 130
+    (run,) = (tmp_path / "runs").iterdir()
+    assert f"octsam train --resume {run}" in result.stderr
 
 
 def test_train_says_what_is_wrong_before_it_begins(octsam: Octsam, tmp_path: Path) -> None:

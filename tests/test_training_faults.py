@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 import sys
 from dataclasses import replace
@@ -52,6 +53,8 @@ def test_all_problems_of_the_data_are_known_before_anything_is_made(tmp_path: Pa
     assert "s02_1" in str(failed.value)
     assert "s03_1" in str(failed.value)
     assert not (tmp_path / "runs").exists()
+    crossed = pickle.loads(pickle.dumps(failed.value))
+    assert (crossed.problems, str(crossed)) == (failed.value.problems, str(failed.value))
 
 
 def test_a_single_bscan_cannot_be_trained_on_and_that_is_said(tmp_path: Path) -> None:

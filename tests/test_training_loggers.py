@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import wandb
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from napari_octsam.core.errors import UserError
@@ -33,6 +35,14 @@ EVENTS: list[Event] = [
 ]
 
 
+@pytest.fixture
+def wandb_anew() -> Iterator[None]:
+    """Let wandb forget what it read from the environment, before and after."""
+    wandb.teardown()
+    yield
+    wandb.teardown()
+
+
 def test_without_being_asked_nothing_is_logged(tmp_path: Path) -> None:
     assert chosen_loggers(CONFIG, RunFolder.create(tmp_path, CONFIG), SCHEMA) == []
 
@@ -53,7 +63,7 @@ def test_tensorboard_has_figures_by_class_and_pictures(tmp_path: Path) -> None:
 
 
 def test_weights_and_biases_keeps_a_run_in_its_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wandb_anew: None
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -85,4 +95,17 @@ def test_a_logger_that_is_not_installed_says_how_to_have_it(
         monkeypatch.setitem(sys.modules, module, None)
     config = CONFIG.model_copy(update={what: True})
     with pytest.raises(UserError, match=rf"pip install napari-octsam\[{what}\]"):
+        chosen_loggers(config, RunFolder.create(tmp_path, config), SCHEMA)
+
+
+def test_weights_and_biases_without_a_login_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wandb_anew: None
+) -> None:
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nothing is sent anywhere
+    config = CONFIG.model_copy(update={"wandb": True})
+    with pytest.raises(UserError, match=r"Weights & Biases refuses: .*API key"):
         chosen_loggers(config, RunFolder.create(tmp_path, config), SCHEMA)

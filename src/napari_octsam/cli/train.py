@@ -18,8 +18,9 @@ from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
+    from napari_octsam.training.data import Progress
     from napari_octsam.training.distributed import Workers
-    from napari_octsam.training.preparation import Prepared, Progress
+    from napari_octsam.training.preparation import Prepared
     from napari_octsam.training.runs import RunFolder
 
 __all__ = ["train"]
@@ -32,7 +33,7 @@ def train(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA_OR_CONFIG]",
+            metavar="DATA_OR_CONFIG",
             help="Labelled B-scans of any layout (docs/datasets.md), or settings as TOML or JSON.",
         ),
     ] = None,
@@ -73,7 +74,11 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     note(prepared.plan)
     if folder is not None:
         note(f"Going on from epoch {prepared.run.epoch + 1}, step {prepared.run.step + 1}.")
-    _follow(prepared)
+    try:
+        _follow(prepared)
+    except KeyboardInterrupt:
+        note(f"To go on: octsam train --resume {prepared.folder.path}")
+        raise
     _report(prepared)
     out.print(f"Wrote {prepared.folder.best}.", soft_wrap=True, highlight=False, markup=False)
 

@@ -13,7 +13,8 @@ from napari_octsam.evaluation.report import Report, build_report
 from napari_octsam.evaluation.worst_cases import WorstCases
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.checkpoints import load_model
-from napari_octsam.training.preparation import Prepared, Progress
+from napari_octsam.training.data import Progress
+from napari_octsam.training.preparation import Prepared
 from napari_octsam.training.store import EmbeddingStore
 
 __all__ = ["FinalReport", "report_best"]

@@ -95,6 +95,7 @@ class WandbLogger:
                 resume="allow",
                 dir=folder.path,
                 config=config.model_dump(mode="json"),
+                settings=wandb.Settings(console="off", disable_git=True, save_code=False),
             )
         except wandb.Error as error:
             raise UserError(f"Weights & Biases refuses: {error}") from error

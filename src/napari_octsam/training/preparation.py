@@ -5,71 +5,22 @@ The command line, a script and the training process all begin here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.checking import check_folder
-from napari_octsam.io.dataset import Item, Problem
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.split import Split, write_split
+from napari_octsam.io.split import write_split
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.registry import REGISTRY
+from napari_octsam.training.data import PreflightFailed, Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.runs import RunFolder
 
 __all__ = ["PreflightFailed", "Prepared", "Progress", "TrainingData", "prepare", "read_data"]
-
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, and how many of how many are done."""
-
-
-class PreflightFailed(UserError):  # noqa: N818 (a finding, no fault of the program)
-    """The data cannot be trained on as it is.
-
-    Parameters
-    ----------
-    folder
-        Of the data.
-    problems
-        All of them, for a list.
-    """
-
-    def __init__(self, folder: Path, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        listed = "\n".join(f"- {problem.text}" for problem in self.problems)
-        super().__init__(f"{folder} cannot be trained on as it is:\n{listed}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainingData:
-    """What was read.
-
-    Parameters
-    ----------
-    training, validation, test
-        The parts of the split; the last two may be empty.
-    schema
-        Classes of the labels.
-    split
-        Names of all parts.
-    plan
-        What will be trained, as one sentence.
-    warnings
-        What is worth knowing, one sentence each.
-    """
-
-    training: tuple[LabelledBScan, ...]
-    validation: tuple[LabelledBScan, ...]
-    test: tuple[LabelledBScan, ...]
-    schema: LabelSchema
-    split: Split
-    plan: str
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,7 +96,7 @@ def _prepare(
     if resume is None and not config.out:
         raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
     config = _with_whole_paths(config)
-    data = read_data(config, resume, progress)
+    data = read_data(config, None if resume is None else resume.split, progress)
     progress(f"Loading {config.base_model}", 0, 1)
     model = load_model(
         config.base_model,
@@ -166,56 +117,6 @@ def _prepare(
         write_split(folder.split, data.split)
     notes = (model.note,) if model.note else ()
     return Prepared(run, folder, data, (*data.warnings, *notes))
-
-
-def read_data(
-    config: TrainConfig,
-    resume: RunFolder | None = None,
-    progress: Progress = lambda *_: None,
-) -> TrainingData:
-    """Check the data of a configuration, and read it.
-
-    The split is that of the run which goes on, or that beside the data, or a new one.
-
-    Raises
-    ------
-    PreflightFailed
-        With all that is wrong with the data.
-    UserError
-        There is no folder of data, or it has no known layout.
-    """
-    if not config.data:
-        raise UserError("Say where the labelled B-scans lie: docs/datasets.md has the layouts.")
-    folder = Path(config.data)
-    checked = check_folder(
-        folder,
-        load_schema(config.label_schema) if config.label_schema else None,
-        config.seed,
-        resume.split if resume is not None and resume.split.is_file() else None,
-        lambda done, total: progress("Checking the data", done, total),
-    )
-    dataset, split, found = checked.dataset, checked.split, checked.found
-    if found.problems:
-        raise PreflightFailed(folder, found.problems)
-    schema = dataset.schemas[0]
-    items = {item.name: item for item in dataset.items}
-
-    def read(names: Sequence[str]) -> tuple[LabelledBScan, ...]:
-        return tuple(_read(items[name], schema) for name in names)
-
-    return TrainingData(
-        read(split.train),
-        read(split.validation),
-        read(split.test),
-        schema,
-        split,
-        found.plan,
-        found.warnings,
-    )
-
-
-def _read(item: Item, schema: LabelSchema) -> LabelledBScan:
-    return LabelledBScan(item.name, item.read_image(), item.read_maps()[schema.name])
 
 
 def _with_whole_paths(config: TrainConfig) -> TrainConfig:
