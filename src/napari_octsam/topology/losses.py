@@ -118,10 +118,11 @@ class TopologyLoss(nn.Module):
             return costs_by_mask(births, deaths, targets, missing, bars.pairs.maps)
 
     def _true_topologies(self, truth: Tensor, masks: RealMasks, size: tuple[int, int]) -> Truths:
-        true = (masks.of_truth(truth) >= 0.5).cpu().numpy()
+        true = masks.of_truth(truth)
+        true = true if true.dtype == torch.bool else true >= 0.5
         return Truths(
             self._truths.topology(mask, size, name)
-            for mask, name in zip(true, masks.names, strict=True)
+            for mask, name in zip(true.cpu().numpy(), masks.names, strict=True)
         )
 
     def _moving_ends(

@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -103,12 +104,12 @@ class Truths(tuple[TrueTopology, ...]):
         masks
             (n,) number of the mask that each pixel lies in, rising.
         """
-        shares = np.split(pixels, np.searchsorted(masks, np.arange(1, len(self))))
-        firsts = np.arange(len(self)) * self[0].labels.size
+        local = pixels - masks * self[0].labels.size
+        bounds = pairwise(np.searchsorted(masks, np.arange(len(self) + 1)).tolist())
         return np.concatenate(
             [
-                truth.labels.take(share - first, mode="clip")
-                for truth, share, first in zip(self, shares, firsts, strict=True)
+                truth.labels.take(local[start:end], mode="clip")
+                for truth, (start, end) in zip(self, bounds, strict=True)
             ]
         )
 
