@@ -14,7 +14,8 @@ from napari_octsam.topology.batches import RealMasks, at_least_float32, real_mas
 from napari_octsam.topology.ends import ends_to_move
 from napari_octsam.topology.matching import Matching, match_spatially, match_wasserstein
 from napari_octsam.topology.persistence import Backend, Connectivity
-from napari_octsam.topology.truth import TruthCache, Truths, resize_maps
+from napari_octsam.topology.truth import Truths
+from napari_octsam.topology.truth_cache import TruthCache, resize_maps
 
 __all__ = ["TopologyLoss"]
 
