@@ -19,7 +19,7 @@ from napari_octsam.topology.metrics import betti_numbers
 from napari_octsam.topology.original import OriginalTopologyLoss
 from napari_octsam.topology.presets import preset_loss
 from napari_octsam.topology.prior import BettiPrior, BettiPriorLoss
-from napari_octsam.topology.truth import TopologyWarning
+from napari_octsam.topology.truth_cache import TopologyWarning
 from tests.faulty_masks import (
     MATCHINGS,
     SIDE,

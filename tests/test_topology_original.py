@@ -214,7 +214,7 @@ def test_padding_enters_the_originals_mean_and_not_ours() -> None:
 
 def test_a_truth_is_labelled_once_and_not_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled = Mock(side_effect=true_topology)
-    monkeypatch.setattr("napari_octsam.topology.truth.true_topology", labelled)
+    monkeypatch.setattr("napari_octsam.topology.truth_cache.true_topology", labelled)
     logits, truth = smooth_case(4, (1, 2, 20, 20))
     loss = TopologyLoss()
     for _ in range(3):

@@ -39,7 +39,10 @@ class RealMasks:
 
     def of(self, batch: Tensor) -> Tensor:
         """Return those of a (B, N, H, W) batch, (M, H, W)."""
-        return batch.flatten(0, 1).index_select(0, self.places.to(batch.device))
+        flat = batch.flatten(0, 1)
+        if len(self) == len(flat):
+            return flat  # nothing pads: no copy
+        return flat.index_select(0, self.places.to(batch.device))
 
     def of_truth(self, batch: Tensor) -> Tensor:
         """Return those of true masks, (M, H, W).

@@ -14,7 +14,8 @@ from napari_octsam.topology.batches import RealMasks, at_least_float32, real_mas
 from napari_octsam.topology.ends import ends_to_move
 from napari_octsam.topology.matching import Matching, match_spatially, match_wasserstein
 from napari_octsam.topology.persistence import Backend, Connectivity
-from napari_octsam.topology.truth import TruthCache, Truths, resize_maps
+from napari_octsam.topology.truth import Truths
+from napari_octsam.topology.truth_cache import TruthCache, resize_maps
 
 __all__ = ["TopologyLoss"]
 
@@ -118,10 +119,11 @@ class TopologyLoss(nn.Module):
             return costs_by_mask(births, deaths, targets, missing, bars.pairs.maps)
 
     def _true_topologies(self, truth: Tensor, masks: RealMasks, size: tuple[int, int]) -> Truths:
-        true = (masks.of_truth(truth) >= 0.5).cpu().numpy()
+        true = masks.of_truth(truth)
+        true = true if true.dtype == torch.bool else true >= 0.5
         return Truths(
             self._truths.topology(mask, size, name)
-            for mask, name in zip(true, masks.names, strict=True)
+            for mask, name in zip(true.cpu().numpy(), masks.names, strict=True)
         )
 
     def _moving_ends(
