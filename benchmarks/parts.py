@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import decode, encode, event_loop, first_mask, topology, widgets
+from benchmarks import decode, encode, event_loop, first_mask, topology, training, widgets
 from benchmarks.fresh import call_fresh
 from benchmarks.report import Findings, Target
 from benchmarks.run import Run
@@ -28,6 +28,7 @@ PARTS = {
     "first-mask": Part(first_mask.measure, first_mask.TARGETS),
     "widgets": Part(widgets.measure, widgets.TARGETS),
     "topology": Part(topology.measure, topology.TARGETS),
+    "training": Part(training.measure, training.TARGETS),
     "event-loop": Part(event_loop.measure, event_loop.TARGETS),
 }
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.fresh import call_fresh
 from benchmarks.oracles.install import ORACLES, oracles_environment
 from benchmarks.report import Findings, Table, Target
-from benchmarks.run import Run
+from benchmarks.run import PASSIVE, Run
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import counted, duration_spread, ratio_spread
 from napari_octsam.topology.losses import TopologyLoss
@@ -22,7 +22,6 @@ __all__ = ["TARGETS", "layer_masks", "measure", "measure_side"]
 
 _SIDES = (50, 128, 256)
 _MASKS = 20
-_PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}  # as in our own processes: see engine.process
 
 _CONTENDERS = {
     "original": "the original project's (torch-topological)",
@@ -59,7 +58,7 @@ TARGETS = tuple(aim.target for aim in _AIMS)
 
 def measure(run: Run) -> Findings:
     """Take the loss and its gradient by turns, in a process that has the oracles' packages."""
-    environment = run.environment | oracles_environment(ORACLES) | _PASSIVE
+    environment = run.environment | oracles_environment(ORACLES) | PASSIVE
     rounds = run.repeats(full=5, quick=1)
     rows, measured = [], {}
     for side in _SIDES:

@@ -165,6 +165,69 @@ def test_what_runs_in_naparis_process_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_clock_counts_both_passes_of_its_kind_of_module_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    from benchmarks import module_clock
+
+    now = 0.0
+
+    def work(seconds: float) -> Callable[..., None]:
+        def pass_time(*_: object) -> None:
+            nonlocal now
+            now += seconds
+
+        return pass_time
+
+    class Layer(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            work(10)()
+            between = x * 2
+            between.register_hook(work(100))
+            return between.sin()
+
+    class Loss(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            work(1)()
+            between = x * 2
+            between.register_hook(work(2))
+            return between.sum()
+
+    monkeypatch.setattr(module_clock.time, "perf_counter", lambda: now)
+    with module_clock.clocked(Loss) as clock:
+        Loss()(Layer()(torch.ones(3, requires_grad=True))[None]).backward()
+    assert (clock.seconds, now) == (3, 113)
+    Loss()(torch.ones(3, requires_grad=True))
+    assert clock.seconds == 3
+
+
+def test_both_training_loops_get_the_same_prompts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.training_runs import draw_samples, phantoms, settings
+    from napari_octsam.core.classes import bundled_schema
+    from napari_octsam.training import finetuning
+    from tests.small_runs import small_model
+
+    drawn: list[Any] = []
+    draw = finetuning.component_objects
+
+    def drawing(*arguments: Any) -> Any:
+        drawn.append(draw(*arguments))
+        return drawn[-1]
+
+    monkeypatch.setattr(finetuning, "component_objects", drawing)
+    config, schema = settings(2, "none"), bundled_schema("layers7")
+    run = finetuning.FineTuning(small_model(), phantoms(), [], schema, config, tmp_path)
+    list(run.run())
+    theirs = [objects for epoch in range(2) for _, objects in draw_samples(epoch)]
+    assert [[o.prompt.box for o in objects] for objects in theirs] == [
+        [o.prompt.box for o in objects] for objects in drawn
+    ]
+
+
 @pytest.mark.usefixtures("qapp")
 def test_a_standstill_of_the_event_loop_is_seen_in_its_phase() -> None:
     from benchmarks.work_session import LoopWatch

@@ -33,11 +33,8 @@ class Cell:
 
 def select(outcomes: Iterable[Outcome], start: Start, bscans: int, loss: Loss) -> list[Outcome]:
     """Return the outcomes of one kind of trial, by rising seed."""
-    found = [
-        o
-        for o in outcomes
-        if (o.trial.start, o.trial.bscans, o.trial.loss) == (start, bscans, loss)
-    ]
+    kind = (start, bscans, loss)
+    found = [o for o in outcomes if (o.trial.start, o.trial.bscans, o.trial.loss) == kind]
     return sorted(found, key=lambda outcome: outcome.trial.seed)
 
 

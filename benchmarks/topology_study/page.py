@@ -44,7 +44,10 @@ def as_page(study: Sequence[Outcome], tuning: Sequence[Outcome], picture: Path) 
         for prompt, name in _PROMPTS.items():
             blocks.append(f"{name} for each layer:\n\n{_summary(study, start, prompt)}")
     for start in starts:
-        blocks.append(f"## Less DiceCE alone, from {_start_name(start)}\n")
+        blocks.append(
+            f"## Compared with DiceCE alone, from {_start_name(start)}\n\n"
+            "Differences within each seed.\n"
+        )
         for prompt, name in _PROMPTS.items():
             blocks.append(f"{name}:\n\n{_compared(study, start, prompt)}")
     blocks.append(_tuning(tuning))
@@ -115,6 +118,6 @@ def _tuning(tuning: Sequence[Outcome]) -> str:
         rows.append((name, "chosen" if weight and weight == WEIGHTS[loss] else "", *cells))
     table = grid(("loss and weight", "", *(name for name, _ in _FIGURES.values())), rows)
     return (
-        "## How the weights were chosen\n\nA fresh decoder, 5 B-scans of subjects 1 to 4, judged on "
-        f"subject 5 with one tight box for each layer; one run each.\n\n{table}"
+        "## How the weights were chosen\n\nA fresh decoder, 5 B-scans of subjects 1 to 4, judged "
+        f"on subject 5 with one tight box for each layer; one run each.\n\n{table}"
     )

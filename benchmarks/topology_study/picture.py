@@ -49,9 +49,10 @@ def _draw(axis: Axes, study: Sequence[Outcome], start: Start, key: str) -> None:
         level = over_layers(before, "box", key)
         axis.axhline(level, color="#222222", linestyle=":", label="before fine-tuning")
     for loss in LOSSES:
-        found = {count: select(study, start, count, loss) for count in COUNTS}
         values = {
-            c: [over_layers(o, "box", key) for o in each] for c, each in found.items() if each
+            count: [over_layers(outcome, "box", key) for outcome in found]
+            for count in COUNTS
+            if (found := select(study, start, count, loss))
         }
         places = [count * _OFFSETS[loss] for count in values]
         means = [Cell.of(each).mean for each in values.values()]

@@ -33,7 +33,7 @@ WEIGHTS: dict[Loss, float] = {"none": 0.0, "octsam": 0.1, "spatial": 0.1}
 
 _SEEDS = (1, 2, 3)
 _TUNING_SEED, _TUNING_COUNT = 100, 5
-_TUNING_WEIGHTS = (0.1, 0.3, 1.0)
+_TUNING_WEIGHTS: dict[Loss, tuple[float, ...]] = {"octsam": (0.1, 0.3), "spatial": (0.1, 0.3, 1.0)}
 _PASSES, _WARM_UP = 120, 20
 _RATES: dict[Start, float] = {"octsam-tiny": 1e-4, "fresh decoder": 1e-3}
 
@@ -96,7 +96,7 @@ def study_trials(start: Start) -> list[Trial]:
 
 def tuning_trials() -> list[Trial]:
     """Return the trials by which the weights were chosen."""
-    tried = [(loss, weight) for weight in _TUNING_WEIGHTS for loss in LOSSES[1:]]
+    tried = [(loss, weight) for loss, weights in _TUNING_WEIGHTS.items() for weight in weights]
     return [
         _trial("fresh decoder", _TUNING_COUNT, loss, weight, _TUNING_SEED)
         for loss, weight in (("none", 0.0), *tried)
