@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import imageio.v3 as iio
 import numpy as np
 
 from napari_octsam.core.prompts import Box, Prompt
 from napari_octsam.engine.messages import BScan
-from napari_octsam.io.synthetic import demo_phantom
+from napari_octsam.io.pictures import write_labels
+from napari_octsam.io.synthetic import demo_phantom, make_phantom
 
-__all__ = ["CLASS", "TINY", "box_prompts", "sample_bscan"]
+__all__ = ["CLASS", "TINY", "box_prompts", "sample_bscan", "write_pairs"]
 
 TINY = "octsam-tiny"
 """Name in the registry of the bundled model."""
@@ -31,3 +35,13 @@ def box_prompts(shape: tuple[int, int], count: int) -> tuple[Prompt, ...]:
         Prompt(CLASS, Box(float(r), float(c), float(r + h - 1), float(c + w - 1)))
         for r, c, h, w in zip(rows, cols, heights, widths, strict=True)
     )
+
+
+def write_pairs(folder: Path, count: int) -> None:
+    """Write so many phantoms of as many patients with their seven layers, 496 x 512."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for number in range(count):
+        phantom = make_phantom(number, (496, 512))
+        iio.imwrite(folder / "images" / f"P{number}_1.png", phantom.image)
+        write_labels(folder / "masks" / f"P{number}_1.png", phantom.layers)

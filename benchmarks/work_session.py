@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
-from benchmarks.samples import box_prompts, sample_bscan
+from benchmarks.samples import TINY, box_prompts, sample_bscan, write_pairs
 from benchmarks.window import PLUGIN, open_viewer
 
 __all__ = ["COUNTED", "TICK", "LoopWatch", "watch_work"]
@@ -24,6 +25,7 @@ TICK = 0.01
 """Seconds between the ticks of the timer."""
 
 _BOXES = 14
+_TRAINED = 6  # B-scans
 _PATIENCE = 600.0  # seconds for a phase on a slow machine
 _LINGER = 0.3  # seconds: what an answer sets off belongs to its phase
 
@@ -31,7 +33,9 @@ _LOADING = "the engine starts and loads"
 _ENCODING = "it encodes"
 _DECODING = f"it decodes, {_BOXES} boxes drawn one by one"
 
-COUNTED = (_LOADING, _ENCODING, _DECODING)
+_TRAINING = "a training, from Train to its report"
+
+COUNTED = (_LOADING, _ENCODING, _DECODING, _TRAINING)
 """The phases that the target is about."""
 
 
@@ -149,6 +153,38 @@ def _watch_plugin(watch: LoopWatch, viewer: Any, checkpoint: Path, boxes: list[A
         )
         watch.linger(_LINGER)
     watch.watch("the masks are committed", prompter.commit, _after(1.0))
+    _watch_training(watch, widgets["Model"], open_widget, widgets)
+
+
+def _watch_training(
+    watch: LoopWatch, model: Any, open_widget: Callable[[str], None], widgets: dict[str, Any]
+) -> None:
+    """Train octsam-tiny, whose steps are quick: nothing tells more in a second."""
+    watch.watch("the Train widget opens", lambda: open_widget("Train"), _after(_LINGER))
+    widget, session = widgets["Train"], model.session
+    watch.watch("octsam-tiny loads", partial(_load_tiny, model), partial(_has_tiny, session))
+    with TemporaryDirectory() as folder:
+        write_pairs(Path(folder) / "data", _TRAINED)
+        widget.source.choose_folder(Path(folder) / "data", "layers7")
+        widget.folder.path = Path(folder)
+        for name, value in (("epochs", 2), ("batch_size", 1)):
+            widget.settings.inputs[name].value = value
+        watch.watch(_TRAINING, widget.train.click, partial(_is_over, session.training))
+        assert session.training.complete, session.training.problem
+        watch.linger(_LINGER)
+
+
+def _load_tiny(model: Any) -> None:
+    model.choice.models.setCurrentIndex(model.choice.models.findData(TINY))
+    model.load.click()
+
+
+def _has_tiny(session: Any) -> bool:
+    return session.model is not None and session.model.name == TINY
+
+
+def _is_over(training: Any) -> bool:
+    return not training.is_on and (training.complete or bool(training.problem))
 
 
 def _has_predicted(prompter: Any, count: int) -> bool:
