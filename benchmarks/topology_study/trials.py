@@ -33,7 +33,7 @@ WEIGHTS: dict[Loss, float] = {"none": 0.0, "octsam": 0.1, "spatial": 0.1}
 
 _SEEDS = (1, 2, 3)
 _TUNING_SEED, _TUNING_COUNT = 100, 5
-_TUNING_WEIGHTS: dict[Loss, tuple[float, ...]] = {"octsam": (0.1, 0.3), "spatial": (0.1, 0.3, 1.0)}
+_TUNING_WEIGHTS: dict[Loss, tuple[float, ...]] = {"octsam": (0.1, 0.3), "spatial": (0.03, 0.1, 0.3)}
 _PASSES, _WARM_UP = 120, 20
 _RATES: dict[Start, float] = {"octsam-tiny": 1e-4, "fresh decoder": 1e-3}
 
