@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from napari_octsam.core.pseudocolor import PSEUDOCOLORS
+from napari_octsam.core.config import PSEUDOCOLORS
 
 TARGET = Path(__file__).parent.parent / "src/napari_octsam/core/pseudocolors.npz"
 

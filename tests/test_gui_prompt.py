@@ -668,9 +668,9 @@ def test_cancelling_drops_a_commit_that_waits(
 def test_keys_of_napari_are_left_to_it(open_prompt: Any, qtbot: Any) -> None:
     viewer, widget = open_prompt(bscan())
     schema = bundled_schema("organoid")
-    taken = schema.classes[1].model_copy(update={"hotkey": "Shift-V"})
+    taken = schema.classes[1].model_copy(update={"hotkey": "Shift-W"})
     widget.session.schema = schema.model_copy(update={"classes": (schema.classes[0], taken)})
-    assert "Shift-V" in widget.message.text()
+    assert "Shift-W" in widget.message.text()
     assert "Shift+V" not in {str(key) for key in viewer.keymap}
 
 

@@ -345,7 +345,7 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     session._take_model(asked[0], LoadedModel("new", "octsam-tiny", "octsam-tiny", "cpu", "f"))
     prompts = PromptWidget(viewer)
     viewer.window.add_dock_widget(prompts, name="Prompt")
-    (switch,) = (k for k in prompts._all_keys(session.schema) if k.binding == "Shift-V")
+    (switch,) = (k for k in prompts._all_keys(session.schema) if k.binding == "Shift-W")
     switch.action()
     assert asked[-1] == old
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from napari_octsam.core.config import TrainConfig
-from napari_octsam.core.pseudocolor import PSEUDOCOLORS, Pseudocolor, color_table, colored
+from napari_octsam.core.config import PSEUDOCOLORS, Pseudocolor, TrainConfig
+from napari_octsam.core.pseudocolor import color_table, colored
 from napari_octsam.models.header import Header
 from napari_octsam.models.profiles import preprocess
 

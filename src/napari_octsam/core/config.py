@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.pseudocolor import Pseudocolor
 
-__all__ = ["Adapts", "PromptKind", "TopologyKind", "TrainConfig", "read_config"]
+__all__ = [
+    "PSEUDOCOLORS",
+    "Adapts",
+    "PromptKind",
+    "Pseudocolor",
+    "TopologyKind",
+    "TrainConfig",
+    "read_config",
+]
 
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
 """No topology loss, one of ours, or the original project's."""
@@ -23,6 +30,35 @@ on the image encoder's q and v; all weights."""
 
 PromptKind = Literal["boxes", "points", "boxes and points", "several points", "mixed"]
 """Prompts to learn from: one box, one point, both, up to five points, or all kinds."""
+
+Pseudocolor = Literal[
+    "grayscale",
+    "autumn",
+    "bone",
+    "cividis",
+    "cool",
+    "deepgreen",
+    "hot",
+    "hsv",
+    "inferno",
+    "jet",
+    "magma",
+    "ocean",
+    "parula",
+    "pink",
+    "plasma",
+    "rainbow",
+    "viridis",
+    "winter",
+    "spring",
+    "summer",
+    "twilight",
+    "twilight_shifted",
+    "turbo",
+]
+"""A colour map by its name in OpenCV, in lower case; "grayscale" leaves a B-scan grey."""
+
+PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
 
 
 class TrainConfig(BaseModel):

@@ -4,41 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PSEUDOCOLORS", "Pseudocolor", "color_table", "colored"]
+from napari_octsam.core.config import Pseudocolor
 
-Pseudocolor = Literal[
-    "grayscale",
-    "autumn",
-    "bone",
-    "cividis",
-    "cool",
-    "deepgreen",
-    "hot",
-    "hsv",
-    "inferno",
-    "jet",
-    "magma",
-    "ocean",
-    "parula",
-    "pink",
-    "plasma",
-    "rainbow",
-    "viridis",
-    "winter",
-    "spring",
-    "summer",
-    "twilight",
-    "twilight_shifted",
-    "turbo",
-]
-"""A colour map by its name in OpenCV, in lower case; "grayscale" leaves a B-scan grey."""
-
-PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
+__all__ = ["color_table", "colored"]
 
 
 @cache

@@ -149,7 +149,7 @@ class PromptWidget(SessionWidget):
             Key("Shift-Enter", "commit", prompter.commit),
             Key("Shift-Z", "undo the commit", prompter.undo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
-            Key("Shift-V", "the model before, on the same prompts", self._switch_model),
+            Key("Shift-W", "the model before, on the same prompts", self._switch_model),
         ]
         classes = [
             Key(c.hotkey, c.name, partial(prompter.choose_class, c.value))

@@ -119,7 +119,7 @@ class TrainResults(QWidget):
         session.load_model(LoadModel(str(best), device=before.device))
         self.use.hide()
         self.message.say(
-            f"The new model predicts from now on. Shift-V changes between it and {before.source}, "
+            f"The new model predicts from now on. Shift-W changes between it and {before.source}, "
             "on the same prompts."
         )
 

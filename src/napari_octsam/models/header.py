@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from napari_octsam.core.classes import LabelSchema
-from napari_octsam.core.pseudocolor import Pseudocolor
+from napari_octsam.core.config import Pseudocolor
 
 __all__ = [
     "ARCHITECTURES",

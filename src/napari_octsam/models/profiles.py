@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from skimage.transform import resize as skimage_resize
 from torchvision.transforms.functional import resize, to_pil_image
 
-from napari_octsam.core.pseudocolor import Pseudocolor, colored
+from napari_octsam.core.config import Pseudocolor
+from napari_octsam.core.pseudocolor import colored
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Profile
 
