@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -150,5 +149,7 @@ def _fine_tuning(checkpoint: str, config: TrainConfig, folder: Path) -> FineTuni
 
 def _peak() -> int:
     """Return the most memory that this process has had, in bytes."""
+    import resource  # Windows has none; there only this part fails
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -17,13 +17,15 @@ from safetensors import safe_open
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.training.events import EpochDone, StepDone
+from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.runs import RunFolder, recorded
-from tests.small_runs import CONFIG, SCHEMA, fine_tuning, same
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
 
 SCRIPT = """
 import sys
 from pathlib import Path
 from tests.small_runs import CONFIG, SCHEMA, fine_tuning
+from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.runs import RunFolder, recorded
 
 folder = RunFolder(Path(sys.argv[1]))
@@ -71,6 +73,22 @@ def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) 
 
     assert same(one.weights(), again.weights())
     assert folder.read_figures() == whole.read_figures()
+
+
+def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    folder.save_state(run)
+    state = torch.load(folder.path / "last.pt", weights_only=True)
+    assert state["learnt"].keys() == state["best"]["learnt"].keys()
+    assert all(name.startswith("mask_decoder.") for name in state["learnt"])
+
+    model = small_model()
+    with torch.no_grad():
+        next(iter(model.network.image_encoder.parameters())).add_(1)  # type: ignore[attr-defined]
+    other = FineTuning(model, bscans(3), bscans(1, 50), SCHEMA, CONFIG, folder.embeddings)
+    with pytest.raises(UserError, match="no whole state of this model"):
+        folder.restore(other)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

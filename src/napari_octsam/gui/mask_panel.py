@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from napari_octsam.core.decoded import CANDIDATES
 from napari_octsam.core.masks import Overlap
 from napari_octsam.gui.class_menu import ClassMenu
-from napari_octsam.gui.prompter import AUTOMATIC
+from napari_octsam.gui.predicted import AUTOMATIC
 from napari_octsam.gui.vertical_scroll import reveal
 
 if TYPE_CHECKING:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.masks import composite
-from napari_octsam.engine.messages import BScan, Decode, LoadedModel, Prediction
-from napari_octsam.gui.bscans import Plane, read_bscan
+from napari_octsam.engine.messages import LoadedModel
+from napari_octsam.gui.asking import Asking, Question
 from napari_octsam.gui.collect import PlacedPrompt, collect
 from napari_octsam.gui.committer import Committer
 from napari_octsam.gui.drawing import Drawing, Tool
 from napari_octsam.gui.notices import Notices
 from napari_octsam.gui.picking import Picking
+from napari_octsam.gui.predicted import Predicted
 from napari_octsam.gui.prefetch import Prefetch
 from napari_octsam.gui.preview import Preview
 from napari_octsam.gui.sentences import (
@@ -35,43 +33,16 @@ from napari_octsam.gui.shown import ShownBScan
 from napari_octsam.gui.stacking import uncover
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.gui.session import Session
 
-__all__ = ["AUTOMATIC", "EDIT_DELAY", "Predicted", "Prompter"]
+__all__ = ["EDIT_DELAY", "Prompter"]
 
 EDIT_DELAY = 60
 """Milliseconds from the last edit to the prediction."""
-AUTOMATIC = 0
-"""The candidate that stands for the model's own choice."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predicted:
-    """A prediction and what it was made from."""
-
-    image: Image
-    plane: Plane
-    placed: tuple[PlacedPrompt, ...]
-    prediction: Prediction
-
-    @property
-    def objects(self) -> list[tuple[PlacedPrompt, DecodedObject]]:
-        """Each prompt with its masks."""
-        return list(zip(self.placed, self.prediction.objects, strict=True))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    generation: int
-    image: Image
-    plane: Plane
-    placed: tuple[PlacedPrompt, ...]
 
 
 class Prompter:
@@ -103,8 +74,7 @@ class Prompter:
         self.predicted: Predicted | None = None
         self._live = True
         self._threshold = 0.5
-        self._generation = 0
-        self._pending: Future[Any] | None = None
+        self._asking = Asking(session, self._take, self._fail)
         self._commit_next = False
         self._choosing = False
         self._acting = False
@@ -125,7 +95,7 @@ class Prompter:
     @property
     def is_current(self) -> bool:
         """Whether there is a prediction of the prompts as they are now."""
-        waits = self._pending is not None or self._timer.isActive()
+        waits = self._asking.waits or self._timer.isActive()
         return self.predicted is not None and not waits
 
     @property
@@ -237,10 +207,7 @@ class Prompter:
             self._choosing = True  # the prompts stay as they are: nothing to predict again
             self.drawing.set_feature(layer, rows, "mask", candidate)
             self._choosing = False
-        placed = tuple(
-            replace(p, candidate=candidate) if p is chosen else p for p in predicted.placed
-        )
-        self.predicted = replace(predicted, placed=placed)
+        self.predicted = predicted.choosing(chosen, candidate)
         self._show()
 
     def next_candidate(self) -> None:
@@ -252,7 +219,7 @@ class Prompter:
 
     def close(self) -> None:
         """Stop for good; prompts and labels stay."""
-        self._cancel()
+        self._asking.cancel()
         self._is_open = False  # the timer may run out yet, or be gone with its window
         self._session.schema_changed.disconnect(self._change_schema)
         self._session.model_changed.disconnect(self._on_model)
@@ -265,17 +232,14 @@ class Prompter:
 
     def _ask(self) -> bool:
         """Ask for a prediction; return False where there is nothing to ask."""
-        self._cancel()
-        asked = self._look()
-        if asked is None:
+        question = self._look()
+        if question is None:
             self._drop()
             return False
-        decode, failed = partial(self._decode, asked), partial(self._fail, asked)
-        read = partial(read_bscan, asked.image, asked.plane)
-        self._pending = self._session.read(read, decode, failed)
+        self._asking.ask(question)
         return True
 
-    def _look(self) -> _Asked | None:
+    def _look(self) -> Question | None:
         """Say how things stand on the shown B-scan; return what there is to ask about it."""
         try:
             image, plane = self.shown.chosen(), self.shown.plane()
@@ -291,34 +255,24 @@ class Prompter:
             self.notices.stands(waiting_on_bscans(self.drawing.layers, image, plane))
         if not collected.placed:
             return None
-        return _Asked(self._generation, image, plane, collected.placed)
+        return Question(image, plane, collected.placed)
 
-    def _decode(self, asked: _Asked, bscan: BScan) -> None:
-        if asked.generation == self._generation:
-            request = Decode(bscan, tuple(p.prompt for p in asked.placed))
-            take, failed = partial(self._take, asked), partial(self._fail, asked)
-            self._pending = self._session.submit(request, take, failed)
-
-    def _take(self, asked: _Asked, prediction: Prediction) -> None:
-        if asked.generation != self._generation:
-            return
-        self._pending = None
-        self.predicted = Predicted(asked.image, asked.plane, asked.placed, prediction)
+    def _take(self, predicted: Predicted) -> None:
+        self.predicted = predicted
         self._show()
         if self._commit_next:
             self._commit_next = False
             self._write()
 
-    def _fail(self, asked: _Asked, sentence: str) -> None:
-        if asked.generation == self._generation:
-            self._drop()
-            self.notices.stands(sentence)
+    def _fail(self, sentence: str) -> None:
+        self._drop()
+        self.notices.stands(sentence)
 
     def _write(self) -> None:
         predicted = self.predicted
         if predicted is None:
             return
-        labels = self._composite(predicted)
+        labels = predicted.labels(self._threshold)
         commit = partial(self.committer.commit, predicted.image, predicted.plane)
         if self._tell_outcome(lambda: commit(predicted.placed, labels)):
             self._uncover(predicted.image)
@@ -333,29 +287,16 @@ class Prompter:
                 return False
         return True
 
-    def _composite(self, predicted: Predicted) -> npt.NDArray[np.uint8]:
-        windows = (
-            (placed.prompt.class_value, decoded.window(placed.candidate))
-            for placed, decoded in predicted.objects
-        )
-        return composite(predicted.prediction.shape, windows, self._threshold)
-
     def _show(self) -> None:
         predicted = self.predicted
         if predicted is not None:
-            labels = self._composite(predicted)
+            labels = predicted.labels(self._threshold)
             self.preview.show(predicted.image, self._session.schema, predicted.plane, labels)
         self.predicted_changed.emit()
 
-    def _cancel(self) -> None:
-        self._generation += 1
-        if self._pending is not None:
-            self._pending.cancel()
-            self._pending = None
-
     def _drop(self) -> None:
         """Forget the prediction, and the one that is on its way."""
-        self._cancel()
+        self._asking.cancel()
         self._timer.stop()
         if self._commit_next:
             self._commit_next = False
@@ -413,7 +354,7 @@ class Prompter:
         if not self._acting:
             self.notices.expire()
         if self._live:
-            self._cancel()
+            self._asking.cancel()
             self._timer.start()
         else:
             self._drop()
@@ -433,13 +374,13 @@ class Prompter:
             self._offer()
 
     def _offer(self) -> None:
-        if self._pending is not None or self.predicted is not None:
+        if self._asking.waits or self.predicted is not None:
             return
         if self._look() is not None and not self.notices.state:
             self.notices.stands("Press Predict to see the masks.")
 
     def _on_model(self, _model: LoadedModel) -> None:
-        if self._pending is None:  # what is pending comes from the new model already
+        if not self._asking.waits:  # what is pending comes from the new model already
             self._drop()
             self._go_on()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.precision import check_precision
 from napari_octsam.models.sam import Model
 
-__all__ = ["adapter_record", "gradient_scaler", "prepare", "thaw"]
+__all__ = ["adapter_record", "frozen_hash", "gradient_scaler", "prepare", "thaw"]
 
 
 def prepare(model: Model, config: TrainConfig) -> Model:
@@ -74,6 +75,16 @@ def thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
     for parameter in trained:
         parameter.requires_grad_(True)
     return trained
+
+
+def frozen_hash(network: Any) -> str:
+    """Return a hash of the weights that are not trained."""
+    content = hashlib.sha256()
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            content.update(name.encode())
+            content.update(parameter.detach().cpu().contiguous().numpy().data)
+    return content.hexdigest()
 
 
 def gradient_scaler(model: Model, config: TrainConfig) -> torch.amp.GradScaler:

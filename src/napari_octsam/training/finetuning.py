@@ -19,7 +19,13 @@ from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.devices import NotEnoughMemoryError
 from napari_octsam.models.network import Features
 from napari_octsam.models.sam import Model
-from napari_octsam.training.adaptation import adapter_record, gradient_scaler, prepare, thaw
+from napari_octsam.training.adaptation import (
+    adapter_record,
+    frozen_hash,
+    gradient_scaler,
+    prepare,
+    thaw,
+)
 from napari_octsam.training.components import component_objects
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.events import (
@@ -90,6 +96,7 @@ class FineTuning:
         self._store = EmbeddingStore(model, folder)
         self.adapter = adapter_record(config)
         self._trained = thaw(self._network, config)
+        self._base = frozen_hash(self._network)
         self._scaler = gradient_scaler(model, config)
         self._gradient = StepGradient(model, config, self._features, self._scaler)
         self._workers = workers
@@ -97,7 +104,7 @@ class FineTuning:
         self.epoch, self.step = 0, 0
         self._sums: dict[str, float] = defaultdict(float)
         self.best_score, self.best_epoch = -np.inf, 0
-        self.best_weights = self.weights()
+        self._best_learnt = self._learnt()
         self._is_measured = False
 
     @property
@@ -124,11 +131,16 @@ class FineTuning:
         """Return a copy of the network's state dict."""
         return {name: value.detach().clone() for name, value in self._network.state_dict().items()}
 
+    @property
+    def best_weights(self) -> dict[str, Tensor]:
+        """The network's state dict as it was after the best epoch."""
+        return {**self._network.state_dict(), **self._best_learnt}
+
     def state_dict(self) -> dict[str, Any]:
-        """Return all that `load_state_dict` needs to go on."""
+        """Return all that `load_state_dict` needs to go on: what is frozen is not repeated."""
         return {
-            "network": self._network.state_dict(),
-            "base": self.adapter and self.adapter.sha256,
+            "learnt": self._learnt(),
+            "base": self._base,
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
             "epoch": self.epoch,
@@ -138,7 +150,7 @@ class FineTuning:
             "best": {
                 "score": float(self.best_score),
                 "epoch": self.best_epoch,
-                "weights": self.best_weights,
+                "learnt": self._best_learnt,
             },
         }
 
@@ -148,12 +160,12 @@ class FineTuning:
         Raises
         ------
         ValueError
-            It is that of adapters on another base.
+            It began with another base model, or learns other weights.
         """
-        if state["base"] != (self.adapter and self.adapter.sha256):
-            raise ValueError("the base model's file is not the one that the run began with")
+        if state["base"] != self._base or set(state["learnt"]) != set(self._best_learnt):
+            raise ValueError("the base model is not the one that the run began with")
         state = copy.deepcopy(state)
-        self._network.load_state_dict(state["network"])
+        self._network.load_state_dict(state["learnt"], strict=False)
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
@@ -161,7 +173,12 @@ class FineTuning:
         self._is_measured = state["measured"]
         best = state["best"]
         self.best_score, self.best_epoch = best["score"], best["epoch"]
-        self.best_weights = best["weights"]
+        self._best_learnt = best["learnt"]
+
+    def _learnt(self) -> dict[str, Tensor]:
+        """Return a copy of the weights that are trained."""
+        named = self._network.named_parameters()
+        return {name: value.detach().clone() for name, value in named if value.requires_grad}
 
     def _encode(self) -> Iterator[Encoded]:
         """Fill the store, where the encoder stays as it is."""
@@ -268,7 +285,7 @@ class FineTuning:
         best = score > self.best_score
         if best:
             self.best_score, self.best_epoch = score, self.epoch
-            self.best_weights = self.weights()
+            self._best_learnt = self._learnt()
         yield EpochDone(self.epoch, losses, classes, score, best)
         if samples:
             yield Samples(self.epoch, samples)
