@@ -11,7 +11,12 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["replacing", "write_json"]
+__all__ = ["file_name", "replacing", "write_json"]
+
+
+def file_name(text: str) -> str:
+    """Return a text with _ for each character that a file's name cannot have on some system."""
+    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in text)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.files import file_name
 from napari_octsam.io.dataset import Dataset, Item
 
 __all__ = ["ArraySource", "array_item", "arrays_as_dataset"]
@@ -61,9 +62,8 @@ def array_item(
     labels
         (H, W) whole numbers of any type.
     """
-    safe = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)
     sources = {schema.name: ArraySource(name, labels)}
-    return Item(safe, group, ArraySource(name, image), sources)
+    return Item(file_name(name), group, ArraySource(name, image), sources)
 
 
 def arrays_as_dataset(items: Iterable[Item], schema: LabelSchema) -> Dataset:

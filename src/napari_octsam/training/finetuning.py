@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -105,20 +105,24 @@ class FineTuning:
         """Steps in an epoch."""
         return -(-len(self._training) // self.config.batch_size)
 
+    @property
+    def end(self) -> Literal["all epochs", "no more gain"] | None:
+        """Why there is nothing more to train; None while there is."""
+        if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
+            return "no more gain"
+        return "all epochs" if self.epoch >= self.config.epochs else None
+
     def run(self) -> Iterator[Event]:
         """Train to the last epoch; to stop, stop asking for the next event."""
         self._workers.begin_alike(self._trained)
         yield from self._encode()
         if not self._is_measured:
             yield from self._measure()
-        while self.epoch < self.config.epochs:
+        while self.end is None:
             while self.step < self.steps:
                 yield from self._take_step()
             yield from self._finish_epoch()
-            if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
-                yield Finished("no more gain", self.best_epoch)
-                return
-        yield Finished("all epochs", self.best_epoch)
+        yield Finished(self.end, self.best_epoch)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the network's state dict."""

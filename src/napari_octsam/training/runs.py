@@ -18,7 +18,7 @@ import torch
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import file_name, replacing, write_json
 from napari_octsam.io.split import SPLIT_FILE
 from napari_octsam.models.adapters import adapter_weights
 from napari_octsam.models.checkpoints import save_checkpoint
@@ -31,6 +31,7 @@ _STATE = "last.pt"
 _BEST = "best.safetensors"
 _CONFIG = "config.json"
 _SAVE_EVERY = 60.0  # seconds
+_MOST_LETTERS = 60  # of a name, of up to 4 bytes each: a folder's has 255
 
 
 class RunFolder:
@@ -49,7 +50,8 @@ class RunFolder:
     def named(cls, root: Path, config: TrainConfig) -> RunFolder:
         """Return a folder of a name that no other run has; it is not made yet."""
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
-        return cls(root / f"{config.display_name or stamp}-{secrets.token_hex(3)}")
+        name = file_name(config.display_name)[:_MOST_LETTERS].strip(" .") or stamp
+        return cls(root / f"{name}-{secrets.token_hex(3)}")
 
     @classmethod
     def create(cls, root: Path, config: TrainConfig) -> RunFolder:
@@ -70,7 +72,7 @@ class RunFolder:
             self.path.mkdir(parents=True)
         except OSError as error:
             raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
-        _write_json(self.path / _CONFIG, config.model_dump())
+        write_json(self.path / _CONFIG, config.model_dump())
 
     @property
     def best(self) -> Path:
@@ -167,7 +169,7 @@ class RunFolder:
 
     def save_figures(self, epochs: list[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
-        _write_json(self.path / "metrics.json", [asdict(epoch) for epoch in epochs])
+        write_json(self.path / "metrics.json", [asdict(epoch) for epoch in epochs])
         rows = [_flat(epoch) for epoch in epochs]
         names = list(dict.fromkeys(name for row in rows for name in row))
         with (
@@ -179,11 +181,23 @@ class RunFolder:
             writer.writerows(rows)
 
     def read_figures(self) -> list[EpochDone]:
-        """Return the epochs that are done, as `metrics.json` has them."""
+        """Return the epochs that are done, as `metrics.json` has them.
+
+        Raises
+        ------
+        UserError
+            The file cannot be read.
+        """
         path = self.path / "metrics.json"
         if not path.exists():
             return []
-        return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
+        try:
+            return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(
+                f"{path} does not hold the figures of a run: put it back, or delete it to go on "
+                "without those of the epochs that are done."
+            ) from error
 
 
 def recorded(
@@ -222,8 +236,3 @@ def _flat(epoch: EpochDone) -> dict[str, float]:
     dices = {f"dice {value}": figures.dice for value, figures in epoch.classes.items()}
     errors = {f"betti error {v}": figures.betti_error for v, figures in epoch.classes.items()}
     return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}
-
-
-def _write_json(path: Path, values: Any) -> None:
-    with replacing(path) as part:
-        part.write_text(json.dumps(values, indent=1), "utf-8")
