@@ -113,8 +113,17 @@ def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> N
     (folder.path / "last.pt").write_bytes(b"PK half a file")
     with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
         folder.restore(run)
+    folder.save_state(run)
+    whole = (folder.path / "last.pt").read_bytes()
+    for length in (0, 20, len(whole) // 40, len(whole) // 2, len(whole) - 70, len(whole) - 22):
+        (folder.path / "last.pt").write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+            folder.restore(run)
     with pytest.raises(UserError, match="not the folder of a run"):
         RunFolder(tmp_path).config()
+    (folder.path / "config.json").write_text('{"epochs": "x", "foo": 1}')
+    with pytest.raises(UserError, match=r"config\.json: epochs: [^\n]*$"):
+        folder.config()
 
 
 @pytest.mark.parametrize("name", ["../../a/b", "/etc/x", "C:\\x?", "..", " ", "ü" * 300])

@@ -203,3 +203,14 @@ def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
     assert f"To go on: octsam train --resume '{folder}'" in said
     assert "Traceback" not in said
     assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1
+
+
+def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
+    folder = prepare(config).folder
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="--data"):
+        prepare(folder.config(), folder)
+    prepare(config.model_copy(update={"data": str(tmp_path / "moved")}), folder)

@@ -13,10 +13,13 @@ from napari_octsam.core.errors import UserError
 
 __all__ = ["file_name", "replacing", "write_json"]
 
+_MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+
 
 def file_name(text: str) -> str:
-    """Return a text with _ for each character that a file's name cannot have on some system."""
-    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in text)
+    """Return a text as a file's name can have it: its beginning, with _ for what none can hold."""
+    short = text[:_MOST_LETTERS]
+    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in short)
 
 
 @contextmanager

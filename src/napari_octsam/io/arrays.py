@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import LabelSchema
-from napari_octsam.core.files import file_name
 from napari_octsam.io.dataset import Dataset, Item
 
 __all__ = ["ArraySource", "array_item", "arrays_as_dataset"]
@@ -54,7 +53,7 @@ def array_item(
     Parameters
     ----------
     name
-        Unique; characters that a file's name cannot have are replaced.
+        Unique, and such as a file can have: see `core.files.file_name`.
     group
         The patient or volume.
     image
@@ -63,7 +62,7 @@ def array_item(
         (H, W) whole numbers of any type.
     """
     sources = {schema.name: ArraySource(name, labels)}
-    return Item(file_name(name), group, ArraySource(name, image), sources)
+    return Item(name, group, ArraySource(name, image), sources)
 
 
 def arrays_as_dataset(items: Iterable[Item], schema: LabelSchema) -> Dataset:

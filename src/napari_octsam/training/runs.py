@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from napari_octsam.core.classes import LabelSchema
-from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name, replacing, write_json
 from napari_octsam.io.split import SPLIT_FILE
@@ -31,7 +30,6 @@ _STATE = "last.pt"
 _BEST = "best.safetensors"
 _CONFIG = "config.json"
 _SAVE_EVERY = 60.0  # seconds
-_MOST_LETTERS = 60  # of a name, of up to 4 bytes each: a folder's has 255
 
 
 class RunFolder:
@@ -50,7 +48,7 @@ class RunFolder:
     def named(cls, root: Path, config: TrainConfig) -> RunFolder:
         """Return a folder of a name that no other run has; it is not made yet."""
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
-        name = file_name(config.display_name)[:_MOST_LETTERS].strip(" .") or stamp
+        name = file_name(config.display_name).strip(" .") or stamp
         return cls(root / f"{name}-{secrets.token_hex(3)}")
 
     @classmethod
@@ -102,10 +100,10 @@ class RunFolder:
         UserError
             The folder is no run's, or its settings cannot be read.
         """
-        try:
-            return TrainConfig.model_validate_json((self.path / _CONFIG).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.path} is not the folder of a run: {error}") from error
+        path = self.path / _CONFIG
+        if not path.exists():
+            raise UserError(f"{self.path} is not the folder of a run: it has no {_CONFIG}.")
+        return read_config(path)
 
     def save_state(self, run: FineTuning) -> None:
         """Write what `restore` needs; where that fails, the last state stays as it was.
@@ -137,7 +135,7 @@ class RunFolder:
         try:
             state = torch.load(path, weights_only=True, map_location=run.model.device)
             run.load_state_dict(state)
-        except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        except Exception as error:  # half a file fails in as many ways as it can be cut
             raise UserError(
                 f"The run cannot go on from {path}: it is no whole state of this model."
             ) from error
