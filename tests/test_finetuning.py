@@ -115,9 +115,14 @@ def test_everything_can_be_trained_and_the_prompt_encoder_too(tmp_path: Path) ->
 
 def test_patience_ends_a_run_that_gains_nothing(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 9, "patience": 2, "lr": 1e-12})
-    events: list[Event] = list(fine_tuning(tmp_path, config, count=1).run())
+    run = fine_tuning(tmp_path, config, count=1)
+    events: list[Event] = list(run.run())
     assert events[-1] == Finished("no more gain", 1)
     assert [e.epoch for e in events if isinstance(e, EpochDone)] == [0, 1, 2, 3]
+
+    again = fine_tuning(tmp_path, config, count=1)
+    again.load_state_dict(run.state_dict())
+    assert [e for e in again.run() if isinstance(e, StepDone)] == []
 
 
 def test_a_loss_that_is_no_number_stops_and_names_the_bscans(tmp_path: Path) -> None:

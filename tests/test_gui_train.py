@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("napari")
+from napari.components import LayerList
+from napari.layers import Image, Labels
 from psygnal import Signal
 from qtpy.QtCore import Qt
 
@@ -29,13 +31,16 @@ from napari_octsam.engine.training_messages import (
     TrainerMessage,
 )
 from napari_octsam.gui import session as session_module
+from napari_octsam.gui.companions import Companions
 from napari_octsam.gui.labelled import labelled_images, read_labelled
 from napari_octsam.gui.prompt_widget import PromptWidget
 from napari_octsam.gui.session import Session
 from napari_octsam.gui.settings import Settings
+from napari_octsam.gui.train_source import write_checked
 from napari_octsam.gui.train_status import duration
 from napari_octsam.gui.train_widget import TrainWidget
 from napari_octsam.gui.training import Training
+from napari_octsam.io.checking import check_dataset
 from napari_octsam.io.prepared import open_prepared
 from napari_octsam.training.events import (
     ClassFigures,
@@ -159,6 +164,29 @@ def test_every_labelled_bscan_is_found_with_its_image_and_patient(volumes: Any) 
     assert [item.name for item in dataset.items] == ["P1_OD_001", "P2_OD_000", "P2_OD_001"]
     assert [item.group for item in dataset.items] == ["P1", "P2", "P2"]
     assert np.array_equal(dataset.items[0].read_maps()["layers7"], bscans(2)[1].labels)
+
+
+def test_labels_that_do_not_lie_on_their_image_are_not_learnt() -> None:
+    (bscan,) = bscans(1)
+    image, companions = Image(bscan.image, name="P1"), Companions()
+    for place, pairs in (({}, 1), ({"scale": (1, -1)}, 0), ({"translate": (9, 0)}, 0)):
+        labels = Labels(bscan.labels, name="P1 layers", **place)
+        companions.labels.set(image, labels)
+        assert len(labelled_images(LayerList([image, labels]), companions)) == pairs
+
+
+def test_layers_whose_names_are_alike_as_files_are_all_written(viewer: Any, tmp_path: Path) -> None:
+    names = ["a/b", "a_b", "A_B (2)", "a_b (3)", "x" * 300, "x" * 299]
+    for name, bscan in zip(names, bscans(len(names)), strict=True):
+        viewer.add_image(bscan.image, name=name)
+        viewer.add_labels(bscan.labels, name=f"{name} layers")
+    session = Session(Settings())
+    pairs = labelled_images(viewer.layers, session.companions)
+    session.close()
+    checked = write_checked(lambda: check_dataset(read_labelled(pairs, SCHEMA)), tmp_path / "new")
+    assert not checked.found.problems
+    files = {path.name.casefold() for path in (tmp_path / "new" / "images").iterdir()}
+    assert len(files) == len(open_prepared(tmp_path / "new").items) == len(names)
 
 
 def test_training_on_layers_writes_them_down_first(

@@ -131,5 +131,32 @@ def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> N
     (folder.path / "last.pt").write_bytes(b"PK half a file")
     with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
         folder.restore(run)
+    folder.save_state(run)
+    whole = (folder.path / "last.pt").read_bytes()
+    for length in (0, 20, len(whole) // 40, len(whole) // 2, len(whole) - 70, len(whole) - 22):
+        (folder.path / "last.pt").write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+            folder.restore(run)
     with pytest.raises(UserError, match="not the folder of a run"):
         RunFolder(tmp_path).config()
+    (folder.path / "config.json").write_text('{"epochs": "x", "foo": 1}')
+    with pytest.raises(UserError, match=r"config\.json: epochs: [^\n]*$"):
+        folder.config()
+
+
+@pytest.mark.parametrize("name", ["../../a/b", "/etc/x", "C:\\x?", "..", " ", "ü" * 300])
+def test_whatever_a_run_is_called_its_folder_lies_where_it_was_to_be(
+    tmp_path: Path, name: str
+) -> None:
+    config = CONFIG.model_copy(update={"display_name": name})
+    folder = RunFolder.create(tmp_path / "runs", config)
+    assert folder.path.parent == tmp_path / "runs"
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert folder.path.name[0] not in ". -"
+
+
+@pytest.mark.parametrize("figures", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
+def test_figures_that_cannot_be_read_are_said(tmp_path: Path, figures: str) -> None:
+    (tmp_path / "metrics.json").write_text(figures)
+    with pytest.raises(UserError, match=r"metrics\.json"):
+        RunFolder(tmp_path).read_figures()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
+import subprocess
 import sys
+import time
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +20,12 @@ from safetensors.torch import load_file
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.io.layouts import open_dataset
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.preflight import examine, members_of
+from napari_octsam.io.split import make_split
 from napari_octsam.training.events import EpochDone, Samples, StepDone
+from napari_octsam.training.final_report import report_best
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.preparation import PreflightFailed, prepare
 from napari_octsam.training.runs import RunFolder, recorded
@@ -150,3 +158,59 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
     assert folder.restore(again)
     assert all(value.isfinite().all() for value in again.weights().values())
     assert (again.epoch, again.step) == (1, 0)
+
+
+def test_where_the_test_part_shows_no_class_the_report_is_on_the_validation_part(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    names = tuple(f"s{number}_1" for number in range(6))
+    config = settings(tmp_path, names, tiny_checkpoint)
+    split = make_split(members_of(examine(open_dataset(Path(config.data), SCHEMA))))
+    for name in split.test:
+        iio.imwrite(tmp_path / "data" / "masks" / f"{name}.png", np.zeros((128, 160), np.uint8))
+    prepared = prepare(config.model_copy(update={"epochs": 1, "objects": 1, "augment": False}))
+    deque(recorded(prepared.run, prepared.folder, prepared.schema), maxlen=0)
+    final = report_best(prepared)
+    assert final is not None
+    assert final.part == "validation"
+    assert prepared.folder.report.is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl+C to one process")
+def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
+    config = config.model_copy(update={"epochs": 500, "out": str(tmp_path / "my runs")})
+    (tmp_path / "run.json").write_text(config.model_dump_json())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "napari_octsam", "train", str(tmp_path / "run.json")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"},
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("Epoch 1:"):
+            break
+    pressed = time.time_ns()
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    assert process.wait(60) == 130
+    process.stderr.close()
+    (folder,) = (tmp_path / "my runs").iterdir()
+    assert (folder / "last.pt").stat().st_mtime_ns > pressed
+    assert f"To go on: octsam train --resume '{folder}'" in said
+    assert "Traceback" not in said
+    assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1
+
+
+def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
+    folder = prepare(config).folder
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="--data"):
+        prepare(folder.config(), folder)
+    prepare(config.model_copy(update={"data": str(tmp_path / "moved")}), folder)

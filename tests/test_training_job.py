@@ -175,3 +175,12 @@ def test_what_is_wrong_with_the_data_is_listed(
     assert any("s1_1" in problem for problem in refused.problems)
     nowhere = listen(StartTraining(config.model_copy(update={"data": "nowhere"}))).end()
     assert "nowhere" in nowhere.sentence
+
+
+def test_a_stop_before_the_first_step_is_no_failure_and_leaves_nothing(
+    config: TrainConfig, listen: Callable[[StartTraining], Listener]
+) -> None:
+    listener = listen(StartTraining(config))
+    listener.job.steer("stop")
+    assert listener.end() == Ended(complete=False, best="")
+    assert not Path(config.out).exists()

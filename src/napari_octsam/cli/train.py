@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 
 from napari_octsam.cli.config_options import option_of, with_config_options
 from napari_octsam.cli.console import note, out, steps_bar, working
+from napari_octsam.cli.interrupt import asked_to_stop
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.reports import print_report
 from napari_octsam.core.config import TrainConfig, read_config
@@ -56,6 +59,7 @@ def train(
     folder = None if resume is None else RunFolder(resume)
     config = _settings(base, chosen) if folder is None else _settings_of(folder, base, chosen)
     with joined() as workers:
+        workers.from_first(lambda: download_if_needed(config.base_model))
         if workers.leads:
             _lead(config, folder, workers)
         else:
@@ -66,20 +70,19 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     """Train, and be the one that shows and writes it."""
     from napari_octsam.training.preparation import prepare
 
-    download_if_needed(config.base_model)
     with working("Reading") as show:
         prepared = prepare(config, folder, _as_text(show), workers)
     for warning in prepared.warnings:
         note(f"Note: {warning}")
     note(prepared.plan)
-    if folder is not None:
+    if folder is not None and prepared.run.end is None:
         note(f"Going on from epoch {prepared.run.epoch + 1}, step {prepared.run.step + 1}.")
     try:
-        _follow(prepared)
+        _follow(prepared, can_wait=workers.size == 1)
+        _report(prepared)
     except KeyboardInterrupt:
-        note(f"To go on: octsam train --resume {prepared.folder.path}")
+        note(f"To go on: octsam train --resume {shlex.quote(str(prepared.folder.path))}")
         raise
-    _report(prepared)
     out.print(f"Wrote {prepared.folder.best}.", soft_wrap=True, highlight=False, markup=False)
 
 
@@ -123,8 +126,11 @@ def _as_text(show: Callable[[str], None]) -> Progress:
     return lambda what, done, total: show(f"{what}: {done} of {total}")
 
 
-def _follow(prepared: Prepared) -> None:
-    """Run to the end with a bar, a line for each epoch."""
+def _follow(prepared: Prepared, *, can_wait: bool) -> None:
+    """Run to the end with a bar, a line for each epoch.
+
+    Where Ctrl+C can wait for the end of the step, the state is saved then.
+    """
     from napari_octsam.training.events import (
         Encoded,
         EpochDone,
@@ -139,8 +145,12 @@ def _follow(prepared: Prepared) -> None:
     run = prepared.run
     loggers = chosen_loggers(run.config, prepared.folder, prepared.schema)
     events = recorded(run, prepared.folder, prepared.schema)
-    with steps_bar("Training", run.config.epochs * run.steps) as show:
+    stopping = asked_to_stop(note) if can_wait else nullcontext(lambda: False)
+    with steps_bar("Training", run.config.epochs * run.steps) as show, stopping as stopped:
         for event in logged(events, loggers):
+            if stopped():
+                prepared.folder.save_state(run)
+                raise KeyboardInterrupt
             match event:
                 case Encoded(done, total):
                     show(0, f"encoding {done} of {total}")

@@ -64,7 +64,7 @@ PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
 class TrainConfig(BaseModel):
     """Settings of a fine-tuning run; the defaults suit a laptop without a GPU."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: str = Field(default="", description="Folder of labelled B-scans, of any layout.")
     label_schema: str = Field(
@@ -182,7 +182,7 @@ def read_config(path: Path) -> TrainConfig:
         The file cannot be read, or has an unknown field or an impossible value.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return TrainConfig.model_validate(values)
     except OSError as error:
@@ -191,5 +191,5 @@ def read_config(path: Path) -> TrainConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {where or 'configuration'}: {first['msg']}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no TOML or JSON: {error}.") from error

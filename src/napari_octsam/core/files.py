@@ -11,7 +11,15 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["replacing", "write_json"]
+__all__ = ["file_name", "replacing", "write_json"]
+
+_MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+
+
+def file_name(text: str) -> str:
+    """Return a text as a file's name can have it: its beginning, with _ for what none can hold."""
+    short = text[:_MOST_LETTERS]
+    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in short)
 
 
 @contextmanager

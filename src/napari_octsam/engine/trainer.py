@@ -8,7 +8,6 @@ needed to go on.
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
@@ -73,13 +72,15 @@ def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended
 
     def show(what: str, done: int, total: int) -> None:
         if steering.stopped:
-            sys.exit()  # nothing is there yet that could be lost
+            raise _EnoughError  # nothing is there yet that could be lost
         teller.tell(Preparing(what, done, total))
 
     try:
         resume = RunFolder(Path(start.resume)) if start.resume else None
         config = resume.config() if resume else start.config
         return _train(prepare(config, resume, show), steering, teller)
+    except _EnoughError:
+        return Ended(complete=False, best="")
     except PreflightFailed as error:
         problems = tuple(problem.text for problem in error.problems)
         return Refused("The data cannot be trained on as it is.", problems)
@@ -139,7 +140,7 @@ def _report(prepared: Prepared, steering: Steering, teller: _Teller) -> None:
 
 
 class _EnoughError(Exception):
-    """The person has pressed Stop while the report is made."""
+    """The person has pressed Stop before the first step, or while the report is made."""
 
 
 def _path_of(file: Path) -> str:

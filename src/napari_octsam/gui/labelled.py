@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import chain, count, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import file_name
 from napari_octsam.gui.bscans import Plane, data_shape, line_up, read_bscan
 from napari_octsam.gui.preview import PREVIEW_NAME
 from napari_octsam.io.arrays import array_item, arrays_as_dataset
@@ -38,8 +39,8 @@ class LabelledImage:
 def labelled_images(layers: LayerList, companions: Companions) -> list[LabelledImage]:
     """Return every labels layer with its image.
 
-    The image is the one that the labels were used with; else the only one, or the one of the
-    same name, of those that lie under them pixel for pixel.
+    The image is one that lies under the labels pixel for pixel: that which they were used with,
+    else that of the same name, else the only one.
     """
     from napari.layers import Image, Labels
 
@@ -57,10 +58,10 @@ def labelled_images(layers: LayerList, companions: Companions) -> list[LabelledI
 def _image_of(
     labels: Labels, images: Sequence[Image], layers: LayerList, companions: Companions
 ) -> Image | None:
-    for image in images:
+    fitting = [image for image in images if line_up(image, labels)]
+    for image in fitting:
         if companions.labels.get(image, layers) is labels:
             return image
-    fitting = [image for image in images if line_up(image, labels)]
     named = [image for image in fitting if labels.name.startswith(image.name)]
     if named:
         return max(named, key=lambda image: len(image.name))
@@ -92,7 +93,7 @@ def _items(pair: LabelledImage, schema: LabelSchema) -> Iterator[Item]:
         if labels.any():
             bscan = read_bscan(pair.image, plane)
             numbered = "".join(f"_{i:03d}" for i in index)
-            yield array_item(f"{name}{numbered}", group, bscan.pixels, labels, schema)
+            yield array_item(f"{file_name(name)}{numbered}", group, bscan.pixels, labels, schema)
 
 
 def _labels(layer: Labels, plane: Plane) -> npt.NDArray[Any]:
@@ -104,7 +105,9 @@ def _labels(layer: Labels, plane: Plane) -> npt.NDArray[Any]:
 
 
 def _uniquely_named(items: Sequence[Item]) -> Iterator[Item]:
-    seen: dict[str, int] = {}
+    taken: set[str] = set()
     for item in items:
-        count = seen[item.name] = seen.get(item.name, 0) + 1
-        yield item if count == 1 else replace(item, name=f"{item.name} ({count})")
+        others = (f"{item.name} ({number})" for number in count(2))
+        name = next(n for n in chain([item.name], others) if n.casefold() not in taken)
+        taken.add(name.casefold())  # macOS and Windows take A and a for one file
+        yield replace(item, name=name)

@@ -53,7 +53,7 @@ def array_item(
     Parameters
     ----------
     name
-        Unique; characters that a file's name cannot have are replaced.
+        Unique, and such as a file can have: see `core.files.file_name`.
     group
         The patient or volume.
     image
@@ -61,9 +61,8 @@ def array_item(
     labels
         (H, W) whole numbers of any type.
     """
-    safe = "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in name)
     sources = {schema.name: ArraySource(name, labels)}
-    return Item(safe, group, ArraySource(name, image), sources)
+    return Item(name, group, ArraySource(name, image), sources)
 
 
 def arrays_as_dataset(items: Iterable[Item], schema: LabelSchema) -> Dataset:

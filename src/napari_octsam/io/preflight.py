@@ -177,8 +177,9 @@ def judge(dataset: Dataset, facts: Sequence[Facts], split: Split | None = None) 
         warnings += [split.warning] if split.warning else []
     classes = tuple(_class_counts(dataset.schemas, facts, part_of))
     labelled = [c for c in classes if c.value != 0 and c.pixels]
-    if facts and not labelled:
-        problems.append(Problem("No B-scan has a label: all is background or not labelled."))
+    if not labelled:
+        if any(fact.pixels and not fact.unknown for fact in facts):
+            problems.append(Problem("No B-scan has a label: all is background or not labelled."))
     else:
         warnings += [*_nothing_labelled(facts), *_class_warnings(classes, part_of)]
     return Preflight(

@@ -92,6 +92,11 @@ def read_data(
     if not config.data:
         raise UserError("Say where the labelled B-scans lie: docs/datasets.md has the layouts.")
     folder = Path(config.data)
+    if kept_split is not None and not folder.exists():
+        raise UserError(
+            f"The run's data is not in {folder} any more: put it back, or give its new place "
+            "with octsam train --resume and --data."
+        )
     checked = check_folder(
         folder,
         load_schema(config.label_schema) if config.label_schema else None,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.evaluation.about import About
 from napari_octsam.evaluation.page import write_page
 from napari_octsam.evaluation.prompted import judge_model
@@ -30,13 +33,13 @@ class FinalReport(NamedTuple):
 
 
 def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> FinalReport | None:
-    """Judge the best model on the test part, or on the validation part where there is no test.
+    """Judge the best model on the test part, or on the validation part where that shows no class.
 
     Writes `report.csv`, `report.json` and `report.html` into the run's folder.
 
     Returns
     -------
-    None where the split has neither part.
+    None where neither part shows a class.
 
     Raises
     ------
@@ -44,10 +47,11 @@ def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> Fin
         There is no best model yet, or a file cannot be written.
     """
     data, folder, config = prepared.data, prepared.folder, prepared.run.config
-    part = "test" if data.test else "validation"
-    bscans = data.test or data.validation
-    if not bscans:
+    parts = {"test": data.test, "validation": data.validation}
+    showing = {name: bscans for name, bscans in parts.items() if _shows_any(bscans, data.schema)}
+    if not showing:
         return None
+    part, bscans = next(iter(showing.items()))
     model = load_model(folder.best, device=config.device)
     encode = EmbeddingStore(model, folder.embeddings).embedding
     worst = WorstCases()
@@ -58,6 +62,11 @@ def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> Fin
     write_json(folder.path / "report.json", report, about.record())
     write_page(folder.report, report, worst, about.in_words())
     return FinalReport(report, part)
+
+
+def _shows_any(bscans: tuple[LabelledBScan, ...], schema: LabelSchema) -> bool:
+    values = [each.value for each in schema.foreground]
+    return any(np.isin(bscan.labels, values).any() for bscan in bscans)
 
 
 def _counted(bscans: tuple[LabelledBScan, ...], progress: Progress) -> Iterator[LabelledBScan]:

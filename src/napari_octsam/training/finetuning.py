@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from torch import Tensor, nn
@@ -26,8 +26,8 @@ from napari_octsam.training.adaptation import (
     prepare,
     thaw,
 )
-from napari_octsam.training.components import component_objects
 from napari_octsam.training.distributed import ALONE, Workers
+from napari_octsam.training.draws import StepDraws
 from napari_octsam.training.events import (
     Encoded,
     EpochDone,
@@ -41,7 +41,7 @@ from napari_octsam.training.gradient import Drawn, StepGradient
 from napari_octsam.training.schedule import learning_rate, make_optimizer
 from napari_octsam.training.store import EmbeddingStore
 from napari_octsam.training.validation import Validation, mean_dice, validate
-from napari_octsam.training.views import VIEWS, BScanView, view_of
+from napari_octsam.training.views import BScanView
 
 __all__ = ["FineTuning"]
 
@@ -86,13 +86,9 @@ class FineTuning:
         self.model = model = prepare(model, config)
         self.config = config
         self._network: Any = model.network  # a Network that is an nn.Module too
-        self._training = list(training)
+        self._draws = StepDraws(training, schema, config)
         self._validation = list(validation)
-        self._values = [
-            c.value for c in (schema.classes if config.background else schema.foreground)
-        ]
         self._schema = schema
-        _check_labels(self._training, self._values)
         self._store = EmbeddingStore(model, folder)
         self.adapter = adapter_record(config)
         self._trained = thaw(self._network, config)
@@ -110,7 +106,14 @@ class FineTuning:
     @property
     def steps(self) -> int:
         """Steps in an epoch."""
-        return -(-len(self._training) // self.config.batch_size)
+        return self._draws.steps
+
+    @property
+    def end(self) -> Literal["all epochs", "no more gain"] | None:
+        """Why there is nothing more to train; None while there is."""
+        if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
+            return "no more gain"
+        return "all epochs" if self.epoch >= self.config.epochs else None
 
     def run(self) -> Iterator[Event]:
         """Train to the last epoch; to stop, stop asking for the next event."""
@@ -118,14 +121,11 @@ class FineTuning:
         yield from self._encode()
         if not self._is_measured:
             yield from self._measure()
-        while self.epoch < self.config.epochs:
+        while self.end is None:
             while self.step < self.steps:
                 yield from self._take_step()
             yield from self._finish_epoch()
-            if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
-                yield Finished("no more gain", self.best_epoch)
-                return
-        yield Finished("all epochs", self.best_epoch)
+        yield Finished(self.end, self.best_epoch)
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the network's state dict."""
@@ -184,17 +184,14 @@ class FineTuning:
         """Fill the store, where the encoder stays as it is."""
         if not self.config.freezes_encoder:
             return
-        views = VIEWS if self.config.augment else 1
-        images = [view_of(bscan, i).image for bscan in self._training for i in range(views)]
-        images += [bscan.image for bscan in self._validation]
+        images = [*self._draws.images(), *(bscan.image for bscan in self._validation)]
         for done, image in enumerate(self._workers.share(images), start=1):
             self._store.embedding(image)
             yield Encoded(min(done * self._workers.size, len(images)), len(images))
         self._workers.wait()
 
     def _take_step(self) -> Iterator[Event]:
-        random = np.random.default_rng((self.config.seed, self.epoch, self.step))
-        drawn = [self._draw(number, random) for number in self._numbers()]
+        drawn = self._draws.drawn(self.epoch, self.step)
         rate = learning_rate(self.config, self.epoch * self.steps + self.step, self.steps)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -211,21 +208,6 @@ class FineTuning:
         if self._gradient.at_once < before:
             yield Told(_fewer_at_once(self._gradient.at_once))
         yield StepDone(self.epoch + 1, self.step, self.steps, rate, losses)
-
-    def _numbers(self) -> list[int]:
-        """Return which B-scans the step takes."""
-        order = np.arange(len(self._training))
-        if self.config.shuffle:
-            order = np.random.default_rng((self.config.seed, self.epoch)).permutation(order)
-        start = self.step * self.config.batch_size
-        return [int(i) for i in order[start : start + self.config.batch_size]]
-
-    def _draw(self, number: int, random: np.random.Generator) -> Drawn:
-        view = view_of(
-            self._training[number], int(random.integers(VIEWS)) if self.config.augment else 0
-        )
-        objects = component_objects(view.labels, self._values, self.config, random)
-        return Drawn(view, objects, int(random.integers(self.config.corrections + 1)))
 
     def _backward(self, batch: Sequence[Drawn]) -> dict[str, float]:
         """Set this process's share of the gradient of the mean over all objects."""
@@ -261,7 +243,7 @@ class FineTuning:
     def _check_finite(self, values: Sequence[float]) -> None:
         if np.isfinite(values).all():
             return
-        names = ", ".join(self._training[i].name for i in self._numbers())
+        names = ", ".join(self._draws.names(self.epoch, self.step))
         raise UserError(
             f"The loss is no number any more, in epoch {self.epoch + 1} at the B-scans {names}. "
             "The best weights so far are kept. Try a lower learning rate."
@@ -306,13 +288,6 @@ def _result(looking: Generator[Event, None, Validation]) -> Validation:
             next(looking)
         except StopIteration as end:
             return cast("Validation", end.value)
-
-
-def _check_labels(bscans: Sequence[LabelledBScan], values: Sequence[int]) -> None:
-    if not bscans:
-        raise UserError("There is no labelled B-scan to learn from.")
-    if not any(np.isin(bscan.labels, values).any() for bscan in bscans):
-        raise UserError("No B-scan to learn from has a label of the schema's classes.")
 
 
 def _fewer_at_once(objects: int) -> str:

@@ -104,6 +104,7 @@ def _prepare(
         workers.device(config.device),
         precision=config.precision,
     )
+    progress(f"Loading {config.base_model}", 1, 1)
     folder = resume or RunFolder.named(Path(config.out), config)
     run = FineTuning(
         *(model, data.training, data.validation, data.schema, config, folder.embeddings),

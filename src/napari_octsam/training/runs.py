@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from napari_octsam.core.classes import LabelSchema
-from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import file_name, replacing, write_json
 from napari_octsam.io.split import SPLIT_FILE
 from napari_octsam.models.adapters import adapter_weights
 from napari_octsam.models.checkpoints import save_checkpoint
@@ -49,7 +48,8 @@ class RunFolder:
     def named(cls, root: Path, config: TrainConfig) -> RunFolder:
         """Return a folder of a name that no other run has; it is not made yet."""
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
-        return cls(root / f"{config.display_name or stamp}-{secrets.token_hex(3)}")
+        name = file_name(config.display_name).strip(" .") or stamp
+        return cls(root / f"{name}-{secrets.token_hex(3)}")
 
     @classmethod
     def create(cls, root: Path, config: TrainConfig) -> RunFolder:
@@ -70,7 +70,7 @@ class RunFolder:
             self.path.mkdir(parents=True)
         except OSError as error:
             raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
-        _write_json(self.path / _CONFIG, config.model_dump())
+        write_json(self.path / _CONFIG, config.model_dump())
 
     @property
     def best(self) -> Path:
@@ -100,10 +100,10 @@ class RunFolder:
         UserError
             The folder is no run's, or its settings cannot be read.
         """
-        try:
-            return TrainConfig.model_validate_json((self.path / _CONFIG).read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.path} is not the folder of a run: {error}") from error
+        path = self.path / _CONFIG
+        if not path.exists():
+            raise UserError(f"{self.path} is not the folder of a run: it has no {_CONFIG}.")
+        return read_config(path)
 
     def save_state(self, run: FineTuning) -> None:
         """Write what `restore` needs; where that fails, the last state stays as it was.
@@ -135,7 +135,7 @@ class RunFolder:
         try:
             state = torch.load(path, weights_only=True, map_location=run.model.device)
             run.load_state_dict(state)
-        except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        except Exception as error:  # half a file fails in as many ways as it can be cut
             raise UserError(
                 f"The run cannot go on from {path}: it is no whole state of this model."
             ) from error
@@ -167,7 +167,7 @@ class RunFolder:
 
     def save_figures(self, epochs: list[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
-        _write_json(self.path / "metrics.json", [asdict(epoch) for epoch in epochs])
+        write_json(self.path / "metrics.json", [asdict(epoch) for epoch in epochs])
         rows = [_flat(epoch) for epoch in epochs]
         names = list(dict.fromkeys(name for row in rows for name in row))
         with (
@@ -179,11 +179,23 @@ class RunFolder:
             writer.writerows(rows)
 
     def read_figures(self) -> list[EpochDone]:
-        """Return the epochs that are done, as `metrics.json` has them."""
+        """Return the epochs that are done, as `metrics.json` has them.
+
+        Raises
+        ------
+        UserError
+            The file cannot be read.
+        """
         path = self.path / "metrics.json"
         if not path.exists():
             return []
-        return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
+        try:
+            return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(
+                f"{path} does not hold the figures of a run: put it back, or delete it to go on "
+                "without those of the epochs that are done."
+            ) from error
 
 
 def recorded(
@@ -222,8 +234,3 @@ def _flat(epoch: EpochDone) -> dict[str, float]:
     dices = {f"dice {value}": figures.dice for value, figures in epoch.classes.items()}
     errors = {f"betti error {v}": figures.betti_error for v, figures in epoch.classes.items()}
     return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}
-
-
-def _write_json(path: Path, values: Any) -> None:
-    with replacing(path) as part:
-        part.write_text(json.dumps(values, indent=1), "utf-8")

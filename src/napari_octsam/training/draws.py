@@ -1,0 +1,84 @@
+"""What each step of a run learns from: drawn anew from the seed, the epoch and the step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.training.components import component_objects
+from napari_octsam.training.gradient import Drawn
+from napari_octsam.training.views import VIEWS, view_of
+
+__all__ = ["StepDraws"]
+
+
+class StepDraws:
+    """The B-scans, views, objects and prompts of any step, the same whenever they are asked for.
+
+    Parameters
+    ----------
+    bscans
+        To learn from.
+    schema
+        Classes to learn.
+    config
+        All settings.
+
+    Raises
+    ------
+    UserError
+        There is nothing to learn from.
+    """
+
+    def __init__(
+        self, bscans: Sequence[LabelledBScan], schema: LabelSchema, config: TrainConfig
+    ) -> None:
+        self._bscans = list(bscans)
+        self._config = config
+        classes = schema.classes if config.background else schema.foreground
+        self._values = [each.value for each in classes]
+        self._check_labels()
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return -(-len(self._bscans) // self._config.batch_size)
+
+    def images(self) -> Iterator[npt.NDArray[np.uint8]]:
+        """Return every (H, W) view that a step can take."""
+        views = VIEWS if self._config.augment else 1
+        return (view_of(bscan, i).image for bscan in self._bscans for i in range(views))
+
+    def names(self, epoch: int, step: int) -> list[str]:
+        """Return the names of a step's B-scans."""
+        return [self._bscans[number].name for number in self._numbers(epoch, step)]
+
+    def drawn(self, epoch: int, step: int) -> list[Drawn]:
+        """Return what a step learns from; epoch and step are counted from 0."""
+        random = np.random.default_rng((self._config.seed, epoch, step))
+        return [self._draw(number, random) for number in self._numbers(epoch, step)]
+
+    def _numbers(self, epoch: int, step: int) -> list[int]:
+        order = np.arange(len(self._bscans))
+        if self._config.shuffle:
+            order = np.random.default_rng((self._config.seed, epoch)).permutation(order)
+        start = step * self._config.batch_size
+        return [int(i) for i in order[start : start + self._config.batch_size]]
+
+    def _draw(self, number: int, random: np.random.Generator) -> Drawn:
+        config = self._config
+        view = view_of(self._bscans[number], int(random.integers(VIEWS)) if config.augment else 0)
+        objects = component_objects(view.labels, self._values, config, random)
+        return Drawn(view, objects, int(random.integers(config.corrections + 1)))
+
+    def _check_labels(self) -> None:
+        if not self._bscans:
+            raise UserError("There is no labelled B-scan to learn from.")
+        if not any(np.isin(bscan.labels, self._values).any() for bscan in self._bscans):
+            raise UserError("No B-scan to learn from has a label of the schema's classes.")
