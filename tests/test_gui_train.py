@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("napari")
+from app_model.types import KeyBinding
 from napari.components import LayerList
 from napari.layers import Image, Labels
 from psygnal import Signal
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
@@ -32,6 +34,7 @@ from napari_octsam.engine.training_messages import (
 )
 from napari_octsam.gui import session as session_module
 from napari_octsam.gui.companions import Companions
+from napari_octsam.gui.keys import SWITCH_MODEL
 from napari_octsam.gui.labelled import labelled_images, read_labelled
 from napari_octsam.gui.prompt_widget import PromptWidget
 from napari_octsam.gui.session import Session
@@ -317,6 +320,61 @@ def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_
     assert jobs.last.begin.resume == str(Path("runs/a"))
 
 
+def test_the_bar_stands_still_while_the_training_is_paused(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(BEGUN, step(1, 1))
+    settle(qtbot, widget, "running")
+    widget.results.status.pause.click()
+    jobs.tell(PausedNow())
+    settle(qtbot, widget, "paused")
+    bar = widget.results.status.bar
+    assert (bar.value(), bar.maximum()) == (1, 4)
+
+
+def test_results_stay_until_the_person_wants_another_training(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    results = widget.results
+    assert results.isHidden()
+    assert widget.message.isHidden()
+    widget.source.choose_folder(tmp_path)
+    widget.settings.inputs["epochs"].value = 7
+    widget.train.click()
+    jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
+    settle(qtbot, widget, "idle")
+    assert not widget.train.isVisibleTo(widget)
+    assert results.curves.isVisibleTo(widget)
+    results.again.click()
+    assert widget.train.isVisibleTo(widget)
+    assert not results.isVisibleTo(widget)
+    assert widget.settings.values["epochs"] == 7
+    widget.train.click()
+    assert results.status.isVisibleTo(widget)
+
+
+def test_the_classes_of_the_layers_are_shown(widget: TrainWidget) -> None:
+    assert widget.source.classes.text().startswith("layers7: RNFL")
+    widget.session.schema = bundled_schema("oct14")
+    assert widget.source.classes.text().startswith("oct14: ERM")
+    assert "vitreous body" in widget.source.classes.toolTip()
+
+
+def test_each_setting_says_what_it_is(widget: TrainWidget) -> None:
+    for name, field in widget.settings.inputs.items():
+        assert field.tooltip, name
+    captions = {label.text(): label.toolTip() for label in widget.findChildren(QLabel)}
+    assert "breaks, islands and holes" in captions["Topology loss"]
+
+
+def test_epochs_are_counted_in_whole_numbers(widget: TrainWidget) -> None:
+    axis = widget.results.curves.dice.axis
+    assert axis.tickSpacing(0.0, 1.0, 300.0) == [(1.0, 0)]
+    assert axis.tickSpacing(0.0, 1000.0, 300.0)[0][0] > 50
+
+
 def test_a_second_training_begins_with_nothing_of_the_first(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
@@ -341,7 +399,7 @@ def test_problems_that_the_trainer_finds_are_listed(
         "No mask for a.png.",
         "b.png is odd.",
     ]
-    assert widget.resume.text() == "Continue a run …"
+    assert widget.resume.text() == "Continue an earlier training …"
 
 
 def test_a_training_that_dies_says_so_and_can_be_continued(
@@ -352,7 +410,7 @@ def test_a_training_that_dies_says_so_and_can_be_continued(
     jobs.tell(BEGUN, step(1, 1), Died("The training was stopped by SIGKILL."))
     settle(qtbot, widget, "idle")
     assert "SIGKILL" in widget.results.message.text()
-    assert widget.resume.text() == "Continue"
+    assert widget.resume.text() == "Continue the training"
 
 
 def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
@@ -373,8 +431,7 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     session._take_model(asked[0], LoadedModel("new", "octsam-tiny", "octsam-tiny", "cpu", "f"))
     prompts = PromptWidget(viewer)
     viewer.window.add_dock_widget(prompts, name="Prompt")
-    (switch,) = (k for k in prompts._all_keys(session.schema) if k.binding == "Shift-W")
-    switch.action()
+    viewer.keymap[KeyBinding.from_str(SWITCH_MODEL)](viewer)
     assert asked[-1] == old
 
 

@@ -91,13 +91,17 @@ class TrainConfig(BaseModel):
     pseudocolor: Pseudocolor = Field(
         default="grayscale", description="Colour map that the model sees B-scans in."
     )
-    adapts: Adapts = Field(default="decoder", description="What is trained.")
+    adapts: Adapts = Field(
+        default="decoder",
+        description="What is trained: the mask decoder, quick and right for most; with the prompt "
+        "encoder; with low-rank adapters on the image encoder of a SAM; or all weights.",
+    )
     lora_rank: int = Field(default=4, ge=1, le=256, description="Rank of the low-rank adapters.")
     lora_alpha: float = Field(
-        default=4.0, gt=0, description="Their scale times the rank; SAMed's is the rank."
+        default=4.0, gt=0, description="Scale of the adapters times the rank; SAMed's is the rank."
     )
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="Of the image encoder."
+        default="auto", description="Precision of the image encoder."
     )
     epochs: int = Field(default=10, ge=1, description="Times that each B-scan is seen.")
     batch_size: int = Field(default=2, ge=1, description="B-scans in a step.")
@@ -117,11 +121,20 @@ class TrainConfig(BaseModel):
     loss: Literal["dice_ce", "dice", "focal", "dice_focal"] = Field(
         default="dice_ce", description="Segmentation loss."
     )
-    topology: TopologyKind = Field(default="spatial", description="Topology loss.")
-    topology_weight: float = Field(default=0.1, ge=0, description="Its weight.")
-    topology_warmup_epochs: int = Field(default=1, ge=0, description="Epochs before it begins.")
+    topology: TopologyKind = Field(
+        default="spatial",
+        description="Loss on breaks, islands and holes that the labels do not have: spatial "
+        "matches them by place, wasserstein by size; octsam is the original project's.",
+    )
+    topology_weight: float = Field(default=0.1, ge=0, description="Weight of the topology loss.")
+    topology_warmup_epochs: int = Field(
+        default=1, ge=0, description="Epochs before the topology loss begins."
+    )
     topology_size: int | None = Field(
-        default=None, ge=16, le=1024, description="Side to compute it at; none: the decoder's own."
+        default=None,
+        ge=16,
+        le=1024,
+        description="Side of the masks in the topology loss, in pixels; none: the decoder's own.",
     )
     augment: bool = Field(
         default=True, description="Whether B-scans are flipped and changed in contrast."
@@ -130,7 +143,9 @@ class TrainConfig(BaseModel):
     patience: int = Field(
         default=0, ge=0, description="Epochs without gain before it stops; 0: never."
     )
-    seed: int = Field(default=0, ge=0, description="Of order, prompts and augmentation.")
+    seed: int = Field(
+        default=0, ge=0, description="Seed of split, order, prompts and augmentation."
+    )
     display_samples: int = Field(
         default=3, ge=0, le=16, description="Validation B-scans whose masks are shown each epoch."
     )

@@ -18,8 +18,15 @@ def form_on(widget: QWidget) -> QFormLayout:
     return form
 
 
-def captioned(text: str) -> QLabel:
-    """Return the name of a row, as wide as those of other forms in the same panel."""
+def captioned(text: str, hint: str = "") -> QLabel:
+    """Return the name of a row, as wide as those of other forms in the same panel.
+
+    Parameters
+    ----------
+    hint
+        Tool tip.
+    """
     label = QLabel(text)
     label.setMinimumWidth(_CAPTION)
+    label.setToolTip(hint)
     return label

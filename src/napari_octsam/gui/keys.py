@@ -15,7 +15,10 @@ from napari_octsam.gui.class_chooser import pretty_key
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["Key", "KeySheet", "Keys"]
+__all__ = ["SWITCH_MODEL", "Key", "KeySheet", "Keys"]
+
+SWITCH_MODEL = "Shift-W"
+"""Key that changes between the model in use and the one before."""
 
 _ONE_PROMPT = (
     ("S, then click", "select it; Shift and a click select another too"),

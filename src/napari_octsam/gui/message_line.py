@@ -18,17 +18,21 @@ class MessageLine(WrappedLabel):
     Parameters
     ----------
     lines
-        Lines that there is always room for, so that nothing jumps.
+        Lines that there is always room for, so that nothing jumps; without any, it takes no room
+        while it says nothing.
     """
 
     def __init__(self, lines: int = 0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines = lines
         self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        if not lines:
+            self.hide()
 
     def say(self, sentence: str) -> None:
         """Show a sentence in place of the last; "" shows none."""
         self.setText(sentence)
+        self.setHidden(not sentence and not self._lines)
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 (Qt's name)
         """Return the height that the sentence needs, or that is kept for one."""

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.gui.class_panel import ClassPanel
 from napari_octsam.gui.draw_panel import DrawPanel
-from napari_octsam.gui.keys import Key, Keys, KeySheet
+from napari_octsam.gui.keys import SWITCH_MODEL, Key, Keys, KeySheet
 from napari_octsam.gui.layers_panel import LayersPanel
 from napari_octsam.gui.mask_panel import MaskPanel
 from napari_octsam.gui.message_line import MessageLine
@@ -149,7 +149,7 @@ class PromptWidget(SessionWidget):
             Key("Shift-Enter", "commit", prompter.commit),
             Key("Shift-Z", "undo the commit", prompter.undo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
-            Key("Shift-W", "the model before, on the same prompts", self._switch_model),
+            Key(SWITCH_MODEL, "the model before, on the same prompts", self._switch_model),
         ]
         classes = [
             Key(c.hotkey, c.name, partial(prompter.choose_class, c.value))

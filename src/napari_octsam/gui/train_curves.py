@@ -19,6 +19,7 @@ __all__ = ["TrainCurves"]
 
 _REDRAW = 250  # milliseconds: a fast training tells hundreds of steps a second
 _HEIGHT = 170
+_LOSSES = {"candidates": "candidate masks", "iou": "IoU estimate"}
 _PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
 
 
@@ -30,12 +31,19 @@ class TrainCurves(QTabWidget):
         self.loss = _Plot("step")
         self.dice = _Plot("epoch")
         self.betti = _Plot("epoch")
-        for title, plot in (
-            ("Loss", self.loss),
-            ("Dice", self.dice),
-            ("Betti error", self.betti),
+        for number, (title, plot, hint) in enumerate(
+            (
+                ("Loss", self.loss, "What each step brings down; the training B-scans differ"),
+                ("Dice", self.dice, "Overlap with the labels, on the validation B-scans: 1 is all"),
+                (
+                    "Betti error",
+                    self.betti,
+                    "Pieces and holes too many or too few, on the validation B-scans: 0 is best",
+                ),
+            )
         ):
             self.addTab(plot, title)
+            self.setTabToolTip(number, hint)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._names: dict[int, tuple[str, str]] = {}
         self._steps = 0
@@ -51,7 +59,7 @@ class TrainCurves(QTabWidget):
         """Go on with the parts of the loss."""
         at = (step.epoch - 1) * step.steps + step.step
         for number, (name, value) in enumerate(step.losses.items()):
-            self.loss.add(name, _PARTS[number % len(_PARTS)], at, value)
+            self.loss.add(_LOSSES.get(name, name), _PARTS[number % len(_PARTS)], at, value)
 
     def add_epoch(self, epoch: EpochDone) -> None:
         """Go on with the figures of the classes."""
@@ -66,13 +74,22 @@ class TrainCurves(QTabWidget):
             plot.paint_like(background, foreground)
 
 
+class _Counts(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph is not typed
+    """Ticks at whole numbers: there is no step 1.5."""
+
+    def tickSpacing(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, float]]:  # noqa: N802, N803 (pyqtgraph's names)
+        spacing = super().tickSpacing(minVal, maxVal, size)
+        return [(max(step, 1.0), offset) for step, offset in spacing[:1]]
+
+
 class _Plot(QWidget):
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._points: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._colors: dict[str, str] = {}
-        self._plot = pg.PlotWidget()
+        self.axis = _Counts("bottom")
+        self._plot = pg.PlotWidget(axisItems={"bottom": self.axis})
         self._plot.setFixedHeight(_HEIGHT)
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(False, False)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_octsam.engine.messages import LoadModel
 from napari_octsam.engine.training_messages import Begun
+from napari_octsam.gui.keys import SWITCH_MODEL
 from napari_octsam.gui.message_line import MessageLine
 from napari_octsam.gui.new_layers import labels_colormap
 from napari_octsam.gui.train_curves import TrainCurves
@@ -28,8 +29,8 @@ __all__ = ["TrainResults"]
 class TrainResults(QWidget):
     """Shows the training of a session, also one that began before the widget was opened."""
 
-    used = Signal()
-    """The new model is to predict from now on."""
+    left = Signal()
+    """The person wants to set up another training."""
 
     def __init__(self, owner: SessionWidget) -> None:
         super().__init__(owner)
@@ -39,12 +40,14 @@ class TrainResults(QWidget):
         self.status = TrainStatus(training)
         self.use = QPushButton("Use the new model")
         self.report = QPushButton("Open the report")
+        self.again = QPushButton("New training …")
         self.message = MessageLine()
         self.curves = TrainCurves()
         self.samples = TrainSamples()
         self._lay_out()
         self.use.clicked.connect(self._use)
         self.report.clicked.connect(self._open_report)
+        self.again.clicked.connect(self.left)
         self.samples.opened.connect(self._open_sample)
         owner.listen(training.changed, self.status.refresh)
         owner.listen(training.started, self._forget)
@@ -61,15 +64,24 @@ class TrainResults(QWidget):
         self._show_past()
 
     def _lay_out(self) -> None:
-        for button in (self.use, self.report):
+        for button in (self.use, self.report, self.again):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.setStyleSheet("padding: 5px;")
         self.use.setStyleSheet("font-weight: bold; padding: 6px;")
-        self.report.setStyleSheet("padding: 5px;")
+        self.use.setToolTip("Predict with it from now on; the model in use stays one key away")
+        self.report.setToolTip("How well the best model does, with its worst B-scans, as a page")
+        self.again.setToolTip("Back to the data and the settings, as they were")
+        after = QHBoxLayout()
+        after.setSpacing(2)
+        after.addWidget(self.report, 1)
+        after.addWidget(self.again, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        parts = (self.status, self.use, self.report, self.message, self.curves, self.samples)
-        for part in parts:
+        column.addWidget(self.status)
+        column.addWidget(self.use)
+        column.addLayout(after)
+        for part in (self.message, self.curves, self.samples):
             column.addWidget(part)
 
     def _show_past(self) -> None:
@@ -89,6 +101,7 @@ class TrainResults(QWidget):
     def _forget(self) -> None:
         self.use.hide()
         self.report.hide()
+        self.again.hide()
         self.curves.hide()
         self.samples.hide()
         self.message.say("")
@@ -110,6 +123,7 @@ class TrainResults(QWidget):
         self.message.say(said)
         self.use.setVisible(training.best is not None)
         self.report.setVisible(training.report is not None)
+        self.again.setVisible(training.begun is not None)
 
     def _use(self) -> None:
         best, session = self.training.best, self._session
@@ -119,8 +133,8 @@ class TrainResults(QWidget):
         session.load_model(LoadModel(str(best), device=before.device))
         self.use.hide()
         self.message.say(
-            f"The new model predicts from now on. Shift-W changes between it and {before.source}, "
-            "on the same prompts."
+            f"The new model predicts from now on. In the Prompt widget, {SWITCH_MODEL} changes "
+            f"between it and {before.source}, on the same prompts."
         )
 
     def _open_report(self) -> None:
@@ -140,4 +154,5 @@ class TrainResults(QWidget):
 
     def _paint(self, _event: object = None) -> None:
         theme = get_theme(self._viewer.theme)
+        self.status.paint_like(theme.current.as_hex())
         self.curves.paint_like(theme.background.as_hex(), theme.text.as_hex())

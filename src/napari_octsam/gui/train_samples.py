@@ -22,10 +22,11 @@ __all__ = ["TrainSamples"]
 _GAP = 4  # pixels between prediction and truth
 _WIDTH = 300
 _AROUND = 24  # rows
+_GREY = 128
 
 
 class TrainSamples(QWidget):
-    """One picture for each sample: the prediction on the left, the truth on the right."""
+    """One picture for each sample: the prediction above the truth, as a retina is wide."""
 
     opened = Signal(object)
     """A `Sample` was pressed."""
@@ -37,7 +38,7 @@ class TrainSamples(QWidget):
         self._pictures: list[_SamplePicture] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(4)
+        self._column.setSpacing(8)
         self._column.addWidget(self._title)
         self.hide()
 
@@ -50,7 +51,7 @@ class TrainSamples(QWidget):
         """Show the samples of an epoch in place of the last."""
         if self._schema is None:
             return
-        self._title.setText(f"After epoch {shown.epoch}: prediction | truth")
+        self._title.setText(f"After epoch {shown.epoch}: prediction above, truth below")
         while len(self._pictures) < len(shown.samples):
             picture = _SamplePicture()
             picture.pressed.connect(self.opened)
@@ -75,14 +76,14 @@ class _SamplePicture(QLabel):
 
     def show_sample(self, sample: Sample, schema: LabelSchema) -> None:
         self._sample = sample
-        self.setToolTip(f"{sample.name}: press to open it as layers")
+        self.setToolTip(f"{sample.name}, for validation: click to open it as layers")
         rows = _rows_with_labels(sample)
         sides = [
             labels_picture(sample.image[rows], labels[rows], schema)
             for labels in (sample.predicted, sample.truth)
         ]
-        gap = np.zeros((len(sides[0]), _GAP, 3), np.uint8)
-        picture = np.ascontiguousarray(np.hstack([sides[0], gap, sides[1]]))
+        gap = np.full((_GAP, sides[0].shape[1], 3), _GREY, np.uint8)
+        picture = np.ascontiguousarray(np.vstack([sides[0], gap, sides[1]]))
         height, width = picture.shape[:2]
         image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
         self._pixmap = QPixmap.fromImage(image)

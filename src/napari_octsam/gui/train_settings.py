@@ -19,7 +19,7 @@ __all__ = ["TrainSettings"]
 
 _FIRST = ("display_name", "epochs", "adapts", "topology")
 _ELSEWHERE = ("data", "label_schema", "out", "base_model", "profile", "device")
-_SIDES = (("the decoder's own", None), *((str(n), n) for n in (64, 128, 256, 512)))
+_SIDES = (("as decoded", None), *((str(n), n) for n in (64, 128, 256, 512)))
 
 
 class TrainSettings(QWidget):
@@ -69,7 +69,7 @@ class TrainSettings(QWidget):
             widget = self.inputs[name] = _input_for(name)
             policy = QSizePolicy.Policy.Expanding
             widget.native.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
-            form.addRow(captioned(label_of(name)), widget.native)
+            form.addRow(captioned(label_of(name), widget.tooltip), widget.native)
 
 
 def _input_for(name: str) -> ValueWidget[Any]:
@@ -83,7 +83,7 @@ def _input_for(name: str) -> ValueWidget[Any]:
         widget = create_widget(
             annotation=field.annotation, value=field.default, options=_limits(field)
         )
-    widget.native.setToolTip(field.description or "")
+    widget.tooltip = field.description or ""
     if field.annotation is bool:
         widget.native.setText("")
     return widget  # type: ignore[no-any-return]

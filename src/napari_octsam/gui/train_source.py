@@ -13,9 +13,11 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QRadioButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, load_schema
 from napari_octsam.gui.form import captioned, form_on
@@ -48,6 +50,7 @@ class TrainSource(QWidget):
         self.none = WrappedLabel()
         self.folder = PathInput("Folder of labelled B-scans", QFileDialog.getExistingDirectory)
         self.schema = QComboBox()
+        self.classes = QElidingLabel()
         self._lay_out()
         self.from_layers.setChecked(True)
         events = self._viewer.layers.events
@@ -99,19 +102,24 @@ class TrainSource(QWidget):
         self._pairs = labelled_images(self._viewer.layers, self._session.companions)
         self.layers.clear()
         for pair in self._pairs:
-            item = QListWidgetItem(f"{pair.labels.name}  ·  {pair.image.name}", self.layers)
+            item = QListWidgetItem(f"{pair.labels.name}  on  {pair.image.name}", self.layers)
             item.setToolTip(f"Labels {pair.labels.name} of the image {pair.image.name}")
             state = Qt.CheckState.Unchecked if pair.labels in without else Qt.CheckState.Checked
             item.setCheckState(state)
         self.layers.setVisible(bool(self._pairs))
         self.none.setVisible(not self._pairs)
-        self.none.setText(
-            "No labels layer lies on an image yet: label a B-scan with the Prompt widget, or open "
-            f"its labels. Their values are read by the schema {self._session.schema.name}."
-        )
+        self._show_classes()
         row = self.layers.sizeHintForRow(0) + 2 * self.layers.spacing()
         rows = min(max(len(self._pairs), 1), _ROWS)
         self.layers.setFixedHeight(row * rows + 2 * self.layers.frameWidth())
+
+    def _show_classes(self) -> None:
+        schema = self._session.schema
+        values = "\n".join(f"{c.value}  {c.name}" for c in schema.classes)
+        self.classes.setText(f"{schema.name}: {', '.join(c.short for c in schema.foreground)}")
+        self.classes.setToolTip(
+            f"What the label values mean. Choose another schema in the Prompt widget.\n{values}"
+        )
 
     def _lay_out(self) -> None:
         self.layers.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -119,12 +127,18 @@ class TrainSource(QWidget):
         self.layers.setSpacing(3)
         self.layers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.schema.addItems([_BY_ITSELF, *BUNDLED_SCHEMAS])
-        self.schema.setToolTip("Classes of the masks: a folder of pairs does not say")
+        self.schema.setToolTip("What the mask values mean: a folder of pairs does not say")
+        self.none.setText(
+            "No labels layer lies on an image yet. Label a B-scan with the Prompt widget, or open "
+            "its labels."
+        )
+        self.schema.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.classes.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         in_napari = QWidget()
-        first = QVBoxLayout(in_napari)
-        first.setContentsMargins(0, 0, 0, 0)
-        first.addWidget(self.layers)
-        first.addWidget(self.none)
+        first = form_on(in_napari)
+        first.addRow(self.layers)
+        first.addRow(self.none)
+        first.addRow(captioned("Classes"), self.classes)
         on_disk = QWidget()
         form = form_on(on_disk)
         form.addRow(captioned("Folder"), self.folder)

@@ -65,6 +65,10 @@ class TrainStatus(QWidget):
             else "End after this step; the best model and the state are kept"
         )
 
+    def paint_like(self, accent: str) -> None:
+        """Take on the accent of napari's theme."""
+        self.bar.setStyleSheet(f"QProgressBar::chunk {{ background-color: {accent}; }}")
+
     def _pause_or_go_on(self) -> None:
         if self._training.state == "running":
             self._training.pause()

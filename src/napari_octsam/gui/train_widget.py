@@ -32,6 +32,7 @@ from napari_octsam.gui.train_results import TrainResults
 from napari_octsam.gui.train_settings import TrainSettings
 from napari_octsam.gui.train_source import TrainSource, write_checked
 from napari_octsam.gui.vertical_scroll import VerticalScroll
+from napari_octsam.gui.wrapped_label import WrappedLabel
 from napari_octsam.io.checking import Checked
 
 if TYPE_CHECKING:
@@ -57,16 +58,24 @@ class TrainWidget(SessionWidget):
         self.settings = TrainSettings()
         self.folder = PathInput("Folder for models", QFileDialog.getExistingDirectory)
         self.folder.path = data_folder()
+        self.copied = WrappedLabel()
+        self.copied.setText(
+            "The new model goes into its folder models, a copy of the labelled B-scans into data, "
+            "both on this computer."
+        )
         self.check = QPushButton("Check the data")
         self.train = QPushButton("Train")
         self.resume = QPushButton()
         self.message = MessageLine()
         self.results = TrainResults(self)
         self._inputs_panel = QWidget()
+        self._shows_results = True
         self._lay_out()
         self.check.clicked.connect(self._check)
         self.train.clicked.connect(self._train)
         self.resume.clicked.connect(self._continue)
+        self.results.left.connect(self._leave_results)
+        self.listen(self.training.started, self._show_results)
         self.listen(self.training.changed, self._show_state)
         self.listen(self.session.model_changed, self._show_base)
         self._show_base()
@@ -74,8 +83,10 @@ class TrainWidget(SessionWidget):
 
     def _lay_out(self) -> None:
         self.train.setToolTip("Check the data, then train in the background")
-        self.check.setToolTip("Say what is wrong with the data and what would be trained")
-        self.resume.setToolTip("Go on with a run that was stopped or broke off")
+        self.check.setToolTip("Say what is wrong with the data and what would be trained on")
+        self.resume.setToolTip(
+            "Go on with a training that was stopped or broke off: its settings, its data, its split"
+        )
         for button in (self.check, self.train, self.resume):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setStyleSheet("padding: 5px;")
@@ -83,8 +94,11 @@ class TrainWidget(SessionWidget):
         self.base.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         rows = QWidget()
         form = form_on(rows)
-        form.addRow(captioned("Begins with"), self.base)
+        hint = "The model in use, which stays as it is. Choose another in the Model widget."
+        form.addRow(captioned("Starts from", hint), self.base)
         form.addRow(captioned("Saved in"), self.folder)
+        form.addRow(self.copied)
+        self.source.from_folder.toggled.connect(self.copied.setHidden)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         buttons.addWidget(self.train, 1)
@@ -95,13 +109,13 @@ class TrainWidget(SessionWidget):
         for widget in (self.source, rows, self.settings):
             column.addWidget(widget)
         column.addLayout(buttons)
-        column.addWidget(self.resume)
         column.addWidget(self.message)
         content = QWidget()
         inner = QVBoxLayout(content)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(8)
         inner.addWidget(self._inputs_panel)
+        inner.addWidget(self.resume)
         inner.addWidget(self.results)
         inner.addWidget(QLabel("For research only. Not a medical device."))
         inner.addStretch(1)
@@ -116,11 +130,26 @@ class TrainWidget(SessionWidget):
     def _show_base(self, _model: object = None) -> None:
         model, source = self.session.model, self._base.source
         self.base.setText(source if model is None else model.name)
-        self.base.setToolTip(f"{source}: the model in use. Choose another in the Model widget.")
+        self.base.setToolTip(source)
 
     def _show_state(self) -> None:
-        self._inputs_panel.setVisible(not self.training.is_on)
-        self.resume.setText("Continue" if self.training.unfinished else "Continue a run …")
+        """Show the inputs, or in their place the training that is on or has just ended."""
+        training = self.training
+        in_place = training.is_on or (self._shows_results and training.begun is not None)
+        self._inputs_panel.setHidden(in_place)
+        self.results.setVisible(in_place or (self._shows_results and bool(training.problem)))
+        can_continue = training.unfinished is not None or not in_place
+        self.resume.setVisible(can_continue and not training.is_on)
+        self.resume.setText(
+            "Continue the training" if training.unfinished else "Continue an earlier training …"
+        )
+
+    def _show_results(self) -> None:
+        self._shows_results = True
+
+    def _leave_results(self) -> None:
+        self._shows_results = False
+        self._show_state()
 
     def _check(self) -> None:
         self.message.say("Checking the data …")
@@ -139,7 +168,7 @@ class TrainWidget(SessionWidget):
         if self.source.from_folder.isChecked():
             self._start(StartTraining(config))
             return
-        self.message.say("Writing the labelled B-scans down …")
+        self.message.say("Copying the labelled B-scans …")
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
         folder = Path(config.out).parent / "data" / stamp
         write = partial(write_checked, self.source.checking(config.seed), folder)
@@ -188,7 +217,7 @@ class TrainWidget(SessionWidget):
 
     def _ask_for_run(self) -> Path | None:
         models = (self.folder.path or data_folder()) / "models"
-        title = "Folder of the run to go on with"
+        title = "Folder of the training to go on with"
         chosen = QFileDialog.getExistingDirectory(self, title, str(models))
         return Path(chosen) if chosen else None
 

@@ -151,14 +151,14 @@ class Training:
         """Wait after the step that is being taken."""
         if self._job is not None and self.state == "running":
             self._job.steer("pause")
-            self._show("pausing", "Pausing after this step")
+            self._show("pausing", "Pausing after this step", *self.progress)
 
     def go_on(self) -> None:
         """Go on after a pause."""
         if self._job is not None and self.state in ("pausing", "paused"):
             self._job.steer("go on")
             self._clock = _Clock()
-            self._show("running", "Going on")
+            self._show("running", "Going on", *self.progress)
 
     def stop(self) -> None:
         """End after the step that is being taken, with all saved; a second time: at once."""
@@ -168,7 +168,7 @@ class Training:
             self._job.kill()
             return
         self._job.steer("stop")
-        self._show("stopping", "Stopping after this step")
+        self._show("stopping", "Stopping after this step", *self.progress)
 
     def close(self) -> None:
         """Let the process save what it has and end by itself."""
@@ -188,7 +188,7 @@ class Training:
                 self._take(event)
             case PausedNow():
                 if self.state == "pausing":
-                    self._show("paused", "Paused; all is saved")
+                    self._show("paused", "Paused; all is saved", *self.progress)
             case Ended(complete, best, report):
                 self.report = Path(report) if report else None
                 self._end(best, complete=complete)
