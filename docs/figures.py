@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from docs.topology_figures import draw_topology
+from docs.tutorial_figures import draw_tutorial
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
 from napari_octsam.io.synthetic import Phantom, make_phantom
@@ -50,4 +51,5 @@ if __name__ == "__main__":
     phantom_sheet(IMAGES / "phantoms.png")
     draw_topology(IMAGES)
     prompt_window(IMAGES / "prompt.png")
+    draw_tutorial(IMAGES)
     print(f"Saved the pictures in {IMAGES}", file=sys.stderr)

@@ -30,6 +30,7 @@ __all__ = [
     "Scene",
     "open_widgets",
     "phantom_scene",
+    "place_prompts",
     "predict_scene",
     "run_demo",
 ]
@@ -138,7 +139,7 @@ def predict_scene(viewer: Viewer, widget: PromptWidget, scene: Scene, report: De
         _wait(lambda: bool(encoded), widget, "the B-scan is encoded")
     prompts = len(scene.boxes) + len(scene.points)
     with report.step(f"place {prompts} prompts, predict"):
-        _place(widget, scene)
+        place_prompts(widget, scene)
         _wait(lambda: prompter.is_current, widget, "the masks are predicted")
 
 
@@ -161,7 +162,8 @@ def open_widgets(viewer: Viewer) -> PromptWidget:
     return widget
 
 
-def _place(widget: PromptWidget, scene: Scene) -> None:
+def place_prompts(widget: PromptWidget, scene: Scene) -> None:
+    """Draw a scene's prompts on the B-scan that is shown."""
     prompter = widget.prompter
     drawing, plane = prompter.drawing, prompter.shown.plane()
     prompter.start_drawing(Tool.POINT)
