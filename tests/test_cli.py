@@ -527,6 +527,8 @@ def test_train_makes_a_model_that_predicts_and_goes_on_where_it_was(
     again = octsam("train", "--resume", run.absolute())
     assert again.exit_code == 0, again.output
     assert "own settings: leave out --lr" in said(octsam("train", "--resume", run, "--lr", 0.1))
+    (run / "split.json").unlink()
+    assert "has lost its split.json" in said(octsam("train", "--resume", run))
 
 
 def test_train_takes_its_settings_from_a_file_and_options_go_before(

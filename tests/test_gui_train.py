@@ -375,6 +375,20 @@ def test_epochs_are_counted_in_whole_numbers(widget: TrainWidget) -> None:
     assert axis.tickSpacing(0.0, 1000.0, 300.0)[0][0] > 50
 
 
+def test_a_stop_before_the_training_begins_ends_it_at_once(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(Preparing("Checking", 1, 4))
+    widget.results.status.stop.click()
+    assert jobs.last.wishes == ["start", "kill"]
+    jobs.tell(Ended(complete=False, best=""))
+    settle(qtbot, widget, "idle")
+    assert not widget.train.isHidden()
+    assert widget.training.unfinished is None
+
+
 def test_a_second_training_begins_with_nothing_of_the_first(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:

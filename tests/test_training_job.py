@@ -21,6 +21,7 @@ from napari_octsam.engine.training_messages import (
     Ended,
     Happened,
     PausedNow,
+    Preparing,
     Refused,
     StartTraining,
     TrainerMessage,
@@ -175,6 +176,16 @@ def test_what_is_wrong_with_the_data_is_listed(
     assert any("s1_1" in problem for problem in refused.problems)
     nowhere = listen(StartTraining(config.model_copy(update={"data": "nowhere"}))).end()
     assert "nowhere" in nowhere.sentence
+
+
+def test_a_training_that_is_ended_before_it_began_is_no_failure(
+    config: TrainConfig, listen: Callable[[StartTraining], Listener]
+) -> None:
+    listener = listen(StartTraining(config))
+    listener.until(lambda m: isinstance(m, Preparing))
+    listener.job.kill()
+    assert listener.end() == Ended(complete=False, best="")
+    assert not Path(config.out).exists()
 
 
 def test_a_stop_before_the_first_step_is_no_failure_and_leaves_nothing(

@@ -14,6 +14,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import cache_folder
 from napari_octsam.engine.process import EngineProcess
 from napari_octsam.engine.training_messages import (
+    Begun,
     Died,
     Ended,
     Refused,
@@ -24,6 +25,7 @@ from napari_octsam.engine.training_messages import (
 
 __all__ = ["TrainingJob"]
 
+_STOPPED_EARLY = Ended(complete=False, best="")
 _LAST_WORDS = 1.0  # seconds for a process whose pipe broke to end with its own exit code
 _log = logging.getLogger(__name__)
 
@@ -91,31 +93,28 @@ class TrainingJob:
         return not self._thread.is_alive()
 
     def _follow(self) -> None:
-        last = self._run()
-        self._emit(last)
-
-    def _run(self) -> TrainerMessage:
-        """Start the process and pass on what it tells; return its last message."""
+        """Start the process and pass on what it tells."""
         try:
             process = self._begin()
         except (OSError, UserError) as error:
-            return Died(f"The training cannot start: {error}")
+            self._emit(Died(f"The training cannot start: {error}"))
+            return
         if process is None:
-            return Died("The training was stopped before it began.")
-        last: TrainerMessage | None = None
+            self._emit(_STOPPED_EARLY)
+            return
+        heard: set[type[TrainerMessage]] = set()
         try:
             while True:
                 message = process.channel.receive()
-                if isinstance(message, Ended | Refused):
-                    last = message
-                else:
-                    self._emit(message)
+                heard.add(type(message))
+                self._emit(message)
         except EOFError:
             process.end(_LAST_WORDS)
         finally:
             process.end()
             process.channel.close()
-        return last or self._fate(process)
+        if not heard & {Ended, Refused}:
+            self._emit(self._fate(process, begun=Begun in heard))
 
     def _begin(self) -> EngineProcess | None:
         with self._lock:
@@ -129,9 +128,11 @@ class TrainingJob:
                 _send(self._process, message)
             return self._process
 
-    def _fate(self, process: EngineProcess) -> Died:
+    def _fate(self, process: EngineProcess, *, begun: bool) -> TrainerMessage:
+        if self._abandoned and not begun:
+            return _STOPPED_EARLY
         if self._abandoned:
-            return Died("The training was ended.")
+            return Died("The training was ended at once: it goes on from its last saved state.")
         return Died(
             f"The training {process.fate()} before its end. Press Continue to go on from its "
             f"last saved state. Its log is {process.log}"

@@ -15,6 +15,8 @@ __all__ = ["outcome"]
 def outcome(training: Training) -> str:
     """Return how a run has ended that met no problem."""
     complete = training.complete
+    if training.begun is None:
+        return "Stopped before it began: nothing has changed."
     if not complete and training.best is None:
         return "Stopped before the first epoch was done. Continue goes on from here."
     before = next((epoch for epoch in training.epochs if epoch.epoch == 0), None)

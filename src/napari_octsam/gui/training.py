@@ -161,13 +161,16 @@ class Training:
             self._show("running", "Going on", *self.progress)
 
     def stop(self) -> None:
-        """End after the step that is being taken, with all saved; a second time: at once."""
+        """End after the step that is being taken, with all saved; a second time: at once.
+
+        Before the training begins there is nothing to save, and it ends at once too.
+        """
         if self._job is None:
             return
-        if self.state == "stopping":
+        if self.state == "stopping" or self.begun is None:
             self._job.kill()
-            return
-        self._job.steer("stop")
+        else:
+            self._job.steer("stop")
         self._show("stopping", "Stopping after this step", *self.progress)
 
     def close(self) -> None:

@@ -95,6 +95,11 @@ def _prepare(
 ) -> Prepared:
     if resume is None and not config.out:
         raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
+    if resume is not None and not resume.split.is_file():
+        raise UserError(
+            f"{resume.path} has lost its {resume.split.name}, which says what it trained on: begin "
+            "a new run."
+        )
     config = _with_whole_paths(config)
     data = read_data(config, None if resume is None else resume.split, progress)
     progress(f"Loading {config.base_model}", 0, 1)
@@ -112,10 +117,9 @@ def _prepare(
     )
     if resume is None:
         folder.make(config)
+        write_split(folder.split, data.split)
     else:
         folder.restore(run)
-    if not folder.split.exists():
-        write_split(folder.split, data.split)
     notes = (model.note,) if model.note else ()
     return Prepared(run, folder, data, (*data.warnings, *notes))
 
