@@ -203,29 +203,15 @@ def test_a_clock_counts_both_passes_of_its_kind_of_module_alone(
     assert clock.seconds == 3
 
 
-def test_both_training_loops_get_the_same_prompts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_training_loops_get_the_same_prompts() -> None:
     from benchmarks.training_runs import draw_samples, phantoms, settings
     from napari_octsam.core.classes import bundled_schema
-    from napari_octsam.training import finetuning
-    from tests.small_runs import small_model
+    from napari_octsam.training.draws import StepDraws
 
-    drawn: list[Any] = []
-    draw = finetuning.component_objects
-
-    def drawing(*arguments: Any) -> Any:
-        drawn.append(draw(*arguments))
-        return drawn[-1]
-
-    monkeypatch.setattr(finetuning, "component_objects", drawing)
-    config, schema = settings(2, "none"), bundled_schema("layers7")
-    run = finetuning.FineTuning(small_model(), phantoms(), [], schema, config, tmp_path)
-    list(run.run())
-    theirs = [objects for epoch in range(2) for _, objects in draw_samples(epoch)]
-    assert [[o.prompt.box for o in objects] for objects in theirs] == [
-        [o.prompt.box for o in objects] for objects in drawn
-    ]
+    draws = StepDraws(phantoms(), bundled_schema("layers7"), settings(2, "none"))
+    for epoch in range(2):
+        ours = [[o.prompt.box for o in drawn.objects] for drawn in draws.drawn(epoch, 0)]
+        assert ours == [[o.prompt.box for o in objects] for _, objects in draw_samples(epoch)]
 
 
 @pytest.mark.usefixtures("qapp")

@@ -104,7 +104,7 @@ def is_step(epoch: int, step: int) -> Wanted:
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
     state = torch.load(path / "last.pt", weights_only=True)
-    return dict(state["network"])
+    return dict(state["learnt"])
 
 
 def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
