@@ -14,7 +14,7 @@ from benchmarks.work_session import COUNTED, TICK, watch_work
 __all__ = ["TARGETS", "measure"]
 
 _GAP = Target(
-    name="longest event-loop gap while the engine starts, loads, encodes, decodes",
+    name="longest event-loop gap while the engine starts, loads, encodes, decodes, trains",
     limit=0.1,
     unit="s",
 )
