@@ -14,14 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.topology.persistence import (
-    NEVER,
-    Backend,
-    Connectivity,
-    Pairs,
-    persistence_pairs,
-    persistence_pairs_of,
-)
+from napari_octsam.topology.pairs import NEVER, Connectivity, Pairs
+from napari_octsam.topology.persistence import Backend, persistence_pairs, persistence_pairs_of
 
 BACKENDS: tuple[Backend, ...] = ("cripser", "ranks")
 Diagram = list[tuple[int, float, float]]

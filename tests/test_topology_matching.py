@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from benchmarks.oracles.cases import predicted_pair
 from napari_octsam.topology.bars import Bars, Filtration, costs_by_mask
 from napari_octsam.topology.matching import match_spatially, match_wasserstein, wasserstein_gain
-from napari_octsam.topology.persistence import NEVER, Pairs
+from napari_octsam.topology.pairs import NEVER, Pairs
 from napari_octsam.topology.truth import TrueTopology, Truths, true_topology
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "predicted_matching.json").read_text())

@@ -19,7 +19,7 @@ from napari_octsam.topology.metrics import (
     euler_characteristic,
     layer_order_violations,
 )
-from napari_octsam.topology.persistence import Connectivity
+from napari_octsam.topology.pairs import Connectivity
 
 RECORDED = json.loads((Path(__file__).parent / "recorded" / "betti_matching.json").read_text())
 

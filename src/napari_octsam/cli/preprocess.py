@@ -14,8 +14,7 @@ from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
     from napari_octsam.io.dataset import Dataset
-    from napari_octsam.io.preflight import Facts, Preflight
-    from napari_octsam.io.split import Split
+    from napari_octsam.io.preflight import Preflight
 
 __all__ = ["preprocess"]
 
@@ -55,6 +54,7 @@ def preprocess(
     data is kept.
     """
     from napari_octsam.core.classes import load_schema
+    from napari_octsam.io.checking import judge_split
     from napari_octsam.io.layouts import open_dataset
     from napari_octsam.io.preflight import examine, without
     from napari_octsam.io.prepared import write_prepared
@@ -68,12 +68,13 @@ def preprocess(
     with steps_bar("Checking", len(dataset.items)) as show:
         facts = examine(dataset, lambda done: show(done, ""))
     stored = read_split(raw / SPLIT_FILE) if (raw / SPLIT_FILE).is_file() else None
-    split, found = _planned(dataset, facts, stored, seed)
-    left_out = found.problems if skip_bad else ()
+    checked = judge_split(dataset, facts, seed, stored)
+    left_out = checked.found.problems if skip_bad else ()
     if left_out:
-        dataset, facts = without(dataset, facts, found.bad_names)
-        stored = stored and stored.without(found.bad_names)
-        split, found = _planned(dataset, facts, stored, seed)
+        bad = checked.found.bad_names
+        dataset, facts = without(dataset, facts, bad)
+        checked = judge_split(dataset, facts, seed, stored and stored.without(bad))
+    found = checked.found
     _show(dataset, found)
     for problem in left_out:
         if problem not in found.problems:
@@ -81,7 +82,7 @@ def preprocess(
     if found.problems:
         raise UserError(_refusal(found, skip_bad))
     with steps_bar("Writing", len(dataset.items)) as show:
-        write_prepared(target, dataset, split, lambda done: show(done, ""))
+        write_prepared(target, dataset, checked.split, lambda done: show(done, ""))
     out.print(f"Wrote {target}. {found.plan}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -89,16 +90,6 @@ def _checked(name: str) -> str:
     if Path(name).name != name or name.startswith("."):
         raise UserError(f"'{name}' is not a name for a folder: the place is chosen with --out.")
     return name
-
-
-def _planned(
-    dataset: Dataset, facts: tuple[Facts, ...], stored: Split | None, seed: int
-) -> tuple[Split, Preflight]:
-    from napari_octsam.io.preflight import judge, members_of
-    from napari_octsam.io.split import make_split
-
-    split = stored or make_split(members_of(facts), seed)
-    return split, judge(dataset, facts, split)
 
 
 def _show(dataset: Dataset, found: Preflight) -> None:

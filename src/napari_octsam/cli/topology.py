@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from napari_octsam.topology.persistence import Connectivity
+    from napari_octsam.topology.pairs import Connectivity
     from napari_octsam.topology.report import ClassTopology, Part
 
     Found = tuple[tuple[int, ...], ClassTopology]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.io.dataset import Dataset
 from napari_octsam.io.layouts import open_dataset
-from napari_octsam.io.preflight import Preflight, examine, judge, members_of
+from napari_octsam.io.preflight import Facts, Preflight, examine, judge, members_of
 from napari_octsam.io.split import SPLIT_FILE, Split, make_split, read_split
 
-__all__ = ["Checked", "check_dataset", "check_folder"]
+__all__ = ["Checked", "check_dataset", "check_folder", "judge_split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +63,12 @@ def check_dataset(
     """Check a data set with a stored split, or a new one; see `check_folder`."""
     total = len(dataset.items)
     facts = examine(dataset, lambda done: progress(done, total))
+    return judge_split(dataset, facts, seed, split)
+
+
+def judge_split(
+    dataset: Dataset, facts: Sequence[Facts], seed: int = 0, split: Split | None = None
+) -> Checked:
+    """Say what follows from the facts of every item with a stored split, or a new one."""
     split = split or make_split(members_of(facts), seed)
     return Checked(dataset, split, judge(dataset, facts, split))

@@ -11,12 +11,8 @@ import torch
 from torch import Tensor
 
 from napari_octsam.topology.batches import check_probabilities
-from napari_octsam.topology.persistence import (
-    Backend,
-    Connectivity,
-    Pairs,
-    persistence_pairs_of,
-)
+from napari_octsam.topology.pairs import Connectivity, Pairs
+from napari_octsam.topology.persistence import Backend, persistence_pairs_of
 
 __all__ = ["Bars", "Filtration", "Floats", "at_pixels", "costs_by_mask", "places_in_groups"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_octsam.topology.persistence import Connectivity
+from napari_octsam.topology.pairs import Connectivity
 from napari_octsam.topology.truth import BettiNumbers, TrueTopology, true_topology
 
 __all__ = ["BettiMatching", "betti_matching", "betti_matching_error", "match_topologies"]

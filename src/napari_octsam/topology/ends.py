@@ -8,12 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.topology.bars import Bars, Floats
-from napari_octsam.topology.persistence import (
-    NEVER,
-    Backend,
-    Connectivity,
-    persistence_pairs_of,
-)
+from napari_octsam.topology.pairs import NEVER, Connectivity
+from napari_octsam.topology.persistence import Backend, persistence_pairs_of
 from napari_octsam.topology.truth import Truths
 
 __all__ = ["Ends", "ends_to_move"]

@@ -13,7 +13,8 @@ from napari_octsam.topology.bars import Bars, Filtration, Floats, costs_by_mask
 from napari_octsam.topology.batches import RealMasks, at_least_float32, real_masks
 from napari_octsam.topology.ends import ends_to_move
 from napari_octsam.topology.matching import Matching, match_spatially, match_wasserstein
-from napari_octsam.topology.persistence import Backend, Connectivity
+from napari_octsam.topology.pairs import Connectivity
+from napari_octsam.topology.persistence import Backend
 from napari_octsam.topology.truth import Truths
 from napari_octsam.topology.truth_cache import TruthCache, resize_maps
 

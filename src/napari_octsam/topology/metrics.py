@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.morphology import skeletonize
 
-from napari_octsam.topology.persistence import Connectivity
+from napari_octsam.topology.pairs import Connectivity
 from napari_octsam.topology.truth import BettiNumbers, true_topology
 
 __all__ = [

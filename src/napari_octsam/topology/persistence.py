@@ -1,10 +1,9 @@
-"""Persistence pairs of a map: which pixel makes a component or a hole, and which one ends it."""
+"""The persistence pairs of maps, by either backend, in threads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import cripser
@@ -12,63 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.topology.pairs import NEVER, Connectivity, Pairs
 
 __all__ = [
-    "NEVER",
     "Backend",
-    "Connectivity",
-    "Pairs",
     "persistence_pairs",
     "persistence_pairs_of",
 ]
-
-Connectivity = Literal[4, 8]
-"""Neighbours that a foreground pixel hangs together with; the background has the other number.
-
-8 is the T-construction (a pixel is a square with its edges and corners), 4 the V-construction
-(a pixel is a vertex).
-"""
 
 Backend = Literal["cripser", "ranks"]
 """What computes the pairs; "ranks" is several times faster and needs the extra `fast`."""
 
 _PIXELS_PER_THREAD = 50_000  # less is done sooner than a thread has started
-
-NEVER = -1
-"""Stands for the death of the one component that never dies."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Persistence pairs of (M, H, W) maps, those of zero length left out.
-
-    Parameters
-    ----------
-    maps
-        (n,) int64 number of the map, rising.
-    dimension
-        (n,) int8: 0 components, 1 holes.
-    birth, death
-        (n,) int64 indices into the flattened maps: the pixel whose value is the birth, the death.
-        `death` is `NEVER` for exactly one pair of dimension 0 in each map.
-    """
-
-    maps: npt.NDArray[np.int64]
-    dimension: npt.NDArray[np.int8]
-    birth: npt.NDArray[np.int64]
-    death: npt.NDArray[np.int64]
-
-    @property
-    def endless(self) -> npt.NDArray[np.bool_]:
-        """Whether each never dies, (n,)."""
-        endless: npt.NDArray[np.bool_] = self.death == NEVER
-        return endless
-
-    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> Pairs:
-        """Return those that are chosen, (n,)."""
-        return Pairs(
-            self.maps[chosen], self.dimension[chosen], self.birth[chosen], self.death[chosen]
-        )
 
 
 def persistence_pairs(

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from napari_octsam.topology.bars import Filtration, Floats, costs_by_mask, places_in_groups
 from napari_octsam.topology.batches import at_least_float32
-from napari_octsam.topology.persistence import Backend, Connectivity, Pairs
+from napari_octsam.topology.pairs import Connectivity, Pairs
+from napari_octsam.topology.persistence import Backend
 
 __all__ = ["BettiPrior", "BettiPriorLoss"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.topology.persistence import NEVER, Connectivity, Pairs
+from napari_octsam.topology.pairs import NEVER, Connectivity, Pairs
 
 try:
     from gudhi.sklearn.cubical_persistence import CubicalPersistence

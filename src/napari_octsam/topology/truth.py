@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.masks import EIGHT_CONNECTED
-from napari_octsam.topology.persistence import Connectivity
+from napari_octsam.topology.pairs import Connectivity
 
 __all__ = ["BettiNumbers", "TrueTopology", "Truths", "true_topology"]
 

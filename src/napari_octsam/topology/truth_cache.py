@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from napari_octsam.core.images import times
-from napari_octsam.topology.persistence import Connectivity
+from napari_octsam.topology.pairs import Connectivity
 from napari_octsam.topology.truth import TrueTopology, true_topology
 
 __all__ = ["TopologyWarning", "TruthCache", "resize_maps"]
