@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -13,6 +15,8 @@ import pytest
 import torch
 
 from napari_octsam.training.events import EpochDone
+from napari_octsam.training.preparation import prepare
+from napari_octsam.training.runs import RunFolder
 from tests.small_runs import CONFIG, bscans, fine_tuning
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows' torch has no libuv")
@@ -28,6 +32,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.training.distributed import joined
 from tests.small_runs import fine_tuning
 from tests.test_training_distributed import CONFIG_OF_BOTH
+from tests.test_training_memory import run_with
 
 def fail():
     raise UserError("the first one's to tell")
@@ -44,21 +49,32 @@ with joined() as workers:
         workers.from_first(fail)
     except (UserError, SystemExit) as error:
         how = type(error).__name__
-    torch.save((run.weights(), scores, how), folder / f"{workers.rank}.pt")
+    little = run_with(99 if workers.leads else 3, folder, workers)
+    told = [event.sentence for event in little.run() if type(event).__name__ == "Told"]
+    torch.save((run.weights(), scores, how, told), folder / f"{workers.rank}.pt")
 """
 
 
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+
+
 def torchrun(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*TORCHRUN, *map(str, arguments)]
     return subprocess.run(
-        [*command, "--nproc-per-node", "2", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=cwd,
-        timeout=150,
+        command, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, timeout=150
     )
+
+
+def write_run(folder: Path, base: Path, epochs: int) -> None:
+    """Write data and settings."""
+    for name, bscan in zip(("s01_1", "s02_1", "s03_1"), bscans(3), strict=True):
+        for part, pixels in (("images", bscan.image), ("masks", bscan.labels)):
+            (folder / "data" / part).mkdir(parents=True, exist_ok=True)
+            iio.imwrite(folder / "data" / part / f"{name}.png", pixels)
+    settings = {"data": "data", "out": "runs", "label_schema": "layers7", "device": "cpu"}
+    settings |= {"base_model": str(base), "epochs": epochs, "objects": 1, "augment": False}
+    (folder / "run.json").write_text(json.dumps(settings))
 
 
 def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
@@ -71,7 +87,7 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
     before = run.weights()
     epochs = [event for event in run.run() if isinstance(event, EpochDone)]
     for rank, leaves in enumerate(["UserError", "SystemExit"]):
-        weights, scores, how = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        weights, scores, how, told = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
         for name, weight in run.weights().items():
             moved = (weight - before[name]).abs().max()
             assert (weight - weights[name]).abs().max() <= 2e-3 * moved + 1e-6, name
@@ -79,18 +95,42 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
             assert score == pytest.approx(epoch.score, abs=1e-3)
             assert losses == pytest.approx(epoch.losses, rel=1e-3)
         assert how == leaves
+        assert [sentence[:16] for sentence in told] == ["Memory ran out: "], "of the second's"
 
 
 def test_torchrun_writes_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    for name, bscan in zip(("s01_1", "s02_1", "s03_1"), bscans(3), strict=True):
-        for part, pixels in (("images", bscan.image), ("masks", bscan.labels)):
-            (tmp_path / "data" / part).mkdir(parents=True, exist_ok=True)
-            iio.imwrite(tmp_path / "data" / part / f"{name}.png", pixels)
-    settings = {"data": "data", "out": "runs", "label_schema": "layers7", "device": "cpu"}
-    settings |= {"base_model": str(tiny_checkpoint), "epochs": 1, "objects": 1, "augment": False}
-    (tmp_path / "run.json").write_text(json.dumps(settings))
+    write_run(tmp_path, tiny_checkpoint, epochs=1)
     done = torchrun("-m", "napari_octsam", "train", "run.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs").iterdir()
     assert (folder / "report.html").is_file()
     assert done.stdout.count("Wrote") == 1
+
+
+def test_ctrl_c_ends_all_processes_after_the_step_with_the_state_saved(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    write_run(tmp_path, tiny_checkpoint, epochs=500)
+    process = subprocess.Popen(
+        [*TORCHRUN, "-m", "napari_octsam", "train", "run.json"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=tmp_path,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("Epoch 1:"):
+            break
+    pressed = time.time_ns()
+    process.send_signal(signal.SIGINT)
+    said = process.stderr.read()
+    process.wait(60)
+    process.stderr.close()
+
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / "last.pt").stat().st_mtime_ns > pressed
+    assert said.count(f"To go on: octsam train --resume {folder}") == 1
+    assert said.count("Stopped.") == 1
+    assert "forcefully" not in said
+    assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1

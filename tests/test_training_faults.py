@@ -177,8 +177,9 @@ def test_where_the_test_part_shows_no_class_the_report_is_on_the_validation_part
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl+C to one process")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
-    tmp_path: Path, tiny_checkpoint: Path
+    tmp_path: Path, tiny_checkpoint: Path, sent: signal.Signals
 ) -> None:
     config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
     config = config.model_copy(update={"epochs": 500, "out": str(tmp_path / "my runs")})
@@ -194,7 +195,7 @@ def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
         if line.startswith("Epoch 1:"):
             break
     pressed = time.time_ns()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     said = process.stderr.read()
     assert process.wait(60) == 130
     process.stderr.close()

@@ -13,6 +13,7 @@ from torch import Tensor
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.sam import Model
 from napari_octsam.models.tiny import TinyNetwork
+from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.events import StepDone, Told
 from napari_octsam.training.finetuning import FineTuning
 from tests.small_runs import CONFIG, HEADER, SCHEMA, SIZES, bscans
@@ -49,11 +50,11 @@ class LittleMemory(TinyNetwork):
         return logits, scores
 
 
-def run_with(room: int, folder: Path) -> FineTuning:
+def run_with(room: int, folder: Path, workers: Workers = ALONE) -> FineTuning:
     torch.manual_seed(0)
     network = LittleMemory(room).eval().requires_grad_(False)
     model = Model(network, HEADER, torch.device("cpu"))
-    return FineTuning(model, bscans(2), [], SCHEMA, SGD, folder)
+    return FineTuning(model, bscans(2), [], SCHEMA, SGD, folder, workers)
 
 
 def test_a_step_in_parts_ends_as_the_whole_step_does(tmp_path: Path) -> None:

@@ -9,29 +9,35 @@ from types import FrameType
 
 __all__ = ["asked_to_stop"]
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # a cluster's queue and torchrun send the second, too
+
 
 @contextmanager
-def asked_to_stop(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
+def asked_to_stop(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Give a function that says whether Ctrl+C was pressed; a second press ends at once.
 
-    Only in the main thread.
+    SIGTERM counts as a press. Only in the main thread.
 
     Parameters
     ----------
     say
-        Is told at the first press what happens now.
+        Called at the first press.
     """
     asked = False
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         nonlocal asked
         asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        put_back()
         with suppress(RuntimeError):  # it was pressed while a line was being written
-            say("Stopping after this step; press Ctrl+C again to stop at once.")
+            say()
 
-    before = signal.signal(signal.SIGINT, ask)
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:
         yield lambda: asked
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()

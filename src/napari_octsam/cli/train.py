@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections import deque
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,17 +11,15 @@ import typer
 from pydantic import ValidationError
 
 from napari_octsam.cli.config_options import option_of, with_config_options
-from napari_octsam.cli.console import note, out, steps_bar, working
-from napari_octsam.cli.interrupt import asked_to_stop
+from napari_octsam.cli.console import note, out, working
 from napari_octsam.cli.models import download_if_needed
-from napari_octsam.cli.reports import print_report
+from napari_octsam.cli.train_progress import assist, follow, report
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
     from napari_octsam.training.data import Progress
     from napari_octsam.training.distributed import Workers
-    from napari_octsam.training.preparation import Prepared
     from napari_octsam.training.runs import RunFolder
 
 __all__ = ["train"]
@@ -63,7 +59,7 @@ def train(
         if workers.leads:
             _lead(config, folder, workers)
         else:
-            deque(prepare(config, folder, workers=workers).run.run(), maxlen=0)
+            assist(prepare(config, folder, workers=workers).run, workers)
 
 
 def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> None:
@@ -78,8 +74,8 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     if folder is not None and prepared.run.end is None:
         note(f"Going on from epoch {prepared.run.epoch + 1}, step {prepared.run.step + 1}.")
     try:
-        _follow(prepared, can_wait=workers.size == 1)
-        _report(prepared)
+        follow(prepared, workers)
+        report(prepared)
     except KeyboardInterrupt:
         note(f"To go on: octsam train --resume {shlex.quote(str(prepared.folder.path))}")
         raise
@@ -124,55 +120,3 @@ def _settings_of(
 
 def _as_text(show: Callable[[str], None]) -> Progress:
     return lambda what, done, total: show(f"{what}: {done} of {total}")
-
-
-def _follow(prepared: Prepared, *, can_wait: bool) -> None:
-    """Run to the end with a bar, a line for each epoch.
-
-    Where Ctrl+C can wait for the end of the step, the state is saved then.
-    """
-    from napari_octsam.training.events import (
-        Encoded,
-        EpochDone,
-        Finished,
-        StepDone,
-        Told,
-        Validated,
-    )
-    from napari_octsam.training.loggers import chosen_loggers, logged
-    from napari_octsam.training.runs import recorded
-
-    run = prepared.run
-    loggers = chosen_loggers(run.config, prepared.folder, prepared.schema)
-    events = recorded(run, prepared.folder, prepared.schema)
-    stopping = asked_to_stop(note) if can_wait else nullcontext(lambda: False)
-    with steps_bar("Training", run.config.epochs * run.steps) as show, stopping as stopped:
-        for event in logged(events, loggers):
-            if stopped():
-                prepared.folder.save_state(run)
-                raise KeyboardInterrupt
-            match event:
-                case Encoded(done, total):
-                    show(0, f"encoding {done} of {total}")
-                case StepDone():
-                    parts = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
-                    show((event.epoch - 1) * event.steps + event.step, parts)
-                case EpochDone():
-                    better = ", the best so far" if event.best else ""
-                    when = f"Epoch {event.epoch}" if event.epoch else "Before the training"
-                    note(f"{when}: score {event.score:.3f}{better}")
-                case Validated(done, total):
-                    show(run.epoch * run.steps + run.step, f"validating {done} of {total}")
-                case Told(sentence):
-                    note(sentence)
-                case Finished("no more gain", best):
-                    note(f"No gain since epoch {best}: stopped.")
-
-
-def _report(prepared: Prepared) -> None:
-    from napari_octsam.training.final_report import report_best
-
-    with working("Scoring the best model") as show:
-        final = report_best(prepared, lambda what, done, total: show(f"{what}: {done} of {total}"))
-    if final is not None:
-        print_report(final.report, f"The best model on the {final.part} part, one box a class")

@@ -77,6 +77,18 @@ class Workers:
         """Wait until all are here."""
         self.from_first(lambda: None)
 
+    def any_wants(self, wish: bool) -> bool:
+        """Return whether any process has this wish."""
+        return self.least(0 if wish else 1) == 0
+
+    def least(self, number: int) -> int:
+        """Return the least of the processes' numbers."""
+        if self.size == 1:
+            return number
+        box = torch.tensor(number)
+        distributed.all_reduce(box, distributed.ReduceOp.MIN)
+        return int(box)
+
     def begin_alike(self, parameters: Sequence[nn.Parameter]) -> None:
         """Give all processes the parameters of the first one."""
         if self.size > 1:

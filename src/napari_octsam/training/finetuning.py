@@ -116,7 +116,11 @@ class FineTuning:
         return "all epochs" if self.epoch >= self.config.epochs else None
 
     def run(self) -> Iterator[Event]:
-        """Train to the last epoch; to stop, stop asking for the next event."""
+        """Train to the last epoch; to stop, stop asking for the next event.
+
+        Where several processes share the run, each tells the same events, so that all of them can
+        agree to stop after one, except for `Validated`, which nobody tells then.
+        """
         self._workers.begin_alike(self._trained)
         yield from self._encode()
         if not self._is_measured:
@@ -185,9 +189,11 @@ class FineTuning:
         if not self.config.freezes_encoder:
             return
         images = [*self._draws.images(), *(bscan.image for bscan in self._validation)]
-        for done, image in enumerate(self._workers.share(images), start=1):
-            self._store.embedding(image)
-            yield Encoded(min(done * self._workers.size, len(images)), len(images))
+        at_once = self._workers.size
+        for first in range(0, len(images), at_once):
+            for image in self._workers.share(images[first : first + at_once]):
+                self._store.embedding(image)
+            yield Encoded(min(first + at_once, len(images)), len(images))
         self._workers.wait()
 
     def _take_step(self) -> Iterator[Event]:
@@ -205,6 +211,7 @@ class FineTuning:
         self.step += 1
         for name, loss in losses.items():
             self._sums[name] += loss
+        self._gradient.at_once = self._workers.least(self._gradient.at_once)
         if self._gradient.at_once < before:
             yield Told(_fewer_at_once(self._gradient.at_once))
         yield StepDone(self.epoch + 1, self.step, self.steps, rate, losses)

@@ -1,0 +1,87 @@
+"""A run that is followed to its end, and ended between two steps by Ctrl+C or SIGTERM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from napari_octsam.cli.console import note, steps_bar, working
+from napari_octsam.cli.interrupt import asked_to_stop
+from napari_octsam.cli.reports import print_report
+
+if TYPE_CHECKING:
+    from napari_octsam.training.distributed import Workers
+    from napari_octsam.training.finetuning import FineTuning
+    from napari_octsam.training.preparation import Prepared
+
+__all__ = ["assist", "follow", "report"]
+
+_ALONE = "Stopping after this step; press Ctrl+C again to stop at once."
+_TOGETHER = "Stopping after this step."  # torchrun keeps a second press to itself
+
+
+def follow(prepared: Prepared, workers: Workers) -> None:
+    """Run to the end with a bar, a line for each epoch, and all that the run's folder is to have.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        It was stopped; its state is saved.
+    """
+    from napari_octsam.training.events import (
+        Encoded,
+        EpochDone,
+        Finished,
+        StepDone,
+        Told,
+        Validated,
+    )
+    from napari_octsam.training.loggers import chosen_loggers, logged
+    from napari_octsam.training.runs import recorded
+
+    run, folder = prepared.run, prepared.folder
+    loggers = chosen_loggers(run.config, folder, prepared.schema)
+    events = logged(recorded(run, folder, prepared.schema), loggers)
+    bar = steps_bar("Training", run.config.epochs * run.steps)
+    sentence = _ALONE if workers.size == 1 else _TOGETHER
+    with bar as show, asked_to_stop(lambda: note(sentence)) as asked:
+        for event in events:
+            if workers.any_wants(asked()):
+                workers.from_first(lambda: folder.save_state(run))
+                raise KeyboardInterrupt
+            match event:
+                case Encoded(done, total):
+                    show(0, f"encoding {done} of {total}")
+                case StepDone():
+                    parts = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
+                    show((event.epoch - 1) * event.steps + event.step, parts)
+                case EpochDone():
+                    better = ", the best so far" if event.best else ""
+                    when = f"Epoch {event.epoch}" if event.epoch else "Before the training"
+                    note(f"{when}: score {event.score:.3f}{better}")
+                case Validated(done, total):
+                    show(run.epoch * run.steps + run.step, f"validating {done} of {total}")
+                case Told(sentence):
+                    note(sentence)
+                case Finished("no more gain", best):
+                    note(f"No gain since epoch {best}: stopped.")
+
+
+def assist(run: FineTuning, workers: Workers) -> None:
+    """Take this process's share of a run that the first process tells of and writes."""
+    with asked_to_stop(lambda: None) as asked:
+        for _ in run.run():
+            if workers.any_wants(asked()):
+                workers.wait()  # until the state is saved: torchrun ends them all once one has gone
+                raise typer.Exit(130)
+
+
+def report(prepared: Prepared) -> None:
+    """Judge the best model, and print how good it is."""
+    from napari_octsam.training.final_report import report_best
+
+    with working("Scoring the best model") as show:
+        final = report_best(prepared, lambda what, done, total: show(f"{what}: {done} of {total}"))
+    if final is not None:
+        print_report(final.report, f"The best model on the {final.part} part, one box a class")
