@@ -13,7 +13,7 @@ import tifffile
 from typer.testing import CliRunner, Result
 
 from napari_octsam import __version__
-from napari_octsam.cli import app
+from napari_octsam.cli import app, models
 from napari_octsam.cli.checks import CHECKS, Finding, Verdict, examine
 from napari_octsam.core.classes import BUNDLED_SCHEMAS
 from napari_octsam.io.synthetic import make_phantom
@@ -564,7 +564,9 @@ def test_train_that_is_stopped_says_how_to_go_on(
     assert f"octsam train --resume {run}" in result.stderr
 
 
-def test_train_says_what_is_wrong_before_it_begins(octsam: Octsam, tmp_path: Path) -> None:
+def test_train_says_what_is_wrong_before_it_begins_or_downloads(
+    octsam: Octsam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_layers(tmp_path / "data", ("s01_1", "s02_1", "s03_1"))
     assert "Say where" in said(octsam("train", "data"))
     out = ("--out", "runs")
@@ -572,8 +574,13 @@ def test_train_says_what_is_wrong_before_it_begins(octsam: Octsam, tmp_path: Pat
     assert "There is no folder" in said(octsam("train", "none", *out))
     assert "not the folder of a run" in said(octsam("train", "--resume", tmp_path))
     assert "Say where the labelled" in said(octsam("train", *out))
+    assert "No device 'tpu'" in said(octsam("train", "data", *out, "--device", "tpu"))
+    assert "no device 'cuda:99'" in said(octsam("train", "data", *out, "--device", "cuda:99"))
+    Path("run.yaml").write_text("epochs: 1")
+    assert "settings: those end in .toml or .json" in said(octsam("train", "run.yaml", *out))
     (tmp_path / "data" / "masks" / "s02_1.png").unlink()
-    failed = octsam("train", "data", "--schema", "layers7", *out)
+    monkeypatch.setattr(models, "_download", lambda name: pytest.fail("downloaded"))
+    failed = octsam("train", "data", "--schema", "layers7", *out, "--base-model", "vit_b")
     assert failed.exit_code == 1
     assert "s02_1" in failed.stderr
     assert not Path("runs").exists()

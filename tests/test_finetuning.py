@@ -193,7 +193,12 @@ def test_the_learning_rate_rises_and_falls() -> None:
     ("text", "sentence"),
     [
         ("epochs = 0", "epochs: Input should be greater than or equal to 1"),
-        ("colour = 'jet'", "colour: Extra inputs are not permitted"),
+        ("colour = 'jet'", "colour: there is no such setting"),
+        ('data = "a\\u0000b"', "data: it holds a character that no path can have"),
+        ('out = "a\\u0000b"', "out: it holds a character"),
+        ('base_model = "a\\u0000b"', "base_model: it holds a character"),
+        ('label_schema = "a\\u0000b"', "label_schema: it holds a character"),
+        (f'data = "b/{"a" * 256}"', "data: it holds a name of more than 255 bytes"),
         ("epochs = 2\ntopology_warmup_epochs = 5", "begins after 5 epochs"),
         ("epochs = ", "no TOML or JSON"),
     ],
@@ -212,3 +217,9 @@ def test_a_configuration_reads_from_toml_and_json(tmp_path: Path) -> None:
     assert read_config(tmp_path / "c.json") == read_config(tmp_path / "c.toml") == config
     with pytest.raises(UserError, match="Cannot read"):
         read_config(tmp_path / "none.toml")
+    (tmp_path / "c.JSON").write_text('{"data": "\\ud800"}')
+    with pytest.raises(UserError, match="data: it holds a character that no path can have"):
+        read_config(tmp_path / "c.JSON")
+    (tmp_path / "c.json").write_text("[1]")
+    with pytest.raises(UserError, match="configuration: it holds no settings"):
+        read_config(tmp_path / "c.json")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from torch import Tensor
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.training.events import EpochDone, StepDone
@@ -87,7 +88,7 @@ def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Pat
     with torch.no_grad():
         next(iter(model.network.image_encoder.parameters())).add_(1)  # type: ignore[attr-defined]
     other = FineTuning(model, bscans(3), bscans(1, 50), SCHEMA, CONFIG, folder.embeddings)
-    with pytest.raises(UserError, match="no whole state of this model"):
+    with pytest.raises(UserError, match=r"last\.pt: it began with another base model"):
         folder.restore(other)
 
 
@@ -153,6 +154,63 @@ def test_whatever_a_run_is_called_its_folder_lies_where_it_was_to_be(
     assert folder.path.parent == tmp_path / "runs"
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     assert folder.path.name[0] not in ". -"
+
+
+def content(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+
+def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 2, "lr": 1e-12})
+    folder = RunFolder.create(tmp_path, config)
+    run = fine_tuning(folder.embeddings, config)
+    for event in recorded(run, folder, SCHEMA):
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            weights, header = content(folder.best)
+            folder.best.unlink()
+    assert run.best_epoch == 1
+    for _ in range(2):
+        written, described = content(folder.best)
+        assert same(written, weights)
+        assert described == header
+
+        folder.best.unlink()
+        again = fine_tuning(folder.embeddings, config)
+        folder.restore(again)
+        list(recorded(again, folder, SCHEMA))
+    assert folder.best.is_file()
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from napari_octsam.training.runs import RunFolder
+
+folder = RunFolder(Path(sys.argv[1]))
+folder.claim()
+print("claimed", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLAIM, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == b"claimed"
+    with pytest.raises(UserError, match="Another process is training the run"):
+        RunFolder(tmp_path).claim()
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+    RunFolder(tmp_path).claim()
 
 
 @pytest.mark.parametrize("figures", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])

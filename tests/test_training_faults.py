@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from napari_octsam.io.layouts import open_dataset
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.preflight import examine, members_of
 from napari_octsam.io.split import make_split
+from napari_octsam.models.checkpoints import load_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.final_report import report_best
 from napari_octsam.training.finetuning import FineTuning
@@ -124,7 +126,7 @@ def test_a_full_disk_is_said_and_the_last_state_stays_whole(tmp_path: Path) -> N
         with pytest.raises(UserError, match=r"Cannot write .*last\.pt: File too large"):
             folder.save_state(run)
         with pytest.raises(UserError, match=r"Cannot write .*best\.safetensors: File too large"):
-            folder.save_best(run, SCHEMA, EpochDone(1, {}))
+            folder.save_best(run, SCHEMA, [])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, kept)
         signal.signal(signal.SIGXFSZ, ignored)
@@ -176,20 +178,25 @@ def test_where_the_test_part_shows_no_class_the_report_is_on_the_validation_part
     assert prepared.folder.report.is_file()
 
 
+def started(folder: Path, base: Path, epochs: int) -> subprocess.Popen[str]:
+    """Return the real command at work on new data."""
+    config = settings(folder, ("s01_1", "s02_1"), base)
+    config = config.model_copy(update={"epochs": epochs, "out": str(folder / "my runs")})
+    (folder / "run.json").write_text(config.model_dump_json())
+    return subprocess.Popen(
+        [sys.executable, "-m", "napari_octsam", "train", str(folder / "run.json")],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"},
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl+C to one process")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
     tmp_path: Path, tiny_checkpoint: Path, sent: signal.Signals
 ) -> None:
-    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
-    config = config.model_copy(update={"epochs": 500, "out": str(tmp_path / "my runs")})
-    (tmp_path / "run.json").write_text(config.model_dump_json())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "napari_octsam", "train", str(tmp_path / "run.json")],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"},
-    )
+    process = started(tmp_path, tiny_checkpoint, epochs=500)
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("Epoch 1:"):
@@ -204,6 +211,45 @@ def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
     assert f"To go on: octsam train --resume '{folder}'" in said
     assert "Traceback" not in said
     assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_are_good(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    import resource
+
+    process = started(tmp_path, tiny_checkpoint, epochs=500)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("Epoch 1:"):
+            break
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
+    told = [line for line in process.stderr.read().splitlines() if "score" not in line]
+    process.stderr.close()
+    assert process.wait(60) == 1
+    (folder,) = (tmp_path / "my runs").iterdir()
+    (sentence,) = (line for line in told if line.strip())
+    assert re.fullmatch(
+        rf"Cannot write {folder}/(last\.pt|best\.safetensors): File too large\.", sentence
+    )
+    assert not [path for path in folder.rglob(".*") if path.is_file()]
+    load_model(folder / "best.safetensors")
+    assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no read-only folders")
+def test_a_run_in_a_folder_that_is_read_only_says_so(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    folder = prepare(settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)).folder
+    (folder.path / "run.lock").unlink()
+    folder.path.chmod(0o500)
+    try:
+        if os.access(folder.path, os.W_OK):
+            pytest.skip("root may write everywhere")
+        with pytest.raises(UserError, match=r"Cannot write .*run\.lock: Permission denied"):
+            prepare(folder.config(), RunFolder(folder.path))
+    finally:
+        folder.path.chmod(0o700)
 
 
 def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(

@@ -14,7 +14,7 @@ from napari_octsam.cli.config_options import option_of, with_config_options
 from napari_octsam.cli.console import note, out, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.train_progress import assist, follow, report
-from napari_octsam.core.config import TrainConfig, read_config
+from napari_octsam.core.config import TrainConfig, read_config, sentence_of
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ def train(
     folder = None if resume is None else RunFolder(resume)
     config = _settings(base, chosen) if folder is None else _settings_of(folder, base, chosen)
     with joined() as workers:
-        workers.from_first(lambda: download_if_needed(config.base_model))
         if workers.leads:
             _lead(config, folder, workers)
         else:
@@ -67,7 +66,7 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     from napari_octsam.training.preparation import prepare
 
     with working("Reading") as show:
-        prepared = prepare(config, folder, _as_text(show), workers)
+        prepared = prepare(config, folder, _as_text(show), workers, download_if_needed)
     for warning in prepared.warnings:
         note(f"Note: {warning}")
     note(prepared.plan)
@@ -90,6 +89,11 @@ def _sources(
         return None, chosen
     if source.suffix.lower() in (".toml", ".json"):
         return read_config(source), chosen
+    if source.is_file():
+        raise UserError(
+            f"{source} is neither a folder of B-scans nor a file of settings: those end in .toml "
+            "or .json."
+        )
     if "data" in chosen:
         raise UserError(f"There are two folders of data, {source} and {chosen['data']}: give one.")
     return None, {"data": str(source), **chosen}
@@ -102,7 +106,7 @@ def _settings(base: TrainConfig | None, chosen: dict[str, Any]) -> TrainConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{option_of(str(part))}: " for part in first["loc"][:1])
-        raise UserError(f"{where}{first['msg']}.") from error
+        raise UserError(f"{where}{sentence_of(error)}") from error
 
 
 def _settings_of(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_octsam.core.errors import UserError
 
@@ -19,6 +20,7 @@ __all__ = [
     "TopologyKind",
     "TrainConfig",
     "read_config",
+    "sentence_of",
 ]
 
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
@@ -59,6 +61,9 @@ Pseudocolor = Literal[
 """A colour map by its name in OpenCV, in lower case; "grayscale" leaves a B-scan grey."""
 
 PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
+
+
+_LONGEST_NAME = 255  # bytes; of a file or folder, on every common file system
 
 
 class TrainConfig(BaseModel):
@@ -158,6 +163,19 @@ class TrainConfig(BaseModel):
         default=False, description="Whether figures and samples are written for TensorBoard."
     )
 
+    @field_validator("data", "label_schema", "out", "base_model")
+    @classmethod
+    def _can_be_a_path(cls, text: str) -> str:
+        try:
+            name = os.fsencode(text)
+        except UnicodeEncodeError:
+            name = b"\0"
+        if b"\0" in name:
+            raise ValueError("it holds a character that no path can have")
+        if any(len(part) > _LONGEST_NAME for part in name.replace(b"\\", b"/").split(b"/")):
+            raise ValueError(f"it holds a name of more than {_LONGEST_NAME} bytes")
+        return text
+
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
         if self.topology_warmup_epochs >= self.epochs and self.uses_topology and self.epochs > 1:
@@ -188,6 +206,13 @@ class TrainConfig(BaseModel):
         return self.adapts in ("decoder", "decoder and prompts")
 
 
+def sentence_of(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a value, as a sentence."""
+    first = error.errors()[0]
+    ours = {"extra_forbidden": "there is no such setting", "model_type": "it holds no settings"}
+    return f"{ours.get(first['type'], first['msg'].removeprefix('Value error, '))}."
+
+
 def read_config(path: Path) -> TrainConfig:
     """Read a configuration from TOML or JSON.
 
@@ -198,13 +223,13 @@ def read_config(path: Path) -> TrainConfig:
     """
     try:
         text = path.read_text("utf-8-sig")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
         return TrainConfig.model_validate(values)
     except OSError as error:
         raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {where or 'configuration'}: {first['msg']}.") from error
+        raise UserError(f"{path}: {where or 'configuration'}: {sentence_of(error)}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no TOML or JSON: {error}.") from error

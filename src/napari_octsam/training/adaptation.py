@@ -13,6 +13,7 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.adapter_files import make_record
 from napari_octsam.models.adapters import add_adapters
+from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.precision import check_precision
 from napari_octsam.models.sam import Model
@@ -80,7 +81,12 @@ def thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:
 def frozen_hash(network: Any) -> str:
     """Return a hash of the weights that are not trained."""
     content = hashlib.sha256()
-    for name, parameter in network.named_parameters():
+    parameters = dict(network.named_parameters())
+    encoder = {name for name in parameters if name.startswith(network.encoder_prefixes)}
+    if not any(parameters[name].requires_grad for name in encoder):
+        content.update(encoder_hash(network).encode())  # the embeddings' keys need it too
+        parameters = {name: each for name, each in parameters.items() if name not in encoder}
+    for name, parameter in parameters.items():
         if not parameter.requires_grad:
             content.update(name.encode())
             content.update(parameter.detach().cpu().contiguous().numpy().data)

@@ -5,7 +5,7 @@ The command line, a script and the training process all begin here.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.split import write_split
 from napari_octsam.models.checkpoints import load_model
+from napari_octsam.models.devices import choose_device
+from napari_octsam.models.precision import check_precision
 from napari_octsam.models.registry import REGISTRY
 from napari_octsam.training.data import PreflightFailed, Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
@@ -60,11 +62,11 @@ def prepare(
     resume: RunFolder | None = None,
     progress: Progress = lambda *_: None,
     workers: Workers = ALONE,
+    fetch: Callable[[str], object] = lambda _: None,
 ) -> Prepared:
     """Check and read the data, load the model, and make the run's folder or go on from one.
 
-    Nothing is downloaded: the base model has to be on this machine. Nothing is written before
-    all is known to be well.
+    Nothing is written before all is known to be well.
 
     Parameters
     ----------
@@ -72,6 +74,9 @@ def prepare(
         A run to go on with, whose settings are `config`.
     workers
         The processes that share the run: the first one checks and writes.
+    fetch
+        Is given the name of the base model once the data is known to be well, and may download
+        it; without that, it has to be on this machine.
 
     Raises
     ------
@@ -83,16 +88,22 @@ def prepare(
     made: list[Prepared] = []
 
     def lead() -> Path:
-        made.append(_prepare(config, resume, progress, workers))
+        made.append(_prepare(config, resume, progress, workers, fetch))
         return made[0].folder.path
 
     path = workers.from_first(lead)
-    return made[0] if made else _prepare(config, RunFolder(path), progress, workers)
+    return made[0] if made else _prepare(config, RunFolder(path), progress, workers, fetch)
 
 
 def _prepare(
-    config: TrainConfig, resume: RunFolder | None, progress: Progress, workers: Workers
+    config: TrainConfig,
+    resume: RunFolder | None,
+    progress: Progress,
+    workers: Workers,
+    fetch: Callable[[str], object],
 ) -> Prepared:
+    device = workers.device(config.device)
+    check_precision(config.precision, choose_device(device))
     if resume is None and not config.out:
         raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
     if resume is not None and not resume.split.is_file():
@@ -100,14 +111,15 @@ def _prepare(
             f"{resume.path} has lost its {resume.split.name}, which says what it trained on: begin "
             "a new run."
         )
+    if resume is not None and workers.leads:
+        resume.claim()
     config = _with_whole_paths(config)
     data = read_data(config, None if resume is None else resume.split, progress)
+    if workers.leads:
+        fetch(config.base_model)
     progress(f"Loading {config.base_model}", 0, 1)
     model = load_model(
-        config.base_model,
-        config.profile or None,
-        workers.device(config.device),
-        precision=config.precision,
+        config.base_model, config.profile or None, device, precision=config.precision
     )
     progress(f"Loading {config.base_model}", 1, 1)
     folder = resume or RunFolder.named(Path(config.out), config)
@@ -117,6 +129,7 @@ def _prepare(
     )
     if resume is None:
         folder.make(config)
+        folder.claim()
         write_split(folder.split, data.split)
     else:
         folder.restore(run)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import secrets
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig, read_config
@@ -21,7 +19,9 @@ from napari_octsam.core.files import file_name, replacing, write_json
 from napari_octsam.io.split import SPLIT_FILE
 from napari_octsam.models.adapters import adapter_weights
 from napari_octsam.models.checkpoints import save_checkpoint
-from napari_octsam.training.events import ClassFigures, EpochDone, Event, StepDone
+from napari_octsam.training.claims import claimed
+from napari_octsam.training.events import EpochDone, Event, StepDone
+from napari_octsam.training.figures import read_figures, write_figures
 from napari_octsam.training.finetuning import FineTuning
 
 __all__ = ["RunFolder", "recorded"]
@@ -43,6 +43,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._claim: FileLock | None = None
 
     @classmethod
     def named(cls, root: Path, config: TrainConfig) -> RunFolder:
@@ -71,6 +72,16 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
         write_json(self.path / _CONFIG, config.model_dump())
+
+    def claim(self) -> None:
+        """Keep other processes from going on with the run, as long as this object lives.
+
+        Raises
+        ------
+        UserError
+            Another process has it, or nothing can be written there.
+        """
+        self._claim = claimed(self.path)
 
     @property
     def best(self) -> Path:
@@ -127,7 +138,7 @@ class RunFolder:
         Raises
         ------
         UserError
-            The state cannot be read, or belongs to another model.
+            The state cannot be read, or began with another base model.
         """
         path = self.path / _STATE
         if not path.exists():
@@ -135,22 +146,31 @@ class RunFolder:
         try:
             state = torch.load(path, weights_only=True, map_location=run.model.device)
             run.load_state_dict(state)
+        except UserError as error:
+            raise UserError(f"The run cannot go on from {path}: {error}") from error
         except Exception as error:  # half a file fails in as many ways as it can be cut
             raise UserError(
-                f"The run cannot go on from {path}: it is no whole state of this model."
+                f"The run cannot go on from {path}: it is no whole state of a run."
             ) from error
         return True
 
-    def save_best(self, run: FineTuning, schema: LabelSchema, classes: EpochDone) -> None:
+    def save_best(self, run: FineTuning, schema: LabelSchema, epochs: Sequence[EpochDone]) -> None:
         """Write the best weights as a checkpoint that the model can be loaded from.
 
         Where adapters were trained, it holds them and the mask decoder only.
+
+        Parameters
+        ----------
+        epochs
+            That are done; the best one's figures go into the header.
         """
+        best = (done for done in epochs if done.epoch == run.best_epoch)
+        classes = next((done.classes for done in best), {})
         record: dict[str, Any] = {
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
             "score": float(run.best_score),
-            "dice": {str(value): figures.dice for value, figures in classes.classes.items()},
+            "dice": {str(value): figures.dice for value, figures in classes.items()},
         }
         header = run.model.header.model_copy(
             update={
@@ -165,18 +185,9 @@ class RunFolder:
             self.best, weights if run.adapter is None else adapter_weights(weights), header
         )
 
-    def save_figures(self, epochs: list[EpochDone]) -> None:
+    def save_figures(self, epochs: Sequence[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
-        write_json(self.path / "metrics.json", [asdict(epoch) for epoch in epochs])
-        rows = [_flat(epoch) for epoch in epochs]
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        with (
-            replacing(self.path / "metrics.csv") as part,
-            part.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.DictWriter(file, names, restval="")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_figures(self.path, epochs)
 
     def read_figures(self) -> list[EpochDone]:
         """Return the epochs that are done, as `metrics.json` has them.
@@ -186,16 +197,7 @@ class RunFolder:
         UserError
             The file cannot be read.
         """
-        path = self.path / "metrics.json"
-        if not path.exists():
-            return []
-        try:
-            return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(
-                f"{path} does not hold the figures of a run: put it back, or delete it to go on "
-                "without those of the epochs that are done."
-            ) from error
+        return read_figures(self.path)
 
 
 def recorded(
@@ -203,34 +205,25 @@ def recorded(
 ) -> Iterator[Event]:
     """Run, and write to the folder as it goes; a stop or a crash loses what came since the last.
 
+    A best model that somebody deleted is written again.
+
     Parameters
     ----------
     save_every
         Seconds from one state to the next, beside that at the end of each epoch.
     """
     epochs = folder.read_figures()
+    if run.best_epoch and not folder.best.exists():
+        folder.save_best(run, schema, epochs)
     saved = time.monotonic()
     for event in run.run():
         if isinstance(event, EpochDone):
             epochs = [done for done in epochs if done.epoch < event.epoch] + [event]
-            if event.best:
-                folder.save_best(run, schema, event)
+            if event.best or (run.best_epoch and not folder.best.exists()):
+                folder.save_best(run, schema, epochs)
             folder.save_figures(epochs)
         due = isinstance(event, StepDone) and time.monotonic() - saved >= save_every
         if due or isinstance(event, EpochDone):
             folder.save_state(run)
             saved = time.monotonic()
         yield event
-
-
-def _epoch(values: dict[str, Any]) -> EpochDone:
-    classes = {int(value): ClassFigures(**each) for value, each in values["classes"].items()}
-    return EpochDone(**{**values, "classes": classes})
-
-
-def _flat(epoch: EpochDone) -> dict[str, float]:
-    """Return an epoch as one row."""
-    losses = {f"loss {name}": loss for name, loss in epoch.losses.items()}
-    dices = {f"dice {value}": figures.dice for value, figures in epoch.classes.items()}
-    errors = {f"betti error {v}": figures.betti_error for v, figures in epoch.classes.items()}
-    return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}

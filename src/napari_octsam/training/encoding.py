@@ -1,0 +1,62 @@
+"""What the image encoder makes of B-scans: kept where it stays as it is, else made each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.models.network import Embedding, Features
+from napari_octsam.models.sam import Model
+from napari_octsam.training.distributed import Workers
+from napari_octsam.training.events import Encoded
+from napari_octsam.training.store import EmbeddingStore
+from napari_octsam.training.views import BScanView
+
+__all__ = ["Encoding"]
+
+
+class Encoding:
+    """The encoder of a run's model.
+
+    Parameters
+    ----------
+    model
+        That is trained.
+    config
+        All settings.
+    folder
+        For embeddings that memory has no room for.
+    workers
+        The processes that share the run.
+    """
+
+    def __init__(self, model: Model, config: TrainConfig, folder: Path, workers: Workers) -> None:
+        self._model = model
+        self._workers = workers
+        self._store = EmbeddingStore(model, folder) if config.freezes_encoder else None
+
+    def prepare(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[Encoded]:
+        """Encode (H, W) images once for all, where the encoder stays as it is."""
+        if self._store is None:
+            return
+        every, at_once = list(images), self._workers.size
+        for first in range(0, len(every), at_once):
+            for image in self._workers.share(every[first : first + at_once]):
+                self._store.embedding(image)
+            yield Encoded(min(first + at_once, len(every)), len(every))
+        self._workers.wait()
+
+    def embedding(self, grey: npt.NDArray[np.uint8]) -> Embedding:
+        """Return the embedding of an (H, W) B-scan, to look at and not to learn from."""
+        return self._model.encode(grey) if self._store is None else self._store.embedding(grey)
+
+    def features(self, view: BScanView) -> Features:
+        """Return the features of a view to learn from, on the model's device."""
+        if self._store is None:
+            return self._model.features(view.image)
+        embedding = self._store.embedding(view.image).to(self._model.device)
+        return {name: part.clone() for name, part in embedding.features.items()}

@@ -1,0 +1,69 @@
+"""The figures of a run's epochs, as `metrics.csv` and `metrics.json`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing, write_json
+from napari_octsam.training.events import ClassFigures, EpochDone
+
+__all__ = ["read_figures", "write_figures"]
+
+
+def write_figures(folder: Path, epochs: Sequence[EpochDone]) -> None:
+    """Write the figures of all epochs.
+
+    Raises
+    ------
+    UserError
+        A file cannot be written.
+    """
+    write_json(folder / "metrics.json", [asdict(epoch) for epoch in epochs])
+    rows = [_flat(epoch) for epoch in epochs]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with (
+        replacing(folder / "metrics.csv") as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_figures(folder: Path) -> list[EpochDone]:
+    """Return the epochs that are done, as `metrics.json` has them; none where there is no file.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read.
+    """
+    path = folder / "metrics.json"
+    if not path.exists():
+        return []
+    try:
+        return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} does not hold the figures of a run: put it back, or delete it to go on "
+            "without those of the epochs that are done."
+        ) from error
+
+
+def _epoch(values: dict[str, Any]) -> EpochDone:
+    classes = {int(value): ClassFigures(**each) for value, each in values["classes"].items()}
+    return EpochDone(**{**values, "classes": classes})
+
+
+def _flat(epoch: EpochDone) -> dict[str, float]:
+    """Return an epoch as one row."""
+    losses = {f"loss {name}": loss for name, loss in epoch.losses.items()}
+    dices = {f"dice {value}": figures.dice for value, figures in epoch.classes.items()}
+    errors = {f"betti error {v}": figures.betti_error for v, figures in epoch.classes.items()}
+    return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}
