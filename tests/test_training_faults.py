@@ -240,16 +240,16 @@ def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no read-only folders")
 def test_a_run_in_a_folder_that_is_read_only_says_so(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    folder = prepare(settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)).folder
-    (folder.path / "run.lock").unlink()
-    folder.path.chmod(0o500)
+    path = prepare(settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)).folder.path
+    (path / "run.lock").unlink()
+    path.chmod(0o500)
     try:
-        if os.access(folder.path, os.W_OK):
+        if os.access(path, os.W_OK):
             pytest.skip("root may write everywhere")
         with pytest.raises(UserError, match=r"Cannot write .*run\.lock: Permission denied"):
-            prepare(folder.config(), RunFolder(folder.path))
+            prepare(RunFolder(path).config(), RunFolder(path))
     finally:
-        folder.path.chmod(0o700)
+        path.chmod(0o700)
 
 
 def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
