@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -14,7 +14,6 @@ pytest.importorskip("napari")
 from app_model.types import KeyBinding
 from napari.components import LayerList
 from napari.layers import Image, Labels
-from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
@@ -25,14 +24,10 @@ from napari_octsam.engine.training_messages import (
     Begun,
     Died,
     Ended,
-    Happened,
     PausedNow,
     Preparing,
     Refused,
-    StartTraining,
-    TrainerMessage,
 )
-from napari_octsam.gui import session as session_module
 from napari_octsam.gui.companions import Companions
 from napari_octsam.gui.keys import SWITCH_MODEL
 from napari_octsam.gui.labelled import labelled_images, read_labelled
@@ -42,73 +37,18 @@ from napari_octsam.gui.settings import Settings
 from napari_octsam.gui.train_source import write_checked
 from napari_octsam.gui.train_status import duration
 from napari_octsam.gui.train_widget import TrainWidget
-from napari_octsam.gui.training import Training
 from napari_octsam.io.checking import check_dataset
 from napari_octsam.io.prepared import open_prepared
 from napari_octsam.training.events import (
     ClassFigures,
     EpochDone,
-    Event,
     Sample,
     Samples,
     StepDone,
     Told,
 )
 from tests.small_runs import SCHEMA, bscans
-
-
-class SteeredJob:
-    """A training that does what the test says."""
-
-    heard = Signal(object)
-
-    def __init__(self, start: StartTraining) -> None:
-        self.begin = start
-        self.wishes: list[str] = []
-        self.left = False
-
-    def start(self) -> None:
-        self.wishes.append("start")
-
-    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
-        self.wishes.append(wish)
-
-    def kill(self) -> None:
-        self.wishes.append("kill")
-
-    def leave(self) -> None:
-        self.left = True
-
-
-class Jobs:
-    """Makes jobs, and speaks for the last."""
-
-    def __init__(self) -> None:
-        self.made: list[SteeredJob] = []
-
-    def __call__(self, start: StartTraining) -> SteeredJob:
-        self.made.append(SteeredJob(start))
-        return self.made[-1]
-
-    @property
-    def last(self) -> SteeredJob:
-        return self.made[-1]
-
-    def tell(self, *messages: TrainerMessage | Event) -> None:
-        for message in messages:
-            is_message = isinstance(
-                message, Preparing | Begun | Happened | PausedNow | Ended | Refused | Died
-            )
-            self.last.heard.emit(message if is_message else Happened(message))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
-    """Stands in for the processes of all trainings."""
-    jobs = Jobs()
-    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))
-    monkeypatch.setattr(session_module, "Training", lambda main: Training(main, jobs))
-    return jobs
+from tests.steered import Jobs
 
 
 @pytest.fixture

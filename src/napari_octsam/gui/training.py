@@ -178,6 +178,7 @@ class Training:
         if self._job is not None:
             self._job.leave()
             self._job = None
+            self.state = "idle"
 
     def _hear(self, job: Job, message: TrainerMessage) -> None:
         if job is not self._job:
