@@ -102,7 +102,7 @@ class _Walk:
             train.settings.inputs[name].value = value
         train.train.click()
         results.curves.setCurrentWidget(results.curves.dice)
-        _wait(lambda: len(train.training.epochs) > 3)
+        _wait(lambda: len(train.training.run.epochs) > 3)
         self._save(self._window(), "running")
         results.status.pause.click()
         _wait(lambda: train.training.state == "paused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_a_training_is_shown_as_it_goes(
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.run.samples is not None, timeout=3000)
     assert "Epoch 1 of 2, step 2 of 2" in widget.results.status.text.text()
     assert widget.results.curves.loss.points == {
         "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]
@@ -367,6 +368,37 @@ def test_a_training_that_dies_says_so_and_can_be_continued(
     assert widget.resume.text() == "Continue the training"
 
 
+def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    curves = widget.results.curves
+    (bscan,) = bscans(1)
+    samples = Samples(1, (Sample("scan", bscan.image, bscan.labels, bscan.labels),))
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    jobs.tell(BEGUN, step(1, 1), step(1, 2), epoch(1, 0.7), samples, step(2, 1), Died("Killed."))
+    settle(qtbot, widget, "idle")
+    widget.resume.click()
+    jobs.tell(replace(BEGUN, past=(epoch(1, 0.7),)), step(2, 1))
+    qtbot.waitUntil(lambda: widget.training.progress == (3, 4), timeout=3000)
+    assert [at for at, _ in curves.loss.points["segmentation"]] == [1, 2, 3]
+    assert curves.dice.points == {"RNFL": [(1, 0.7)]}
+    assert not widget.results.samples.isHidden()
+
+
+def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.source.choose_folder(tmp_path)
+    widget.train.click()
+    before = EpochDone(0, {}, {1: ClassFigures(0.5, 0.5)}, 0.5)
+    jobs.tell(replace(BEGUN, past=(before, epoch(1, 0.7))), step(2, 1))
+    qtbot.waitUntil(lambda: bool(widget.training.run.steps), timeout=3000)
+    (losses,) = widget.results.curves.loss.points.values()
+    assert losses == [(1, 0.1), (3, pytest.approx(1 / 3))]
+    assert widget.results.samples.isHidden()
+
+
 def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
@@ -395,7 +427,7 @@ def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
     widget.source.choose_folder(tmp_path)
     widget.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.6))
-    qtbot.waitUntil(lambda: len(widget.training.epochs) == 1, timeout=3000)
+    qtbot.waitUntil(lambda: len(widget.training.run.epochs) == 1, timeout=3000)
     viewer.window.remove_dock_widget(widget)
     again = TrainWidget(viewer)
     viewer.window.add_dock_widget(again, name="Train again")
@@ -420,7 +452,7 @@ def test_a_sample_opens_as_layers(
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.run.samples is not None, timeout=3000)
     widget.results.samples.opened.emit(sample)
     assert [layer.name for layer in viewer.layers] == ["scan", "scan truth", "scan epoch 1"]
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 from napari_octsam.training.events import EpochDone, StepDone
 
 if TYPE_CHECKING:
-    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.training_run import Run
 
 __all__ = ["TrainCurves"]
 
@@ -33,7 +33,12 @@ class TrainCurves(QTabWidget):
         self.betti = _Plot("epoch")
         for number, (title, plot, hint) in enumerate(
             (
-                ("Loss", self.loss, "What each step brings down; the training B-scans differ"),
+                (
+                    "Loss",
+                    self.loss,
+                    "What each step brings down; the training B-scans differ. Epochs whose steps "
+                    "are not at hand any more are one point: their mean",
+                ),
                 ("Dice", self.dice, "Overlap with the labels, on the validation B-scans: 1 is all"),
                 (
                     "Betti error",
@@ -46,19 +51,27 @@ class TrainCurves(QTabWidget):
             self.setTabToolTip(number, hint)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._names: dict[int, tuple[str, str]] = {}
-        self._steps = 0
 
-    def begin(self, schema: LabelSchema) -> None:
-        """Forget what was shown, and name the classes."""
-        self._names = {c.value: (c.short, c.color[:7]) for c in schema.classes}
-        self._steps = 0
+    def begin(self, run: Run) -> None:
+        """Forget what was shown, and show what a run that has begun has told so far."""
+        assert run.begun is not None
+        self._names = {c.value: (c.short, c.color[:7]) for c in run.begun.schema.classes}
         for plot in (self.loss, self.dice, self.betti):
             plot.clear()
+        at_hand = {step.epoch for step in run.steps}
+        for epoch in run.epochs:
+            if epoch.epoch not in at_hand:
+                self._add_losses((epoch.epoch - 0.5) * run.begun.steps, epoch.losses)
+            self.add_epoch(epoch)
+        for step in run.steps:
+            self.add_step(step)
 
     def add_step(self, step: StepDone) -> None:
         """Go on with the parts of the loss."""
-        at = (step.epoch - 1) * step.steps + step.step
-        for number, (name, value) in enumerate(step.losses.items()):
+        self._add_losses((step.epoch - 1) * step.steps + step.step, step.losses)
+
+    def _add_losses(self, at: float, losses: dict[str, float]) -> None:
+        for number, (name, value) in enumerate(losses.items()):
             self.loss.add(_LOSSES.get(name, name), _PARTS[number % len(_PARTS)], at, value)
 
     def add_epoch(self, epoch: EpochDone) -> None:
@@ -114,7 +127,10 @@ class _Plot(QWidget):
         return dict(self._points)
 
     def add(self, name: str, color: str, at: float, value: float) -> None:
-        self._points[name].append((at, value))
+        points = self._points[name]
+        while points and points[-1][0] >= at:  # undone by a crash
+            points.pop()
+        points.append((at, value))
         self._colors[name] = color
         if not self._timer.isActive():
             self._timer.start()

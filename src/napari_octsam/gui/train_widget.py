@@ -135,9 +135,9 @@ class TrainWidget(SessionWidget):
     def _show_state(self) -> None:
         """Show the inputs, or in their place the training that is on or has just ended."""
         training = self.training
-        in_place = training.is_on or (self._shows_results and training.begun is not None)
+        in_place = training.is_on or (self._shows_results and training.run.begun is not None)
         self._inputs_panel.setHidden(in_place)
-        self.results.setVisible(in_place or (self._shows_results and bool(training.problem)))
+        self.results.setVisible(in_place or (self._shows_results and bool(training.run.problem)))
         can_continue = training.unfinished is not None or not in_place
         self.resume.setVisible(can_continue and not training.is_on)
         self.resume.setText(
