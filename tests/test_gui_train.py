@@ -79,7 +79,7 @@ def volumes(viewer: Any) -> Any:
     return viewer
 
 
-BEGUN = Begun("runs/a", "The model trains on 2 B-scans of 1 group.", ("few",), SCHEMA, 2, 2)
+BEGUN = Begun("runs/a", "The model trains on 2 B-scans of 1 patient.", ("few",), SCHEMA, 2, 2)
 
 
 def step(epoch: int, number: int) -> StepDone:

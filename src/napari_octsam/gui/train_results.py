@@ -70,7 +70,7 @@ class TrainResults(QWidget):
         self.use.setStyleSheet("font-weight: bold; padding: 6px;")
         self.use.setToolTip("Predict with it from now on; the model in use stays one key away")
         self.report.setToolTip("How well the best model does, with its worst B-scans, as a page")
-        self.again.setToolTip("Back to the data and the settings, as they were")
+        self.again.setToolTip("Back to data and settings; the Model widget has the new model")
         after = QHBoxLayout()
         after.setSpacing(2)
         after.addWidget(self.report, 1)

@@ -99,6 +99,8 @@ class Training:
         """Units of it done and in all; 0 in all where that is not known."""
         self.run = Run()
         """What the last start has told."""
+        self.models: list[Path] = []
+        """The best model of each run."""
         self._before = Run()
         self._clock = _Clock()
 
@@ -180,6 +182,7 @@ class Training:
             case Ended(complete, best, report):
                 self.run.complete = complete
                 self.run.best, self.run.report = _path(best), _path(report)
+                self.models += [self.run.best] if self.run.best else []
                 self._end()
             case Refused(sentence, problems):
                 self.run.problem, self.run.problems = sentence, problems
