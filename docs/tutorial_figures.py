@@ -92,15 +92,15 @@ class _Walk:
 
     def _check(self) -> None:
         self._raise(self._train)
-        self._train.check.click()
-        _wait(lambda: "trains on" in self._train.message.text())
+        self._train.inputs.check.click()
+        _wait(lambda: "trains on" in self._train.inputs.message.text())
         self._save(self._window(), "check")
 
     def _run(self) -> None:
         train, results = self._train, self._train.results
         for name, value in (("epochs", 6), ("lr", 1e-3)):
-            train.settings.inputs[name].value = value
-        train.train.click()
+            train.inputs.settings.inputs[name].value = value
+        train.inputs.train.click()
         results.curves.setCurrentWidget(results.curves.dice)
         _wait(lambda: len(train.training.run.epochs) > 3)
         self._save(self._window(), "running")

@@ -55,13 +55,13 @@ def widget(
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the fixture closes it too
     window.show()
     qtbot.waitUntil(widget.isVisible, timeout=3000)
-    widget.source.choose_folder(tmp_path)
+    widget.inputs.source.choose_folder(tmp_path)
     yield widget
     widget.session.close()
 
 
 def train(widget: TrainWidget, jobs: Jobs, qtbot: Any, *messages: TrainerMessage) -> None:
-    widget.train.click()
+    widget.inputs.train.click()
     jobs.tell(*messages)
     qtbot.waitUntil(lambda: bool(widget.training.run.begun) == bool(messages), timeout=3000)
 

@@ -136,7 +136,7 @@ def test_layers_whose_names_are_alike_as_files_are_all_written(viewer: Any, tmp_
 def test_training_on_layers_writes_them_down_first(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:
-    widget.train.click()
+    widget.inputs.train.click()
     settle(qtbot, widget, "preparing")
     config = jobs.last.begin.config
     dataset = open_prepared(Path(config.data))
@@ -144,26 +144,26 @@ def test_training_on_layers_writes_them_down_first(
     assert dataset.schemas[0].name == "layers7"
     assert config.base_model == "octsam-tiny"
     assert Path(config.out).name == "models"
-    assert widget.train.isHidden() or not widget.train.isVisible()
+    assert widget.inputs.train.isHidden() or not widget.inputs.train.isVisible()
 
 
 def test_layers_that_are_not_ticked_are_left_out_and_stay_so(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:
-    widget.source.layers.item(1).setCheckState(Qt.CheckState.Unchecked)
+    widget.inputs.source.layers.item(1).setCheckState(Qt.CheckState.Unchecked)
     volumes.add_image(np.zeros((4, 4)), name="another")
-    assert [pair.image.name for pair in widget.source.chosen] == ["P1_OD"]
+    assert [pair.image.name for pair in widget.inputs.source.chosen] == ["P1_OD"]
 
 
 def test_a_folder_and_the_settings_are_passed_on(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path, "layers7")
-    widget.settings.inputs["epochs"].value = 7
-    widget.settings.inputs["topology"].value = "none"
-    widget.settings.inputs["lr"].value = 0.002
-    widget.settings.inputs["topology_size"].value = 128
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path, "layers7")
+    widget.inputs.settings.inputs["epochs"].value = 7
+    widget.inputs.settings.inputs["topology"].value = "none"
+    widget.inputs.settings.inputs["lr"].value = 0.002
+    widget.inputs.settings.inputs["topology_size"].value = 128
+    widget.inputs.train.click()
     config = jobs.last.begin.config
     assert (config.data, config.label_schema) == (str(tmp_path), "layers7")
     assert (config.epochs, config.topology, config.lr) == (7, "none", 0.002)
@@ -173,7 +173,7 @@ def test_a_folder_and_the_settings_are_passed_on(
 def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidget) -> None:
     asked_elsewhere = {"data", "label_schema", "out", "base_model", "profile", "device"}
     defaults = TrainConfig().model_dump()
-    values = widget.settings.values
+    values = widget.inputs.settings.values
     assert set(values) == set(defaults) - asked_elsewhere
     assert values == {name: defaults[name] for name in values}
 
@@ -181,25 +181,25 @@ def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidge
 def test_settings_that_do_not_fit_together_are_said(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.settings.inputs["epochs"].value = 2
-    widget.settings.inputs["topology_warmup_epochs"].value = 5
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.settings.inputs["epochs"].value = 2
+    widget.inputs.settings.inputs["topology_warmup_epochs"].value = 5
+    widget.inputs.train.click()
     assert not jobs.made
-    assert "begins after 5 epochs" in widget.message.text()
+    assert "begins after 5 epochs" in widget.inputs.message.text()
 
 
 def test_a_check_says_what_would_be_trained_and_what_is_wrong(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.check.click()
-    qtbot.waitUntil(lambda: "trains on" in widget.message.text(), timeout=5000)
+    widget.inputs.check.click()
+    qtbot.waitUntil(lambda: "trains on" in widget.inputs.message.text(), timeout=5000)
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
     iio.imwrite(tmp_path / "images" / "s1_1.png", bscans(1)[0].image)
-    widget.source.choose_folder(tmp_path, "layers7")
-    widget.check.click()
-    qtbot.waitUntil(lambda: "s1_1" in widget.message.text(), timeout=5000)
+    widget.inputs.source.choose_folder(tmp_path, "layers7")
+    widget.inputs.check.click()
+    qtbot.waitUntil(lambda: "s1_1" in widget.inputs.message.text(), timeout=5000)
     assert not jobs.made
 
 
@@ -207,23 +207,23 @@ def test_a_label_that_the_schema_lacks_stops_the_training_before_it_begins(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:
     volumes.layers["P1_OD layers"].data[1, :5] = 77
-    widget.train.click()
-    qtbot.waitUntil(lambda: "77" in widget.message.text(), timeout=5000)
+    widget.inputs.train.click()
+    qtbot.waitUntil(lambda: "77" in widget.inputs.message.text(), timeout=5000)
     assert not jobs.made
-    assert widget.train.isEnabled()
+    assert widget.inputs.train.isEnabled()
 
 
 def test_nothing_labelled_is_said(widget: TrainWidget, jobs: Jobs, qtbot: Any) -> None:
-    widget.train.click()
-    qtbot.waitUntil(lambda: "nothing to learn" in widget.message.text(), timeout=5000)
-    assert widget.train.isEnabled()
+    widget.inputs.train.click()
+    qtbot.waitUntil(lambda: "nothing to learn" in widget.inputs.message.text(), timeout=5000)
+    assert widget.inputs.train.isEnabled()
 
 
 def test_a_training_is_shown_as_it_goes(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(Preparing("Checking the data", 1, 4))
     qtbot.waitUntil(lambda: "Checking" in widget.results.status.text.text(), timeout=3000)
     (bscan,) = bscans(1)
@@ -241,8 +241,8 @@ def test_a_training_is_shown_as_it_goes(
 
 
 def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1))
     settle(qtbot, widget, "running")
     widget.results.status.pause.click()
@@ -264,8 +264,8 @@ def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_
 def test_the_bar_stands_still_while_the_training_is_paused(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1))
     settle(qtbot, widget, "running")
     widget.results.status.pause.click()
@@ -280,31 +280,31 @@ def test_results_stay_until_the_person_wants_another_training(
 ) -> None:
     results = widget.results
     assert results.isHidden()
-    assert widget.message.isHidden()
-    widget.source.choose_folder(tmp_path)
-    widget.settings.inputs["epochs"].value = 7
-    widget.train.click()
+    assert widget.inputs.message.isHidden()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.settings.inputs["epochs"].value = 7
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
     settle(qtbot, widget, "idle")
-    assert not widget.train.isVisibleTo(widget)
+    assert not widget.inputs.train.isVisibleTo(widget)
     assert results.curves.isVisibleTo(widget)
     results.again.click()
-    assert widget.train.isVisibleTo(widget)
+    assert widget.inputs.train.isVisibleTo(widget)
     assert not results.isVisibleTo(widget)
-    assert widget.settings.values["epochs"] == 7
-    widget.train.click()
+    assert widget.inputs.settings.values["epochs"] == 7
+    widget.inputs.train.click()
     assert results.status.isVisibleTo(widget)
 
 
 def test_the_classes_of_the_layers_are_shown(widget: TrainWidget) -> None:
-    assert widget.source.classes.text().startswith("layers7: RNFL")
+    assert widget.inputs.source.classes.text().startswith("layers7: RNFL")
     widget.session.schema = bundled_schema("oct14")
-    assert widget.source.classes.text().startswith("oct14: ERM")
-    assert "vitreous body" in widget.source.classes.toolTip()
+    assert widget.inputs.source.classes.text().startswith("oct14: ERM")
+    assert "vitreous body" in widget.inputs.source.classes.toolTip()
 
 
 def test_each_setting_says_what_it_is(widget: TrainWidget) -> None:
-    for name, field in widget.settings.inputs.items():
+    for name, field in widget.inputs.settings.inputs.items():
         assert field.tooltip, name
     captions = {label.text(): label.toolTip() for label in widget.findChildren(QLabel)}
     assert "breaks, islands and holes" in captions["Topology loss"]
@@ -319,23 +319,23 @@ def test_epochs_are_counted_in_whole_numbers(widget: TrainWidget) -> None:
 def test_a_stop_before_the_training_begins_ends_it_at_once(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(Preparing("Checking", 1, 4))
     widget.results.status.stop.click()
     assert jobs.last.wishes == ["start", "kill"]
     jobs.tell(Ended(complete=False, best=""))
     settle(qtbot, widget, "idle")
-    assert not widget.train.isHidden()
+    assert not widget.inputs.train.isHidden()
     assert widget.training.unfinished is None
 
 
 def test_a_second_training_begins_with_nothing_of_the_first(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
+    widget.inputs.source.choose_folder(tmp_path)
     for _ in range(2):
-        widget.train.click()
+        widget.inputs.train.click()
         jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
         settle(qtbot, widget, "idle")
     assert len(jobs.made) == 2
@@ -345,8 +345,8 @@ def test_a_second_training_begins_with_nothing_of_the_first(
 def test_problems_that_the_trainer_finds_are_listed(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(Refused("The data cannot be trained on.", ("No mask for a.png.", "b.png is odd.")))
     settle(qtbot, widget, "idle")
     assert widget.results.message.text().splitlines() == [
@@ -360,12 +360,27 @@ def test_problems_that_the_trainer_finds_are_listed(
 def test_a_training_that_dies_says_so_and_can_be_continued(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), Died("The training was stopped by SIGKILL."))
     settle(qtbot, widget, "idle")
     assert "SIGKILL" in widget.results.message.text()
     assert widget.resume.text() == "Continue the training"
+
+
+def test_the_best_model_of_a_run_that_broke_off_can_be_used(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    best = tmp_path / "best.safetensors"
+    best.touch()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    lost = Refused("The loss is no number any more.")
+    jobs.tell(replace(BEGUN, folder=str(tmp_path)), epoch(1, 0.7), lost)
+    settle(qtbot, widget, "idle")
+    assert widget.training.run.best == best
+    assert not widget.results.use.isHidden()
+    assert "no number" in widget.results.message.text()
 
 
 def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
@@ -374,8 +389,8 @@ def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
     curves = widget.results.curves
     (bscan,) = bscans(1)
     samples = Samples(1, (Sample("scan", bscan.image, bscan.labels, bscan.labels),))
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), step(1, 2), epoch(1, 0.7), samples, step(2, 1), Died("Killed."))
     settle(qtbot, widget, "idle")
     widget.resume.click()
@@ -389,8 +404,8 @@ def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
 def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     before = EpochDone(0, {}, {1: ClassFigures(0.5, 0.5)}, 0.5)
     jobs.tell(replace(BEGUN, past=(before, epoch(1, 0.7))), step(2, 1))
     qtbot.waitUntil(lambda: bool(widget.training.run.steps), timeout=3000)
@@ -406,8 +421,8 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     session.load_model = lambda request: asked.append(request)  # type: ignore[method-assign]
     old = LoadModel("octsam-tiny")
     session._take_model(old, LoadedModel("octsam-tiny", "octsam-tiny", "octsam-tiny", "cpu", "f"))
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     best = tmp_path / "best.safetensors"
     jobs.tell(BEGUN, epoch(0, 0.8), epoch(1, 0.9), Ended(complete=True, best=str(best)))
     qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=3000)
@@ -424,8 +439,8 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
 def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
     viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.6))
     qtbot.waitUntil(lambda: len(widget.training.run.epochs) == 1, timeout=3000)
     viewer.window.remove_dock_widget(widget)
@@ -438,8 +453,8 @@ def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
 def test_closing_the_window_leaves_the_training_to_save_itself(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     widget.session.close()
     assert jobs.last.left
 
@@ -447,8 +462,8 @@ def test_closing_the_window_leaves_the_training_to_save_itself(
 def test_a_sample_opens_as_layers(
     viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, Samples(1, (sample,)))
@@ -477,8 +492,8 @@ def test_a_real_training_in_the_window_ends_with_a_model_that_predicts(
     session = widget.session
     session.schema = bundled_schema("layers7")
     for name, value in (("epochs", 1), ("objects", 2), ("augment", False)):
-        widget.settings.inputs[name].value = value
-    widget.train.click()
+        widget.inputs.settings.inputs[name].value = value
+    widget.inputs.train.click()
     qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=120_000)
     assert "before the training" in widget.results.message.text()
     widget.results.use.click()

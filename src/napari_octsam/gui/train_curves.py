@@ -19,6 +19,7 @@ __all__ = ["TrainCurves"]
 
 _REDRAW = 250  # milliseconds: a fast training tells hundreds of steps a second
 _HEIGHT = 170
+_AXIS_HEIGHT = 42  # pixels; by itself the axis cuts its label
 _LOSSES = {"candidates": "candidate masks", "iou": "IoU estimate"}
 _PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
 
@@ -102,6 +103,7 @@ class _Plot(QWidget):
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._colors: dict[str, str] = {}
         self.axis = _Counts("bottom")
+        self.axis.setHeight(_AXIS_HEIGHT)
         self._plot = pg.PlotWidget(axisItems={"bottom": self.axis})
         self._plot.setFixedHeight(_HEIGHT)
         self._plot.setMenuEnabled(False)

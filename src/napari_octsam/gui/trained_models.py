@@ -10,7 +10,14 @@ from napari_octsam.core.config import read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import data_folder
 
-__all__ = ["trained_models"]
+__all__ = ["best_model", "trained_models"]
+
+_BEST = "best.safetensors"
+
+
+def best_model(run: Path) -> Path | None:
+    """Return the best model of a run's folder, or None where no epoch is done."""
+    return run / _BEST if (run / _BEST).is_file() else None
 
 
 def trained_models(also: Iterable[Path] = ()) -> dict[Path, str]:
@@ -21,7 +28,7 @@ def trained_models(also: Iterable[Path] = ()) -> dict[Path, str]:
     also
         Best models of runs that lie elsewhere.
     """
-    usual = (data_folder() / "models").glob("*/best.safetensors")
+    usual = (data_folder() / "models").glob(f"*/{_BEST}")
     found = {path.resolve() for path in (*usual, *also) if path.is_file()}
     names = {path: _name_of(path.parent) for path in sorted(found, key=_age)}
     times = Counter(names.values())

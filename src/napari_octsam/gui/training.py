@@ -181,15 +181,14 @@ class Training:
                     self._show("paused", "Paused; all is saved", *self.progress)
             case Ended(complete, best, report):
                 self.run.complete = complete
-                self.run.best, self.run.report = _path(best), _path(report)
-                self.models += [self.run.best] if self.run.best else []
-                self._end()
+                self.run.report = _path(report)
+                self._end(_path(best))
             case Refused(sentence, problems):
                 self.run.problem, self.run.problems = sentence, problems
-                self._end()
+                self._end(self.run.kept)
             case Died(sentence):
                 self.run.problem = sentence
-                self._end()
+                self._end(self.run.kept)
 
     def _begin(self, begun: Begun) -> None:
         self.run.begin(begun, self._before)
@@ -229,8 +228,10 @@ class Training:
         if self.state in ("preparing", "running"):
             self._show(self.state, doing, done, total)
 
-    def _end(self) -> None:
+    def _end(self, best: Path | None) -> None:
         self._job = None
+        self.run.best = best
+        self.models += [best] if best else []
         self._show("idle", "")
         self.ended.emit()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_octsam.engine.training_messages import Begun
+from napari_octsam.gui.trained_models import best_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 
 __all__ = ["Run"]
@@ -64,6 +65,11 @@ class Run:
         while self.steps and (self.steps[-1].epoch, self.steps[-1].step) >= place:
             self.steps.pop()
         self.steps.append(step)
+
+    @property
+    def kept(self) -> Path | None:
+        """The best model so far, of a run that broke off."""
+        return best_model(Path(self.begun.folder)) if self.begun is not None else None
 
     @property
     def progress(self) -> tuple[int, int]:
