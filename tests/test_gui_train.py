@@ -170,6 +170,17 @@ def test_a_folder_and_the_settings_are_passed_on(
     assert config.topology_size == 128
 
 
+def test_a_folder_at_home_is_written_as_people_do(
+    widget: TrainWidget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    folder = widget.inputs.folder
+    folder.path = tmp_path / "oct" / "training"
+    assert folder.line.text() == str(Path("~/oct/training"))
+    folder.path = tmp_path.parent
+    assert folder.line.text() == str(tmp_path.parent)
+
+
 def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidget) -> None:
     asked_elsewhere = {"data", "label_schema", "out", "base_model", "profile", "device"}
     defaults = TrainConfig().model_dump()

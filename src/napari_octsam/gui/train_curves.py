@@ -19,7 +19,7 @@ __all__ = ["TrainCurves"]
 
 _REDRAW = 250  # milliseconds: a fast training tells hundreds of steps a second
 _HEIGHT = 170
-_AXIS_HEIGHT = 42  # pixels; by itself the axis cuts its label
+_BELOW = 6  # pixels; the axis lets its label hang over
 _LOSSES = {"candidates": "candidate masks", "iou": "IoU estimate"}
 _PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
 
@@ -103,13 +103,13 @@ class _Plot(QWidget):
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._colors: dict[str, str] = {}
         self.axis = _Counts("bottom")
-        self.axis.setHeight(_AXIS_HEIGHT)
         self._plot = pg.PlotWidget(axisItems={"bottom": self.axis})
         self._plot.setFixedHeight(_HEIGHT)
         self._plot.setMenuEnabled(False)
         self._plot.setMouseEnabled(False, False)
         self._plot.hideButtons()
         self._plot.setLabel("bottom", unit)
+        self._plot.plotItem.layout.setContentsMargins(1, 1, 1, _BELOW)
         self._legend = QLabel()
         self._legend.setWordWrap(True)
         self._legend.setTextFormat(Qt.TextFormat.RichText)
