@@ -45,10 +45,11 @@ def scanned(patient: int) -> list[Phantom]:
 
 def draw_tutorial(folder: Path) -> None:
     """Walk through the tutorial and save what is seen in it as tutorial-*.png."""
-    with tempfile.TemporaryDirectory() as temporary:
-        own = str(Path(temporary) / "napari-octsam")
-        with patch.dict(os.environ, {"OCTSAM_DATA": own}):
-            _Walk(folder).go()
+    with (
+        tempfile.TemporaryDirectory() as home,
+        patch.dict(os.environ, {"HOME": home, "OCTSAM_DATA": "~/oct/training"}),
+    ):
+        _Walk(folder).go()
 
 
 class _Walk:
@@ -92,17 +93,17 @@ class _Walk:
 
     def _check(self) -> None:
         self._raise(self._train)
-        self._train.check.click()
-        _wait(lambda: "trains on" in self._train.message.text())
+        for name, value in (("epochs", 6), ("lr", 1e-3)):
+            self._train.inputs.settings.inputs[name].value = value
+        self._train.inputs.check.click()
+        _wait(lambda: "trains on" in self._train.inputs.message.text())
         self._save(self._window(), "check")
 
     def _run(self) -> None:
         train, results = self._train, self._train.results
-        for name, value in (("epochs", 6), ("lr", 1e-3)):
-            train.settings.inputs[name].value = value
-        train.train.click()
+        train.inputs.train.click()
         results.curves.setCurrentWidget(results.curves.dice)
-        _wait(lambda: len(train.training.epochs) > 3)
+        _wait(lambda: len(train.training.run.epochs) > 3)
         self._save(self._window(), "running")
         results.status.pause.click()
         _wait(lambda: train.training.state == "paused")
@@ -151,7 +152,8 @@ class _Walk:
         _wait(lambda: self._prompt.prompter.is_current)
         _settle()
         seen = np.asarray(self._viewer.screenshot(flash=False))[..., :3]
-        return seen[seen.any(axis=(1, 2))]  # without the bands above and below the B-scan
+        rows, columns = (np.flatnonzero(seen.any(axis=(1 - axis, 2))) for axis in (0, 1))
+        return seen[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # the B-scan alone
 
     def _save(self, picture: np.ndarray, name: str) -> None:
         image = Image.fromarray(picture[..., :3])

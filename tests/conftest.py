@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.steered import Jobs
+
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,3 +23,15 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = Header(name="random tiny", architecture="octsam-tiny", profile="octsam-tiny")
     save_checkpoint(path, TinyNetwork(), header)
     return path
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
+    """Stands in for the processes of all trainings."""
+    from napari_octsam.gui import session
+    from napari_octsam.gui.training import Training
+
+    jobs = Jobs()
+    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))
+    monkeypatch.setattr(session, "Training", lambda main: Training(main, jobs))
+    return jobs

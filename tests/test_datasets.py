@@ -286,7 +286,7 @@ def test_a_split_has_every_bscan_once_and_no_leak(
     if split.by == "group":
         assert not split.leaks()
     else:
-        assert "one group" in split.warning
+        assert "one patient" in split.warning
 
 
 def test_many_groups_come_near_to_the_shares() -> None:
@@ -307,7 +307,7 @@ def test_few_groups_have_no_test_and_one_is_cut_into_blocks() -> None:
     one = make_split(members(**{f"a{i}": "a" for i in range(10)}))
     assert one.train == tuple(f"a{i}" for i in range(6))
     assert (one.validation, one.test) == (("a6", "a7"), ("a8", "a9"))
-    assert "All B-scans are of one group (a)" in one.warning
+    assert "All B-scans are of one patient (a)" in one.warning
     assert not one.leaks()
 
 
@@ -336,7 +336,7 @@ def test_leaks_are_named() -> None:
     found = "\n".join(problem.text for problem in leaking.leaks())
 
     assert "The part test has B-scans of another: a1." in found
-    assert "The group a is in the parts train and validation: a1 (train), a2 (validation)" in found
+    assert "The patient a is in the parts train and validation: a1 (train), a2" in found
     assert "The same image is in the parts validation and test: b1 (validation), c1 (test)" in found
 
 
@@ -350,7 +350,7 @@ def test_what_changed_since_the_split_is_named() -> None:
     assert "B-scans are gone: d;" in found
     assert "B-scans are new: e;" in found
     assert "have other pixels now: b;" in found
-    assert "are of another group now: c;" in found
+    assert "are of another patient now: c;" in found
 
 
 # Preflight
@@ -365,8 +365,8 @@ def test_a_good_folder_has_no_problem_and_says_what_is_trained(raw: Path) -> Non
     assert not found.problems
     assert (found.bscans, found.groups, dict(found.sizes)) == (15, 5, {SHAPE: 15})
     assert found.plan == (
-        "The model trains on 9 B-scans of 3 groups, validates on 3 B-scans of 1 group, tests on "
-        "3 B-scans of 1 group."
+        "The model trains on 9 B-scans of 3 patients, validates on 3 B-scans of 1 patient, tests "
+        "on 3 B-scans of 1 patient."
     )
     counts = {c.value: (c.pixels, c.bscans, c.by_part["test"]) for c in found.classes if c.pixels}
     assert counts[2] == (15 * 600, 15, 3)
@@ -459,7 +459,7 @@ def test_preprocess_writes_a_data_set_that_reads_the_same(octsam: Octsam, raw: P
     assert dataset.schemas == (bundled_schema("oct14"),)
     found = preflight(dataset, read_split(folder / "split.json"))
     assert not found.problems
-    assert "trains on 9 B-scans of 3 groups" in result.stdout
+    assert "trains on 9 B-scans of 3 patients" in result.stdout
     written = json.loads((folder / "dataset.json").read_text())
     assert written["source"] == str(raw)
     assert written["items"][0] == {

@@ -16,13 +16,17 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QLabel, QScrollArea
 
+from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import write_json
 from napari_octsam.engine.messages import Download, LoadedModel, LoadModel, Progress, Request
+from napari_octsam.engine.training_messages import Ended, StartTraining
 from napari_octsam.gui import session as session_module
 from napari_octsam.gui.model_widget import ModelWidget
 from napari_octsam.gui.session import Session
 from napari_octsam.gui.settings import Settings
 from tests.contrast import contrast_of
+from tests.steered import Jobs
 
 TINY = LoadedModel("octsam-tiny", "octsam-tiny", "octsam-tiny", "cpu", "float32")
 
@@ -68,6 +72,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[IdleEngi
         return made[-1]
 
     monkeypatch.setenv("OCTSAM_HOME", str(tmp_path))
+    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))
     monkeypatch.setattr(session_module, "Session", session)
     yield engine
     for one in made:
@@ -78,6 +83,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[IdleEngi
 def widget(
     make_napari_viewer_proxy: Callable[[], Any],
     engine: IdleEngine,
+    jobs: Jobs,
 ) -> ModelWidget:
     viewer = make_napari_viewer_proxy()
     widget = ModelWidget(viewer)
@@ -346,3 +352,36 @@ def test_the_notice_can_be_read(shown: ModelWidget, theme: str) -> None:
     shown.viewer.theme = theme
     (notice,) = (x for x in shown.findChildren(QLabel) if "Not a medical device" in x.text())
     assert contrast_of(notice) >= 4.5
+
+
+def trained(folder: Path, display_name: str) -> Path:
+    """Leave the files of a run by which its model is known."""
+    folder.mkdir(parents=True)
+    write_json(folder / "config.json", TrainConfig(display_name=display_name).model_dump())
+    (folder / "best.safetensors").touch()
+    return folder / "best.safetensors"
+
+
+def test_a_model_that_was_trained_is_listed_by_its_name(
+    widget: ModelWidget, jobs: Jobs, engine: IdleEngine, tmp_path: Path, qtbot: Any
+) -> None:
+    training = widget.session.training
+    elsewhere = trained(tmp_path / "elsewhere" / "retina-a1", "retina")
+    training.start(StartTraining(TrainConfig()))
+    jobs.tell(Ended(complete=True, best=str(elsewhere)))
+    qtbot.waitUntil(lambda: widget.choice.models.findText("retina") > 0, timeout=1000)
+    widget.choice.models.setCurrentText("retina")
+    widget.load.click()
+    assert engine.requests == [LoadModel(str(elsewhere))]
+
+
+def test_models_of_another_day_are_listed_each_by_a_name_of_its_own(
+    widget: ModelWidget, tmp_path: Path
+) -> None:
+    for run, name in (("retina-a1", "retina"), ("retina-b2", "retina"), ("drusen-c3", "drusen")):
+        trained(tmp_path / "own" / "models" / run, name)
+    (tmp_path / "own" / "models" / "retina-b2" / "config.json").write_text("{")
+    trained(tmp_path / "own" / "models" / "retina-d4", "retina")
+    models = ModelWidget(widget.viewer).choice.models
+    names = {models.itemText(row) for row in range(models.count())}
+    assert {"retina-a1", "retina-b2", "retina-d4", "drusen"} <= names

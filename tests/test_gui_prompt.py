@@ -477,6 +477,16 @@ def test_without_live_preview_predict_shows_the_masks(open_prompt: Any, qtbot: A
     assert widget.predict.isHidden()
 
 
+def test_the_score_of_a_mask_is_not_cut_in_a_narrow_panel(open_prompt: Any, qtbot: Any) -> None:
+    _, widget = open_prompt(bscan())
+    widget.window().show()
+    qtbot.waitUntil(widget.masks.isVisible, timeout=3000)
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    score = widget.masks.score
+    qtbot.waitUntil(lambda: score.minimumWidth() >= score.sizeHint().width(), timeout=1000)
+
+
 def test_a_commit_shows_a_hidden_labels_layer(open_prompt: Any, qtbot: Any) -> None:
     viewer, widget = open_prompt(bscan())
     labels = viewer.add_labels(bscan(), name="mine", visible=False)

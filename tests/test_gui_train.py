@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -14,7 +15,6 @@ pytest.importorskip("napari")
 from app_model.types import KeyBinding
 from napari.components import LayerList
 from napari.layers import Image, Labels
-from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
@@ -25,14 +25,10 @@ from napari_octsam.engine.training_messages import (
     Begun,
     Died,
     Ended,
-    Happened,
     PausedNow,
     Preparing,
     Refused,
-    StartTraining,
-    TrainerMessage,
 )
-from napari_octsam.gui import session as session_module
 from napari_octsam.gui.companions import Companions
 from napari_octsam.gui.keys import SWITCH_MODEL
 from napari_octsam.gui.labelled import labelled_images, read_labelled
@@ -42,73 +38,18 @@ from napari_octsam.gui.settings import Settings
 from napari_octsam.gui.train_source import write_checked
 from napari_octsam.gui.train_status import duration
 from napari_octsam.gui.train_widget import TrainWidget
-from napari_octsam.gui.training import Training
 from napari_octsam.io.checking import check_dataset
 from napari_octsam.io.prepared import open_prepared
 from napari_octsam.training.events import (
     ClassFigures,
     EpochDone,
-    Event,
     Sample,
     Samples,
     StepDone,
     Told,
 )
 from tests.small_runs import SCHEMA, bscans
-
-
-class SteeredJob:
-    """A training that does what the test says."""
-
-    heard = Signal(object)
-
-    def __init__(self, start: StartTraining) -> None:
-        self.begin = start
-        self.wishes: list[str] = []
-        self.left = False
-
-    def start(self) -> None:
-        self.wishes.append("start")
-
-    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
-        self.wishes.append(wish)
-
-    def kill(self) -> None:
-        self.wishes.append("kill")
-
-    def leave(self) -> None:
-        self.left = True
-
-
-class Jobs:
-    """Makes jobs, and speaks for the last."""
-
-    def __init__(self) -> None:
-        self.made: list[SteeredJob] = []
-
-    def __call__(self, start: StartTraining) -> SteeredJob:
-        self.made.append(SteeredJob(start))
-        return self.made[-1]
-
-    @property
-    def last(self) -> SteeredJob:
-        return self.made[-1]
-
-    def tell(self, *messages: TrainerMessage | Event) -> None:
-        for message in messages:
-            is_message = isinstance(
-                message, Preparing | Begun | Happened | PausedNow | Ended | Refused | Died
-            )
-            self.last.heard.emit(message if is_message else Happened(message))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
-    """Stands in for the processes of all trainings."""
-    jobs = Jobs()
-    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))
-    monkeypatch.setattr(session_module, "Training", lambda main: Training(main, jobs))
-    return jobs
+from tests.steered import Jobs
 
 
 @pytest.fixture
@@ -138,7 +79,7 @@ def volumes(viewer: Any) -> Any:
     return viewer
 
 
-BEGUN = Begun("runs/a", "The model trains on 2 B-scans of 1 group.", ("few",), SCHEMA, 2, 2)
+BEGUN = Begun("runs/a", "The model trains on 2 B-scans of 1 patient.", ("few",), SCHEMA, 2, 2)
 
 
 def step(epoch: int, number: int) -> StepDone:
@@ -195,7 +136,7 @@ def test_layers_whose_names_are_alike_as_files_are_all_written(viewer: Any, tmp_
 def test_training_on_layers_writes_them_down_first(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:
-    widget.train.click()
+    widget.inputs.train.click()
     settle(qtbot, widget, "preparing")
     config = jobs.last.begin.config
     dataset = open_prepared(Path(config.data))
@@ -203,36 +144,47 @@ def test_training_on_layers_writes_them_down_first(
     assert dataset.schemas[0].name == "layers7"
     assert config.base_model == "octsam-tiny"
     assert Path(config.out).name == "models"
-    assert widget.train.isHidden() or not widget.train.isVisible()
+    assert widget.inputs.train.isHidden() or not widget.inputs.train.isVisible()
 
 
 def test_layers_that_are_not_ticked_are_left_out_and_stay_so(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:
-    widget.source.layers.item(1).setCheckState(Qt.CheckState.Unchecked)
+    widget.inputs.source.layers.item(1).setCheckState(Qt.CheckState.Unchecked)
     volumes.add_image(np.zeros((4, 4)), name="another")
-    assert [pair.image.name for pair in widget.source.chosen] == ["P1_OD"]
+    assert [pair.image.name for pair in widget.inputs.source.chosen] == ["P1_OD"]
 
 
 def test_a_folder_and_the_settings_are_passed_on(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path, "layers7")
-    widget.settings.inputs["epochs"].value = 7
-    widget.settings.inputs["topology"].value = "none"
-    widget.settings.inputs["lr"].value = 0.002
-    widget.settings.inputs["topology_size"].value = 128
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path, "layers7")
+    widget.inputs.settings.inputs["epochs"].value = 7
+    widget.inputs.settings.inputs["topology"].value = "none"
+    widget.inputs.settings.inputs["lr"].value = 0.002
+    widget.inputs.settings.inputs["topology_size"].value = 128
+    widget.inputs.train.click()
     config = jobs.last.begin.config
     assert (config.data, config.label_schema) == (str(tmp_path), "layers7")
     assert (config.epochs, config.topology, config.lr) == (7, "none", 0.002)
     assert config.topology_size == 128
 
 
+def test_a_folder_at_home_is_written_as_people_do(
+    widget: TrainWidget, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    folder = widget.inputs.folder
+    folder.path = tmp_path / "oct" / "training"
+    assert folder.line.text() == str(Path("~/oct/training"))
+    folder.path = tmp_path.parent
+    assert folder.line.text() == str(tmp_path.parent)
+
+
 def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidget) -> None:
     asked_elsewhere = {"data", "label_schema", "out", "base_model", "profile", "device"}
     defaults = TrainConfig().model_dump()
-    values = widget.settings.values
+    values = widget.inputs.settings.values
     assert set(values) == set(defaults) - asked_elsewhere
     assert values == {name: defaults[name] for name in values}
 
@@ -240,25 +192,25 @@ def test_settings_begin_as_the_defaults_and_each_has_an_input(widget: TrainWidge
 def test_settings_that_do_not_fit_together_are_said(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.settings.inputs["epochs"].value = 2
-    widget.settings.inputs["topology_warmup_epochs"].value = 5
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.settings.inputs["epochs"].value = 2
+    widget.inputs.settings.inputs["topology_warmup_epochs"].value = 5
+    widget.inputs.train.click()
     assert not jobs.made
-    assert "begins after 5 epochs" in widget.message.text()
+    assert "begins after 5 epochs" in widget.inputs.message.text()
 
 
 def test_a_check_says_what_would_be_trained_and_what_is_wrong(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.check.click()
-    qtbot.waitUntil(lambda: "trains on" in widget.message.text(), timeout=5000)
+    widget.inputs.check.click()
+    qtbot.waitUntil(lambda: "trains on" in widget.inputs.message.text(), timeout=5000)
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
     iio.imwrite(tmp_path / "images" / "s1_1.png", bscans(1)[0].image)
-    widget.source.choose_folder(tmp_path, "layers7")
-    widget.check.click()
-    qtbot.waitUntil(lambda: "s1_1" in widget.message.text(), timeout=5000)
+    widget.inputs.source.choose_folder(tmp_path, "layers7")
+    widget.inputs.check.click()
+    qtbot.waitUntil(lambda: "s1_1" in widget.inputs.message.text(), timeout=5000)
     assert not jobs.made
 
 
@@ -266,29 +218,29 @@ def test_a_label_that_the_schema_lacks_stops_the_training_before_it_begins(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:
     volumes.layers["P1_OD layers"].data[1, :5] = 77
-    widget.train.click()
-    qtbot.waitUntil(lambda: "77" in widget.message.text(), timeout=5000)
+    widget.inputs.train.click()
+    qtbot.waitUntil(lambda: "77" in widget.inputs.message.text(), timeout=5000)
     assert not jobs.made
-    assert widget.train.isEnabled()
+    assert widget.inputs.train.isEnabled()
 
 
 def test_nothing_labelled_is_said(widget: TrainWidget, jobs: Jobs, qtbot: Any) -> None:
-    widget.train.click()
-    qtbot.waitUntil(lambda: "nothing to learn" in widget.message.text(), timeout=5000)
-    assert widget.train.isEnabled()
+    widget.inputs.train.click()
+    qtbot.waitUntil(lambda: "nothing to learn" in widget.inputs.message.text(), timeout=5000)
+    assert widget.inputs.train.isEnabled()
 
 
 def test_a_training_is_shown_as_it_goes(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(Preparing("Checking the data", 1, 4))
     qtbot.waitUntil(lambda: "Checking" in widget.results.status.text.text(), timeout=3000)
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.run.samples is not None, timeout=3000)
     assert "Epoch 1 of 2, step 2 of 2" in widget.results.status.text.text()
     assert widget.results.curves.loss.points == {
         "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]
@@ -300,8 +252,8 @@ def test_a_training_is_shown_as_it_goes(
 
 
 def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1))
     settle(qtbot, widget, "running")
     widget.results.status.pause.click()
@@ -323,8 +275,8 @@ def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_
 def test_the_bar_stands_still_while_the_training_is_paused(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1))
     settle(qtbot, widget, "running")
     widget.results.status.pause.click()
@@ -339,31 +291,31 @@ def test_results_stay_until_the_person_wants_another_training(
 ) -> None:
     results = widget.results
     assert results.isHidden()
-    assert widget.message.isHidden()
-    widget.source.choose_folder(tmp_path)
-    widget.settings.inputs["epochs"].value = 7
-    widget.train.click()
+    assert widget.inputs.message.isHidden()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.settings.inputs["epochs"].value = 7
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
     settle(qtbot, widget, "idle")
-    assert not widget.train.isVisibleTo(widget)
+    assert not widget.inputs.train.isVisibleTo(widget)
     assert results.curves.isVisibleTo(widget)
     results.again.click()
-    assert widget.train.isVisibleTo(widget)
+    assert widget.inputs.train.isVisibleTo(widget)
     assert not results.isVisibleTo(widget)
-    assert widget.settings.values["epochs"] == 7
-    widget.train.click()
+    assert widget.inputs.settings.values["epochs"] == 7
+    widget.inputs.train.click()
     assert results.status.isVisibleTo(widget)
 
 
 def test_the_classes_of_the_layers_are_shown(widget: TrainWidget) -> None:
-    assert widget.source.classes.text().startswith("layers7: RNFL")
+    assert widget.inputs.source.classes.text().startswith("layers7: RNFL")
     widget.session.schema = bundled_schema("oct14")
-    assert widget.source.classes.text().startswith("oct14: ERM")
-    assert "vitreous body" in widget.source.classes.toolTip()
+    assert widget.inputs.source.classes.text().startswith("oct14: ERM")
+    assert "vitreous body" in widget.inputs.source.classes.toolTip()
 
 
 def test_each_setting_says_what_it_is(widget: TrainWidget) -> None:
-    for name, field in widget.settings.inputs.items():
+    for name, field in widget.inputs.settings.inputs.items():
         assert field.tooltip, name
     captions = {label.text(): label.toolTip() for label in widget.findChildren(QLabel)}
     assert "breaks, islands and holes" in captions["Topology loss"]
@@ -378,23 +330,23 @@ def test_epochs_are_counted_in_whole_numbers(widget: TrainWidget) -> None:
 def test_a_stop_before_the_training_begins_ends_it_at_once(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(Preparing("Checking", 1, 4))
     widget.results.status.stop.click()
     assert jobs.last.wishes == ["start", "kill"]
     jobs.tell(Ended(complete=False, best=""))
     settle(qtbot, widget, "idle")
-    assert not widget.train.isHidden()
+    assert not widget.inputs.train.isHidden()
     assert widget.training.unfinished is None
 
 
 def test_a_second_training_begins_with_nothing_of_the_first(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
+    widget.inputs.source.choose_folder(tmp_path)
     for _ in range(2):
-        widget.train.click()
+        widget.inputs.train.click()
         jobs.tell(BEGUN, step(1, 1), epoch(1, 0.7), Ended(complete=True, best="best.safetensors"))
         settle(qtbot, widget, "idle")
     assert len(jobs.made) == 2
@@ -404,8 +356,8 @@ def test_a_second_training_begins_with_nothing_of_the_first(
 def test_problems_that_the_trainer_finds_are_listed(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(Refused("The data cannot be trained on.", ("No mask for a.png.", "b.png is odd.")))
     settle(qtbot, widget, "idle")
     assert widget.results.message.text().splitlines() == [
@@ -419,12 +371,58 @@ def test_problems_that_the_trainer_finds_are_listed(
 def test_a_training_that_dies_says_so_and_can_be_continued(
     widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), Died("The training was stopped by SIGKILL."))
     settle(qtbot, widget, "idle")
     assert "SIGKILL" in widget.results.message.text()
     assert widget.resume.text() == "Continue the training"
+
+
+def test_the_best_model_of_a_run_that_broke_off_can_be_used(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    best = tmp_path / "best.safetensors"
+    best.touch()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    lost = Refused("The loss is no number any more.")
+    jobs.tell(replace(BEGUN, folder=str(tmp_path)), epoch(1, 0.7), lost)
+    settle(qtbot, widget, "idle")
+    assert widget.training.run.best == best
+    assert not widget.results.use.isHidden()
+    assert "no number" in widget.results.message.text()
+
+
+def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    curves = widget.results.curves
+    (bscan,) = bscans(1)
+    samples = Samples(1, (Sample("scan", bscan.image, bscan.labels, bscan.labels),))
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    jobs.tell(BEGUN, step(1, 1), step(1, 2), epoch(1, 0.7), samples, step(2, 1), Died("Killed."))
+    settle(qtbot, widget, "idle")
+    widget.resume.click()
+    jobs.tell(replace(BEGUN, past=(epoch(1, 0.7),)), step(2, 1))
+    qtbot.waitUntil(lambda: widget.training.progress == (3, 4), timeout=3000)
+    assert [at for at, _ in curves.loss.points["segmentation"]] == [1, 2, 3]
+    assert curves.dice.points == {"RNFL": [(1, 0.7)]}
+    assert not widget.results.samples.isHidden()
+
+
+def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    before = EpochDone(0, {}, {1: ClassFigures(0.5, 0.5)}, 0.5)
+    jobs.tell(replace(BEGUN, past=(before, epoch(1, 0.7))), step(2, 1))
+    qtbot.waitUntil(lambda: bool(widget.training.run.steps), timeout=3000)
+    (losses,) = widget.results.curves.loss.points.values()
+    assert losses == [(1, 0.1), (3, pytest.approx(1 / 3))]
+    assert widget.results.samples.isHidden()
 
 
 def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
@@ -434,8 +432,8 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     session.load_model = lambda request: asked.append(request)  # type: ignore[method-assign]
     old = LoadModel("octsam-tiny")
     session._take_model(old, LoadedModel("octsam-tiny", "octsam-tiny", "octsam-tiny", "cpu", "f"))
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     best = tmp_path / "best.safetensors"
     jobs.tell(BEGUN, epoch(0, 0.8), epoch(1, 0.9), Ended(complete=True, best=str(best)))
     qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=3000)
@@ -452,10 +450,10 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
 def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
     viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.6))
-    qtbot.waitUntil(lambda: len(widget.training.epochs) == 1, timeout=3000)
+    qtbot.waitUntil(lambda: len(widget.training.run.epochs) == 1, timeout=3000)
     viewer.window.remove_dock_widget(widget)
     again = TrainWidget(viewer)
     viewer.window.add_dock_widget(again, name="Train again")
@@ -466,8 +464,8 @@ def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
 def test_closing_the_window_leaves_the_training_to_save_itself(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     widget.session.close()
     assert jobs.last.left
 
@@ -475,12 +473,12 @@ def test_closing_the_window_leaves_the_training_to_save_itself(
 def test_a_sample_opens_as_layers(
     viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
-    widget.source.choose_folder(tmp_path)
-    widget.train.click()
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.samples is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.run.samples is not None, timeout=3000)
     widget.results.samples.opened.emit(sample)
     assert [layer.name for layer in viewer.layers] == ["scan", "scan truth", "scan epoch 1"]
 
@@ -505,8 +503,8 @@ def test_a_real_training_in_the_window_ends_with_a_model_that_predicts(
     session = widget.session
     session.schema = bundled_schema("layers7")
     for name, value in (("epochs", 1), ("objects", 2), ("augment", False)):
-        widget.settings.inputs[name].value = value
-    widget.train.click()
+        widget.inputs.settings.inputs[name].value = value
+    widget.inputs.train.click()
     qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=120_000)
     assert "before the training" in widget.results.message.text()
     widget.results.use.click()

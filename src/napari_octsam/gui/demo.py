@@ -141,6 +141,7 @@ def predict_scene(viewer: Viewer, widget: PromptWidget, scene: Scene, report: De
     with report.step(f"place {prompts} prompts, predict"):
         place_prompts(widget, scene)
         _wait(lambda: prompter.is_current, widget, "the masks are predicted")
+    viewer.reset_view()  # by now the panels have taken their room
 
 
 def _commit(widget: PromptWidget) -> Labels:

@@ -65,6 +65,8 @@ class MaskPanel(QWidget):
             placed, decoded = here
             score = decoded.scores[decoded.index(placed.candidate)]
             self.score.setText(f"IoU {min(score, 1):.2f}")
+            widest = max(self.score.minimumWidth(), self.score.sizeHint().width())
+            self.score.setMinimumWidth(widest)  # so that the buttons do not jump
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
@@ -76,7 +78,7 @@ class MaskPanel(QWidget):
             row.addWidget(button, 1)
         self.candidates[AUTOMATIC].setToolTip("The model's own choice (W shows the next)")
         self.score.setToolTip("Overlap with the true mask that the model expects, 0 to 1")
-        self.score.setMinimumWidth(self.fontMetrics().horizontalAdvance("IoU 0.00") + 4)
+        self.score.setMinimumWidth(self.fontMetrics().horizontalAdvance("IoU 0.00"))
         row.addWidget(self.score)
         self.threshold.setRange(5, 95)
         self.threshold.setValue(50)

@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_octsam.engine.messages import LoadModel
 from napari_octsam.gui.form import form_on
+from napari_octsam.gui.trained_models import trained_models
 
 if TYPE_CHECKING:
+    from napari_octsam.gui.training import Training
     from napari_octsam.models.registry import RegisteredModel
 
 __all__ = ["ModelChoice", "is_here", "size_of"]
@@ -27,15 +29,18 @@ class ModelChoice(QWidget):
     ----------
     request
         What is chosen at first.
+    training
+        Its models can be chosen, too.
     """
 
     changed = Signal()
     """Another thing is chosen."""
 
-    def __init__(self, request: LoadModel) -> None:
+    def __init__(self, request: LoadModel, training: Training) -> None:
         from napari_octsam.models.header import PROFILES
 
         super().__init__()
+        self._training = training
         self.models = QComboBox()
         self.device = QComboBox()
         self.profile = QComboBox()
@@ -66,7 +71,7 @@ class ModelChoice(QWidget):
         return REGISTRY.get(self.models.currentData())
 
     def choose(self, request: LoadModel) -> None:
-        """Show a choice, after listing the registered models and what is on this computer."""
+        """Show a choice, after listing the models that are registered and those trained here."""
         with QSignalBlocker(self.models), QSignalBlocker(self.device), QSignalBlocker(self.profile):
             self._list_models(request.source)
             self.device.setCurrentText(request.device)
@@ -79,8 +84,13 @@ class ModelChoice(QWidget):
         self.models.clear()
         for name, model in REGISTRY.items():
             self.models.addItem(_listed(model), name)
+        own = {str(path): name for path, name in trained_models(self._training.models).items()}
         if chosen not in REGISTRY:
-            self.models.addItem(Path(chosen).name, chosen)
+            own.setdefault(chosen, Path(chosen).name)
+        if own:
+            self.models.insertSeparator(self.models.count())
+        for source, name in own.items():
+            self.models.addItem(name, source)
         self.models.setCurrentIndex(self.models.findData(chosen))
 
     def _lay_out(self) -> None:

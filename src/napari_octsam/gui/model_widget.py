@@ -39,7 +39,7 @@ _RESEARCH = "For research only. Not a medical device."
 
 
 class ModelWidget(SessionWidget):
-    """Chooses the model of a viewer: a registered one, or any checkpoint from a file.
+    """Chooses the model of a viewer: registered, trained here, or any checkpoint from a file.
 
     Nothing is downloaded before the person has agreed.
 
@@ -54,7 +54,8 @@ class ModelWidget(SessionWidget):
         settings = self.session.settings
         self.badge = StateBadge(self)
         self.choice = ModelChoice(
-            self.session.loaded or LoadModel(settings.model, device=settings.device)
+            self.session.loaded or LoadModel(settings.model, device=settings.device),
+            self.session.training,
         )
         self.load = QPushButton()
         self.open = QPushButton("Open a file …")
@@ -105,6 +106,7 @@ class ModelWidget(SessionWidget):
         self.listen(self.session.model_changed, self._show_model)
         self.listen(self.session.load_ended, self._on_load_ended)
         self.listen(self.session.told, self.message.say)
+        self.listen(self.session.training.ended, self._list_models)
         self._show_choice()
 
     def _show_choice(self) -> None:
@@ -116,6 +118,9 @@ class ModelWidget(SessionWidget):
         self.hint.setText(f"Press {verb} to apply.")
         self.hint.setVisible(self.choice.request not in (in_use, self._asked))
 
+    def _list_models(self) -> None:
+        self.choice.choose(self.choice.request)
+
     def _load_choice(self) -> None:
         model = self.choice.registered
         if model is None or is_here(model):
@@ -125,7 +130,7 @@ class ModelWidget(SessionWidget):
             self.session.submit(Download(model.name), self._on_downloaded, self.message.say)
 
     def _on_downloaded(self, _path: str) -> None:
-        self.choice.choose(self.choice.request)
+        self._list_models()
         self._load_choice()
 
     def _load(self) -> None:

@@ -48,7 +48,7 @@ class PathInput(QWidget):
 
     @path.setter
     def path(self, path: Path | None) -> None:
-        self.line.setText(str(path or ""))
+        self.line.setText("" if path is None else _short(path))
         self.line.setToolTip(str(path or ""))
         self.changed.emit()
 
@@ -56,3 +56,9 @@ class PathInput(QWidget):
         chosen = self._ask(self, self._title, str(self.path or ""))
         if chosen:
             self.path = Path(chosen)
+
+
+def _short(path: Path) -> str:
+    """Return a path as people write it: ~ for the home folder, as far as it lies there."""
+    home = Path.home()
+    return str("~" / path.relative_to(home)) if path.is_relative_to(home) else str(path)

@@ -10,6 +10,7 @@ from psygnal import SignalInstance
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QMainWindow, QWidget
 
+from napari_octsam.gui.closing import ask_before_closing
 from napari_octsam.gui.panel_inputs import PanelInputs
 from napari_octsam.gui.session import session_of
 
@@ -74,6 +75,7 @@ class SessionWidget(QWidget):
         if not self._has_window and isinstance(window, QMainWindow):
             self._has_window = True
             window.destroyed.connect(lambda: session.close())
+            ask_before_closing(window, session.training)
 
 
 def _run_all(functions: list[Callable[[], object]]) -> None:

@@ -13,12 +13,13 @@ from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 from napari_octsam.training.events import EpochDone, StepDone
 
 if TYPE_CHECKING:
-    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.training_run import Run
 
 __all__ = ["TrainCurves"]
 
 _REDRAW = 250  # milliseconds: a fast training tells hundreds of steps a second
 _HEIGHT = 170
+_BELOW = 6  # pixels; the axis lets its label hang over
 _LOSSES = {"candidates": "candidate masks", "iou": "IoU estimate"}
 _PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
 
@@ -33,7 +34,12 @@ class TrainCurves(QTabWidget):
         self.betti = _Plot("epoch")
         for number, (title, plot, hint) in enumerate(
             (
-                ("Loss", self.loss, "What each step brings down; the training B-scans differ"),
+                (
+                    "Loss",
+                    self.loss,
+                    "What each step brings down; the training B-scans differ. Epochs whose steps "
+                    "are not at hand any more are one point: their mean",
+                ),
                 ("Dice", self.dice, "Overlap with the labels, on the validation B-scans: 1 is all"),
                 (
                     "Betti error",
@@ -46,19 +52,27 @@ class TrainCurves(QTabWidget):
             self.setTabToolTip(number, hint)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._names: dict[int, tuple[str, str]] = {}
-        self._steps = 0
 
-    def begin(self, schema: LabelSchema) -> None:
-        """Forget what was shown, and name the classes."""
-        self._names = {c.value: (c.short, c.color[:7]) for c in schema.classes}
-        self._steps = 0
+    def begin(self, run: Run) -> None:
+        """Forget what was shown, and show what a run that has begun has told so far."""
+        assert run.begun is not None
+        self._names = {c.value: (c.short, c.color[:7]) for c in run.begun.schema.classes}
         for plot in (self.loss, self.dice, self.betti):
             plot.clear()
+        at_hand = {step.epoch for step in run.steps}
+        for epoch in run.epochs:
+            if epoch.epoch not in at_hand:
+                self._add_losses((epoch.epoch - 0.5) * run.begun.steps, epoch.losses)
+            self.add_epoch(epoch)
+        for step in run.steps:
+            self.add_step(step)
 
     def add_step(self, step: StepDone) -> None:
         """Go on with the parts of the loss."""
-        at = (step.epoch - 1) * step.steps + step.step
-        for number, (name, value) in enumerate(step.losses.items()):
+        self._add_losses((step.epoch - 1) * step.steps + step.step, step.losses)
+
+    def _add_losses(self, at: float, losses: dict[str, float]) -> None:
+        for number, (name, value) in enumerate(losses.items()):
             self.loss.add(_LOSSES.get(name, name), _PARTS[number % len(_PARTS)], at, value)
 
     def add_epoch(self, epoch: EpochDone) -> None:
@@ -95,6 +109,7 @@ class _Plot(QWidget):
         self._plot.setMouseEnabled(False, False)
         self._plot.hideButtons()
         self._plot.setLabel("bottom", unit)
+        self._plot.plotItem.layout.setContentsMargins(1, 1, 1, _BELOW)
         self._legend = QLabel()
         self._legend.setWordWrap(True)
         self._legend.setTextFormat(Qt.TextFormat.RichText)
@@ -114,7 +129,10 @@ class _Plot(QWidget):
         return dict(self._points)
 
     def add(self, name: str, color: str, at: float, value: float) -> None:
-        self._points[name].append((at, value))
+        points = self._points[name]
+        while points and points[-1][0] >= at:  # undone by a crash
+            points.pop()
+        points.append((at, value))
         self._colors[name] = color
         if not self._timer.isActive():
             self._timer.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_octsam.gui.training import Training
+from napari_octsam.gui.training_run import Run
 
 if TYPE_CHECKING:
     from napari_octsam.training.events import EpochDone
@@ -12,19 +12,18 @@ if TYPE_CHECKING:
 __all__ = ["outcome"]
 
 
-def outcome(training: Training) -> str:
+def outcome(run: Run) -> str:
     """Return how a run has ended that met no problem."""
-    complete = training.complete
-    if training.begun is None:
+    if run.begun is None:
         return "Stopped before it began: nothing has changed."
-    if not complete and training.best is None:
+    if not run.complete and run.best is None:
         return "Stopped before the first epoch was done. Continue goes on from here."
-    before = next((epoch for epoch in training.epochs if epoch.epoch == 0), None)
-    learned = [epoch for epoch in training.epochs if epoch.epoch > 0]
+    before = next((epoch for epoch in run.epochs if epoch.epoch == 0), None)
+    learned = [epoch for epoch in run.epochs if epoch.epoch > 0]
     best = max(learned, key=lambda epoch: epoch.score, default=None)
     if best is None:
         return ""
-    first = "The training is done" if complete else "Stopped; Continue goes on from here"
+    first = "The training is done" if run.complete else "Stopped; Continue goes on from here"
     return f"{first}. {_found(best, before)}"
 
 

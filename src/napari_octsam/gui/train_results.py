@@ -70,7 +70,7 @@ class TrainResults(QWidget):
         self.use.setStyleSheet("font-weight: bold; padding: 6px;")
         self.use.setToolTip("Predict with it from now on; the model in use stays one key away")
         self.report.setToolTip("How well the best model does, with its worst B-scans, as a page")
-        self.again.setToolTip("Back to the data and the settings, as they were")
+        self.again.setToolTip("Back to data and settings; the Model widget has the new model")
         after = QHBoxLayout()
         after.setSpacing(2)
         after.addWidget(self.report, 1)
@@ -87,15 +87,11 @@ class TrainResults(QWidget):
     def _show_past(self) -> None:
         """Show what the training told before the widget was there."""
         self._forget()
-        training = self.training
-        if training.begun is None:
+        run = self.training.run
+        if run.begun is None:
             return
-        self._begin(training.begun)
-        for step in training.steps:
-            self.curves.add_step(step)
-        if training.samples is not None:
-            self.samples.show_samples(training.samples)
-        if not training.is_on:
+        self._begin(run.begun)
+        if not self.training.is_on:
             self._end()
 
     def _forget(self) -> None:
@@ -109,24 +105,22 @@ class TrainResults(QWidget):
     def _begin(self, begun: Begun) -> None:
         notes = [f"Note: {warning}" for warning in begun.warnings]
         self.message.say("\n".join([begun.plan, *notes]))
-        self.curves.begin(begun.schema)
+        self.curves.begin(self.training.run)
         self.curves.show()
         self.samples.begin(begun.schema)
-        for epoch in self.training.epochs:
-            self.curves.add_epoch(epoch)
+        if self.training.run.samples is not None:
+            self.samples.show_samples(self.training.run.samples)
 
     def _end(self) -> None:
-        training = self.training
-        said = outcome(training)
-        if training.problem:
-            said = "\n".join([training.problem, *training.problems])
+        run = self.training.run
+        said = "\n".join([run.problem, *run.problems]) if run.problem else outcome(run)
         self.message.say(said)
-        self.use.setVisible(training.best is not None)
-        self.report.setVisible(training.report is not None)
-        self.again.setVisible(training.begun is not None)
+        self.use.setVisible(run.best is not None)
+        self.report.setVisible(run.report is not None)
+        self.again.setVisible(run.begun is not None)
 
     def _use(self) -> None:
-        best, session = self.training.best, self._session
+        best, session = self.training.run.best, self._session
         if best is None:
             return
         before = session.loaded or session.first_load
@@ -138,17 +132,17 @@ class TrainResults(QWidget):
         )
 
     def _open_report(self) -> None:
-        report = self.training.report
+        report = self.training.run.report
         if report is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(report)))
 
     def _open_sample(self, sample: Sample) -> None:
-        training = self.training
-        if training.begun is None or training.samples is None:
+        run = self.training.run
+        if run.begun is None or run.samples is None:
             return
         self._viewer.add_image(sample.image, name=sample.name, colormap="gray")
-        colors = labels_colormap(training.begun.schema)
-        epoch = f"epoch {training.samples.epoch}"
+        colors = labels_colormap(run.begun.schema)
+        epoch = f"epoch {run.samples.epoch}"
         for labels, name in ((sample.truth, "truth"), (sample.predicted, epoch)):
             self._viewer.add_labels(labels, name=f"{sample.name} {name}", colormap=colors)
 

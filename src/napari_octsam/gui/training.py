@@ -1,4 +1,4 @@
-"""The training of a viewer: what it does now, and all that it has told so far."""
+"""The training of a viewer: what it does now, how it is steered, who hears of it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from napari_octsam.engine.training_messages import (
     StartTraining,
     TrainerMessage,
 )
+from napari_octsam.gui.training_run import Run
 from napari_octsam.training.events import (
     Encoded,
     EpochDone,
@@ -96,20 +97,11 @@ class Training:
         """What it does, as words to show."""
         self.progress: tuple[int, int] = (0, 0)
         """Units of it done and in all; 0 in all where that is not known."""
-        self.problems: tuple[str, ...] = ()
-        """What was wrong with the data of the last start."""
-        self.problem = ""
-        """Why the last run could not begin or go on; "" where nothing was wrong."""
-        self.complete = False
-        """Whether the last run came to its own end."""
-        self.begun: Begun | None = None
-        self.steps: list[StepDone] = []
-        self.epochs: list[EpochDone] = []
-        self.samples: Samples | None = None
-        self.best: Path | None = None
-        """The best model of the last run, once it is over."""
-        self.report: Path | None = None
-        """The page that judges it."""
+        self.run = Run()
+        """What the last start has told."""
+        self.models: list[Path] = []
+        """The best model of each run."""
+        self._before = Run()
         self._clock = _Clock()
 
     @property
@@ -120,26 +112,20 @@ class Training:
     @property
     def unfinished(self) -> Path | None:
         """Folder of the last run, where it can be gone on with."""
-        if self.is_on or self.complete or self.begun is None:
+        if self.is_on or self.run.complete or self.run.begun is None:
             return None
-        return Path(self.begun.folder)
+        return Path(self.run.begun.folder)
 
     @property
     def seconds_left(self) -> float | None:
         """How long it takes still, once two steps are done."""
-        begun = self.begun
-        if begun is None or not self.steps:
-            return None
-        last = self.steps[-1]
-        done = (last.epoch - 1) * begun.steps + last.step
-        return self._clock.seconds_for(begun.epochs * begun.steps - done)
+        done, total = self.run.progress
+        return self._clock.seconds_for(total - done)
 
     def start(self, start: StartTraining) -> None:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
-        self.begun, self.samples, self.best, self.report = None, None, None, None
-        self.problem, self.problems, self.steps, self.epochs = "", (), [], []
-        self.complete = False
+        self._before, self.run = self.run, Run()
         self._clock = _Clock()
         self.started.emit()
         self._show("preparing", "Starting the training")
@@ -167,7 +153,7 @@ class Training:
         """
         if self._job is None:
             return
-        if self.state == "stopping" or self.begun is None:
+        if self.state == "stopping" or self.run.begun is None:
             self._job.kill()
         else:
             self._job.steer("stop")
@@ -178,6 +164,7 @@ class Training:
         if self._job is not None:
             self._job.leave()
             self._job = None
+            self.state = "idle"
 
     def _hear(self, job: Job, message: TrainerMessage) -> None:
         if job is not self._job:
@@ -193,17 +180,18 @@ class Training:
                 if self.state == "pausing":
                     self._show("paused", "Paused; all is saved", *self.progress)
             case Ended(complete, best, report):
-                self.report = Path(report) if report else None
-                self._end(best, complete=complete)
+                self.run.complete = complete
+                self.run.report = _path(report)
+                self._end(_path(best))
             case Refused(sentence, problems):
-                self.problems = problems
-                self._end("", sentence)
+                self.run.problem, self.run.problems = sentence, problems
+                self._end(self.run.kept)
             case Died(sentence):
-                self._end("", sentence)
+                self.run.problem = sentence
+                self._end(self.run.kept)
 
     def _begin(self, begun: Begun) -> None:
-        self.begun = begun
-        self.epochs = list(begun.past)
+        self.run.begin(begun, self._before)
         self.began.emit(begun)
         if self.state == "preparing":
             self._show("running", "Encoding the B-scans")
@@ -214,44 +202,46 @@ class Training:
                 self._work("Encoding the B-scans", done, total)
             case StepDone():
                 self._clock.tick()
-                self.steps.append(event)
+                self.run.add_step(event)
                 self._show_step(event)
                 self.stepped.emit(event)
             case Validated(done, total):
                 self._work("Validating", done, total)
             case EpochDone():
                 self._clock.pause()
-                self.epochs.append(event)
+                self.run.epochs.append(event)
                 self.epoch_done.emit(event)
             case Samples():
-                self.samples = event
+                self.run.samples = event
                 self.sampled.emit(event)
             case Told(sentence):
                 self.told.emit(sentence)
 
     def _show_step(self, step: StepDone) -> None:
-        begun = self.begun
-        if begun is None:
-            return
-        done = (step.epoch - 1) * begun.steps + step.step
-        doing = f"Epoch {step.epoch} of {begun.epochs}, step {step.step} of {step.steps}"
-        self._work(doing, done, begun.epochs * begun.steps)
+        begun = self.run.begun
+        if begun is not None:
+            doing = f"Epoch {step.epoch} of {begun.epochs}, step {step.step} of {step.steps}"
+            self._work(doing, *self.run.progress)
 
     def _work(self, doing: str, done: int, total: int) -> None:
         """Show what is done, where nothing else is about to happen."""
         if self.state in ("preparing", "running"):
             self._show(self.state, doing, done, total)
 
-    def _end(self, best: str, sentence: str = "", *, complete: bool = False) -> None:
+    def _end(self, best: Path | None) -> None:
         self._job = None
-        self.best = Path(best) if best else None
-        self.problem, self.complete = sentence, complete
+        self.run.best = best
+        self.models += [best] if best else []
         self._show("idle", "")
         self.ended.emit()
 
     def _show(self, state: TrainingState, doing: str, done: int = 0, total: int = 0) -> None:
         self.state, self.doing, self.progress = state, doing, (done, total)
         self.changed.emit()
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 class _Clock:

@@ -129,9 +129,9 @@ class Preflight:
         """What will be trained, as one sentence; empty without a split."""
         verbs = dict(zip(PARTS, ("trains on", "validates on", "tests on"), strict=True))
         told = [
-            f"{verbs[size.part]} {_count(size.bscans, 'B-scan')} of {_count(size.groups, 'group')}"
-            for size in self.parts
-            if size.bscans
+            f"{verbs[p.part]} {_count(p.bscans, 'B-scan')} of {_count(p.groups, 'patient')}"
+            for p in self.parts
+            if p.bscans
         ]
         return f"The model {', '.join(told)}." if told else ""
 

@@ -92,7 +92,7 @@ class Split:
             for group, names in self._alike("group"):
                 parts = _parts_of(names, part_of)
                 if len(parts) > 1:
-                    text = f"The group {group} is in the parts {' and '.join(parts)}"
+                    text = f"The patient {group} is in the parts {' and '.join(parts)}"
                     found.append(Problem(f"{text}: {_placed(names, part_of)}."))
         for _, names in self._alike("sha256"):
             parts = _parts_of(names, part_of)
@@ -113,7 +113,7 @@ class Split:
             "are gone": [n for n in self.members if n not in members],
             "are new": [n for n in members if n not in self.members],
             "have other pixels now": self._differing(members, "sha256"),
-            "are of another group now": self._differing(members, "group"),
+            "are of another patient now": self._differing(members, "group"),
         }
         advice = "put them back, or delete the split to have a new one"
         return [
@@ -156,7 +156,7 @@ def make_split(
         empty = [i for i in range(needed) if not dealt[i]]
         candidates = empty if len(bundles) - number <= len(empty) else range(needed)
         dealt[max(candidates, key=lambda i: missing[i])].append(bundle)
-    few = f"There are only {len(bundles)} groups: none is left to test on."
+    few = f"There are only {len(bundles)} patients: none is left to test on."
     warning = "" if needed == len(PARTS) else few
     train, validation, test = (_in_order(chain.from_iterable(part), members) for part in dealt)
     return Split(train, validation, test, dict(members), "group", warning)
@@ -233,7 +233,7 @@ def _by_blocks(members: Mapping[str, Member], shares: Sequence[float]) -> Split:
     first, second = count - validations - tests, count - tests
     groups = sorted({each.group for each in members.values()})
     warning = (
-        f"All B-scans are of one group ({listed(groups)}): the split is by blocks of neighbours, "
+        f"All B-scans are of one patient ({listed(groups)}): the split is by blocks of neighbours, "
         "which are alike at the borders, so scores come out too high; name the patients in "
         "groups.csv."
     )
