@@ -43,6 +43,7 @@ from napari_octsam.io.prepared import open_prepared
 from napari_octsam.training.events import (
     ClassFigures,
     EpochDone,
+    Finished,
     Sample,
     Samples,
     StepDone,
@@ -410,6 +411,61 @@ def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
     assert [at for at, _ in curves.loss.points["segmentation"]] == [1, 2, 3]
     assert curves.dice.points == {"RNFL": [(1, 0.7)]}
     assert not widget.results.samples.isHidden()
+
+
+def test_a_run_that_cannot_go_on_now_is_not_forgotten(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "best.safetensors").touch()
+    begun = replace(BEGUN, folder=str(tmp_path))
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    jobs.tell(begun, step(1, 1), epoch(1, 0.7), Died("Killed."))
+    settle(qtbot, widget, "idle")
+    for _ in range(2):
+        widget.resume.click()
+        jobs.tell(Refused("Another process trains this run."))
+        settle(qtbot, widget, "idle")
+        assert widget.results.message.text() == "Another process trains this run."
+        assert widget.resume.text() == "Continue the training"
+        assert not widget.results.use.isHidden()
+        assert widget.results.curves.dice.points == {"RNFL": [(1, 0.7)]}
+    assert widget.training.models == [tmp_path / "best.safetensors"]
+
+
+def test_nothing_can_be_paused_once_all_is_learnt(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    jobs.tell(BEGUN, step(2, 2))
+    settle(qtbot, widget, "running")
+    widget.results.status.pause.click()
+    jobs.tell(epoch(2, 0.7), Finished("all epochs", 2), Preparing("Scoring", 0, 2))
+    settle(qtbot, widget, "running")
+    assert not widget.results.status.pause.isEnabled()
+    assert "Scoring" in widget.results.status.text.text()
+
+
+def test_a_setting_that_cannot_be_is_named(widget: TrainWidget, jobs: Jobs, tmp_path: Path) -> None:
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.settings.inputs["lr"].value = 0
+    widget.inputs.train.click()
+    assert not jobs.made
+    assert widget.inputs.message.text() == "Learning rate: Input should be greater than 0."
+
+
+def test_a_widget_that_is_opened_after_a_refusal_says_why(
+    viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    jobs.tell(Refused("There is no data."))
+    settle(qtbot, widget, "idle")
+    viewer.window.remove_dock_widget(widget)
+    again = TrainWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Train again")
+    assert again.results.message.text() == "There is no data."
 
 
 def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(

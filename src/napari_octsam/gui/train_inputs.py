@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
-from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config import TrainConfig, sentence_of
+from napari_octsam.core.config_groups import label_of
 from napari_octsam.core.folders import data_folder
 from napari_octsam.engine.messages import LoadModel
 from napari_octsam.gui.form import captioned, form_on
@@ -145,7 +146,8 @@ class TrainInputs(QWidget):
                 device=self._base.device,
             )
         except ValidationError as error:
-            self.message.say(f"{error.errors()[0]['msg']}.".removeprefix("Value error, "))
+            where = "".join(f"{label_of(str(name))}: " for name in error.errors()[0]["loc"][:1])
+            self.message.say(f"{where}{sentence_of(error)}")
             return None
 
     def _begin_on(self, config: TrainConfig, folder: Path, checked: Checked) -> None:

@@ -88,10 +88,9 @@ class TrainResults(QWidget):
         """Show what the training told before the widget was there."""
         self._forget()
         run = self.training.run
-        if run.begun is None:
-            return
-        self._begin(run.begun)
-        if not self.training.is_on:
+        if self.training.is_on and run.begun is not None:
+            self._begin(run.begun)
+        elif run.begun is not None or run.problem:
             self._end()
 
     def _forget(self) -> None:
@@ -113,6 +112,8 @@ class TrainResults(QWidget):
 
     def _end(self) -> None:
         run = self.training.run
+        if run.begun is not None and self.curves.isHidden():
+            self._begin(run.begun)
         said = "\n".join([run.problem, *run.problems]) if run.problem else outcome(run)
         self.message.say(said)
         self.use.setVisible(run.best is not None)

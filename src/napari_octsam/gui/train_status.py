@@ -56,7 +56,7 @@ class TrainStatus(QWidget):
         self.text.setText(f"{training.doing}{told}")
         waits = training.state in ("pausing", "paused")
         self.pause.setText("Resume" if waits else "Pause")
-        self.pause.setEnabled(training.state in ("running", "pausing", "paused"))
+        self.pause.setEnabled(training.can_pause)
         stopping = training.state == "stopping"
         self.stop.setText("Stop at once" if stopping else "Stop")
         self.stop.setToolTip(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -26,6 +27,7 @@ from napari_octsam.training.events import (
     Encoded,
     EpochDone,
     Event,
+    Finished,
     Samples,
     StepDone,
     Told,
@@ -102,12 +104,18 @@ class Training:
         self.models: list[Path] = []
         """The best model of each run."""
         self._before = Run()
+        self._resumes = ""
         self._clock = _Clock()
 
     @property
     def is_on(self) -> bool:
         """Whether a training is in progress, or waits."""
         return self.state != "idle"
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether it can wait, or goes on from there: while the report is made, it cannot."""
+        return self.state in ("running", "pausing", "paused") and not self.run.finished
 
     @property
     def unfinished(self) -> Path | None:
@@ -126,6 +134,7 @@ class Training:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
         self._before, self.run = self.run, Run()
+        self._resumes = start.resume
         self._clock = _Clock()
         self.started.emit()
         self._show("preparing", "Starting the training")
@@ -135,7 +144,7 @@ class Training:
 
     def pause(self) -> None:
         """Wait after the step that is being taken."""
-        if self._job is not None and self.state == "running":
+        if self._job is not None and self.state == "running" and self.can_pause:
             self._job.steer("pause")
             self._show("pausing", "Pausing after this step", *self.progress)
 
@@ -214,8 +223,15 @@ class Training:
             case Samples():
                 self.run.samples = event
                 self.sampled.emit(event)
+            case Finished():
+                self._finish()
             case Told(sentence):
                 self.told.emit(sentence)
+
+    def _finish(self) -> None:
+        self.run.finished = True
+        if self.state == "pausing":  # too late: there is no step any more to wait after
+            self._show("running", "Judging the best model")
 
     def _show_step(self, step: StepDone) -> None:
         begun = self.run.begun
@@ -230,8 +246,12 @@ class Training:
 
     def _end(self, best: Path | None) -> None:
         self._job = None
-        self.run.best = best
-        self.models += [best] if best else []
+        if self.run.begun is None and self._before.is_in(self._resumes):
+            problem, problems = self.run.problem, self.run.problems
+            self.run = replace(self._before, problem=problem, problems=problems)
+        else:
+            self.run.best = best
+            self.models += [best] if best else []
         self._show("idle", "")
         self.ended.emit()
 

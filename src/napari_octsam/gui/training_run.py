@@ -24,6 +24,8 @@ class Run:
         That are done; of a run that is gone on with, the epochs of before, too.
     samples
         The latest.
+    finished
+        Whether all is learnt, and only the report is still made.
     complete
         Whether it came to its own end.
     problem
@@ -40,6 +42,7 @@ class Run:
     steps: list[StepDone] = field(default_factory=list)
     epochs: list[EpochDone] = field(default_factory=list)
     samples: Samples | None = None
+    finished: bool = False
     complete: bool = False
     problem: str = ""
     problems: tuple[str, ...] = ()
@@ -56,8 +59,12 @@ class Run:
         """
         self.begun = begun
         self.epochs = list(begun.past)
-        if before.begun is not None and before.begun.folder == begun.folder:
+        if before.is_in(begun.folder):
             self.steps, self.samples = before.steps, before.samples
+
+    def is_in(self, folder: str) -> bool:
+        """Return whether the run has begun, and this is its folder."""
+        return self.begun is not None and self.begun.folder == folder
 
     def add_step(self, step: StepDone) -> None:
         """Go on with a step; one that a crash undid gives way."""
