@@ -165,12 +165,14 @@ def _watch_training(
     watch.watch("octsam-tiny loads", partial(_load_tiny, model), partial(_has_tiny, session))
     with TemporaryDirectory() as folder:
         write_pairs(Path(folder) / "data", _TRAINED)
-        widget.source.choose_folder(Path(folder) / "data", "layers7")
-        widget.folder.path = Path(folder)
+        inputs = widget.inputs
+        inputs.source.choose_folder(Path(folder) / "data", "layers7")
+        inputs.folder.path = Path(folder)
         for name, value in (("epochs", 2), ("batch_size", 1)):
-            widget.settings.inputs[name].value = value
-        watch.watch(_TRAINING, widget.train.click, partial(_is_over, session.training))
-        assert session.training.complete, session.training.problem
+            inputs.settings.inputs[name].value = value
+        watch.watch(_TRAINING, inputs.train.click, partial(_is_over, session.training))
+        run = session.training.run
+        assert run.complete, run.problem
         watch.linger(_LINGER)
 
 
@@ -184,7 +186,7 @@ def _has_tiny(session: Any) -> bool:
 
 
 def _is_over(training: Any) -> bool:
-    return not training.is_on and (training.complete or bool(training.problem))
+    return not training.is_on and (training.run.complete or bool(training.run.problem))
 
 
 def _has_predicted(prompter: Any, count: int) -> bool:

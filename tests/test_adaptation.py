@@ -14,10 +14,12 @@ from torch import Tensor
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.checkpoints import load_model, read_checkpoint
+from napari_octsam.models.network import Features
 from napari_octsam.models.precision import check_precision
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.runs import RunFolder, recorded
+from napari_octsam.training.views import VIEWS
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same
 from tests.small_sam import call_it_vit_b, weights_of
 
@@ -57,6 +59,38 @@ def test_lora_trains_the_adapters_and_the_mask_decoder_only(base: Path, tmp_path
     assert adapters <= moved
     assert all(name.startswith("mask_decoder.") for name in moved - adapters)
     assert len(moved) > len(adapters)
+
+
+def encoded_images(run: FineTuning, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Run to the end, and return what the encoder was given, image by image."""
+    given: list[bytes] = []
+    encode = run.model.network.encode_image
+
+    def encode_noted(pixels: Tensor) -> Features:
+        given.extend(image.detach().numpy().tobytes() for image in pixels)
+        return encode(pixels)
+
+    monkeypatch.setattr(run.model.network, "encode_image", encode_noted)
+    list(run.run())
+    return given
+
+
+def test_a_frozen_encoder_sees_each_view_of_each_bscan_once(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = LORA.model_copy(update={"adapts": "decoder"})
+    given = encoded_images(tuning(base, tmp_path, config), monkeypatch)
+    assert len(given) == len(set(given)) == 2 * VIEWS + 1  # the one to validate on
+
+
+def test_an_encoder_that_learns_sees_each_bscan_in_each_epoch(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = LORA.model_copy(update={"augment": False})
+    given = encoded_images(tuning(base, tmp_path, config), monkeypatch)
+    assert len(set(given)) == 2 + 1
+    times = sorted(given.count(image) for image in set(given))
+    assert times == [2, 2, 3]  # epochs; the validation B-scan before the first, too
 
 
 def test_the_best_model_of_a_lora_run_is_a_small_file_that_loads(

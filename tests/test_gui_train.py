@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.engine.messages import LoadedModel, LoadModel
+from napari_octsam.engine.messages import LoadedModel, LoadModel, Prediction
 from napari_octsam.engine.training_messages import (
     Begun,
     Died,
@@ -30,6 +30,7 @@ from napari_octsam.engine.training_messages import (
     Refused,
 )
 from napari_octsam.gui.companions import Companions
+from napari_octsam.gui.drawing import Tool
 from napari_octsam.gui.keys import SWITCH_MODEL
 from napari_octsam.gui.labelled import labelled_images, read_labelled
 from napari_octsam.gui.prompt_widget import PromptWidget
@@ -546,9 +547,9 @@ def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
-def test_a_real_training_in_the_window_ends_with_a_model_that_predicts(
-    viewer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, qtbot: Any
-) -> None:
+@pytest.fixture
+def real(viewer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TrainWidget]:
+    """Two labelled B-scans, and a widget whose engine and trainings are processes."""
     monkeypatch.setenv("OCTSAM_DATA", str(tmp_path))
     monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "cache"))
     for number, bscan in enumerate(bscans(2)):
@@ -556,15 +557,58 @@ def test_a_real_training_in_the_window_ends_with_a_model_that_predicts(
         viewer.add_labels(bscan.labels, name=f"P{number}_1 layers")
     widget = TrainWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Train")
-    session = widget.session
-    session.schema = bundled_schema("layers7")
-    for name, value in (("epochs", 1), ("objects", 2), ("augment", False)):
+    widget.session.schema = bundled_schema("layers7")
+    for name, value in (("epochs", 500), ("objects", 2), ("augment", False), ("lr", 1e-3)):
         widget.inputs.settings.inputs[name].value = value
-    widget.inputs.train.click()
-    qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=120_000)
-    assert "before the training" in widget.results.message.text()
-    widget.results.use.click()
-    qtbot.waitUntil(lambda: session.model is not None, timeout=60_000)
-    assert session.loaded is not None
-    assert session.loaded.source.endswith("best.safetensors")
-    session.close()
+    yield widget
+    widget.session.close()
+
+
+def draw_box(prompts: PromptWidget) -> None:
+    prompts.prompter.start_drawing(Tool.BOX)
+    shapes = prompts.prompter.drawing.shapes
+    assert shapes is not None
+    shapes.add(np.array([[20, 5], [20, 150], [60, 150], [60, 5]]), shape_type="rectangle")
+
+
+def predicted_by(qtbot: Any, prompts: PromptWidget, source: str) -> Prediction:
+    """Wait until the model of that source has predicted the prompts; return what it says."""
+    session, prompter = prompts.session, prompts.prompter
+
+    def has_predicted() -> bool:
+        in_use = session.loaded is not None and session.loaded.source == source
+        return in_use and prompter.is_current
+
+    qtbot.waitUntil(has_predicted, timeout=60_000)
+    assert prompter.predicted is not None
+    return prompter.predicted.prediction
+
+
+def logits(prediction: Prediction) -> np.ndarray:
+    (decoded,) = prediction.objects
+    return decoded.window().logits
+
+
+def test_a_real_training_beside_predictions_and_its_model_compared_with_the_old(
+    viewer: Any, real: TrainWidget, qtbot: Any, tmp_path: Path
+) -> None:
+    prompts = PromptWidget(viewer)
+    viewer.window.add_dock_widget(prompts, name="Prompt")
+    real.inputs.train.click()
+    qtbot.waitUntil(lambda: len(real.training.run.epochs) > 1, timeout=120_000)
+    draw_box(prompts)
+    before = predicted_by(qtbot, prompts, "octsam-tiny")
+    assert real.training.state == "running"
+
+    real.results.status.stop.click()
+    qtbot.waitUntil(lambda: not real.results.use.isHidden(), timeout=60_000)
+    assert "before the training" in real.results.message.text()
+    real.results.use.click()
+    after = predicted_by(qtbot, prompts, str(real.training.run.best))
+    assert not np.array_equal(logits(after), logits(before))
+
+    viewer.keymap[KeyBinding.from_str(SWITCH_MODEL)](viewer)
+    again = predicted_by(qtbot, prompts, "octsam-tiny")
+    assert np.array_equal(logits(again), logits(before))
+    assert after.encode_seconds == again.encode_seconds == 0
+    (_,) = (tmp_path / "cache" / "embeddings").iterdir()  # each B-scan that is encoded adds one

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +24,18 @@ RECORDED: dict[Pseudocolor, dict[int, tuple[int, int, int]]] = {
 }
 """Colours by grey level that OpenCV 5.0.0 gives, turned to RGB."""
 
+TABLES: dict[Pseudocolor, str] = json.loads(
+    (Path(__file__).parent / "recorded" / "pseudocolors.json").read_text("utf-8")
+)["sha256"]
+"""SHA-256 of the (256, 3) uint8 RGB table that OpenCV's `applyColorMap` makes of 0 to 255."""
+
+ORIGINAL = (
+    "grayscale, Autumn, Bone, Cividis, Cool, Deepgreen, Hot, HSV, Inferno, Jet, Magma, Ocean, "
+    "Parula, Pink, Plasma, Rainbow, Viridis, Winter, Spring, Summer, Twilight, Twilight shifted, "
+    "Turbo"
+)
+"""What the original project lets one choose from."""
+
 GREY = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
 
 
@@ -30,6 +46,16 @@ def test_each_colour_map_has_a_table_of_its_own(name: Pseudocolor) -> None:
     assert table.shape == (256, 3)
     assert table.dtype == np.uint8
     assert sum(np.array_equal(table, color_table(other)) for other in PSEUDOCOLORS) == 1
+
+
+def test_the_colour_maps_are_those_of_the_original() -> None:
+    assert tuple(name.replace(" ", "_") for name in ORIGINAL.lower().split(", ")) == PSEUDOCOLORS
+    assert set(TABLES) == set(PSEUDOCOLORS) - {"grayscale"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_opencvs_to_the_last_byte(name: Pseudocolor) -> None:
+    assert hashlib.sha256(color_table(name).tobytes()).hexdigest() == TABLES[name]
 
 
 @pytest.mark.parametrize("name", RECORDED)

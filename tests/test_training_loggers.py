@@ -68,9 +68,8 @@ def test_weights_and_biases_keeps_a_run_in_its_folder(
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.chdir(tmp_path)
-    config = CONFIG.model_copy(
-        update={"wandb": True, "project": "oct", "display_name": "lr 1, topology", "adapts": "lora"}
-    )
+    asked = {"project": "oct", "entity": "eye-clinic", "display_name": "lr 1, topology"}
+    config = CONFIG.model_copy(update={"wandb": True, "adapts": "lora", **asked})
     folder = RunFolder.create(tmp_path / "runs", config)
 
     loggers = chosen_loggers(config, folder, SCHEMA)
@@ -78,7 +77,7 @@ def test_weights_and_biases_keeps_a_run_in_its_folder(
     assert list(logged(EVENTS, loggers)) == EVENTS
     wandb.teardown()  # its own process writes what it still holds
 
-    assert (run.project, run.name) == ("oct", "lr 1, topology")
+    assert (run.project, run.entity, run.name) == ("oct", "eye-clinic", "lr 1, topology")
     assert run.config["adapts"] == "lora"
     (kept,) = (folder.path / "wandb").glob("offline-run-*")
     (records,) = kept.glob("*.wandb")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -11,12 +12,22 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
-__all__ = ["complain", "download_bar", "note", "out", "steps_bar", "working"]
+__all__ = [
+    "ShowPhase",
+    "complain",
+    "download_bar",
+    "note",
+    "out",
+    "phases_bar",
+    "steps_bar",
+    "working",
+]
 
 out = Console()
 _err = Console(stderr=True)
@@ -61,10 +72,25 @@ def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
+class ShowPhase(Protocol):
+    """Shows what is being done."""
+
+    def __call__(self, what: str, done: int, total: int, text: str = "") -> None:
+        """Take the name of the phase, how many of how many are done, and words beside the bar."""
+        ...
+
+
 @contextmanager
-def steps_bar(name: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Show a bar while the block runs; gives a function that is told the steps done and a text."""
+def phases_bar(first: str) -> Iterator[ShowPhase]:
+    """Show a bar while the block runs, which begins anew with each phase of the work.
+
+    Parameters
+    ----------
+    first
+        Shown until the first phase is told.
+    """
     columns = (
+        SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -72,9 +98,23 @@ def steps_bar(name: str, total: int) -> Iterator[Callable[[int, str], None]]:
         TextColumn("{task.fields[text]}"),
     )
     with Progress(*columns, console=_err, transient=True) as progress:
-        task = progress.add_task(name, total=total, text="")
+        task = progress.add_task(first, total=None, text="")
+        phase: tuple[str, int] | None = None
 
-        def show(done: int, text: str) -> None:
-            progress.update(task, completed=done, text=text)
+        def show(what: str, done: int, total: int, text: str = "") -> None:
+            nonlocal phase
+            if phase != (what, total):
+                phase = (what, total)
+                progress.reset(task, description=what, total=total, completed=done, text=text)
+            else:
+                progress.update(task, completed=done, text=text)
 
         yield show
+
+
+@contextmanager
+def steps_bar(name: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show a bar while the block runs; gives a function that is told the steps done and a text."""
+    with phases_bar(name) as show:
+        show(name, 0, total)
+        yield lambda done, text: show(name, done, total, text)

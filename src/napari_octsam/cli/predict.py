@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from napari_octsam.cli.console import note, out, working
+from napari_octsam.cli.console import note, out, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.schema_option import Schema
@@ -83,18 +83,19 @@ def predict(
     check_labels_path(output, volume=is_volume(picture))
     wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
     download_if_needed(model)
-    with working(f"Loading {model}") as now:
+    with working(f"Loading {model}"):
         from napari_octsam.models.checkpoints import load_model  # torch, once all else is right
 
         network = load_model(model, profile, device=device)
-        if network.note:
-            note(network.note)
+    if network.note:
+        note(network.note)
+    with steps_bar("Predicting", len({prompt.bscan for prompt in wanted})) as show:
         labels, objects = predict_labels(
             network,
             picture,
             wanted,
             threshold=threshold,
-            on_bscan=lambda index: now(f"Encoding B-scan {_written(index)}"),
+            on_bscan=lambda bscan, done: show(done, f"B-scan {_written(bscan)}"),
         )
     write_labels(output, labels)
     out.print(_table(objects, classes))

@@ -56,7 +56,7 @@ def predict_labels(
     prompts: Sequence[Prompt],
     *,
     threshold: float = 0.5,
-    on_bscan: Callable[[tuple[int, ...]], None] = lambda _: None,
+    on_bscan: Callable[[tuple[int, ...], int], None] = lambda *_: None,
 ) -> tuple[npt.NDArray[np.uint8], list[PredictedObject]]:
     """Predict the prompts' objects on each B-scan that has any.
 
@@ -69,7 +69,7 @@ def predict_labels(
     threshold
         Probability in (0, 1) above which a pixel belongs to an object.
     on_bscan
-        Told the index of each B-scan before it is encoded.
+        Told the index of each B-scan before it is encoded, and how many are done.
 
     Returns
     -------
@@ -81,9 +81,9 @@ def predict_labels(
     rgb = is_rgb(picture)
     labels = np.zeros(picture.shape[:-1] if rgb else picture.shape, np.uint8)
     found: list[PredictedObject] = []
-    for bscan in sorted({prompt.bscan for prompt in prompts}):
+    for done, bscan in enumerate(sorted({prompt.bscan for prompt in prompts})):
         here = [prompt for prompt in prompts if prompt.bscan == bscan]
-        on_bscan(bscan)
+        on_bscan(bscan, done)
         grey = normalised(as_grey(take_bscan(picture, bscan, rgb=rgb)))
         objects = model.decode(model.encode(grey), here)
         labels[bscan] = _painted(grey.shape, here, objects, threshold)

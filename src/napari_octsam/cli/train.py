@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +10,13 @@ import typer
 from pydantic import ValidationError
 
 from napari_octsam.cli.config_options import option_of, with_config_options
-from napari_octsam.cli.console import note, out, working
+from napari_octsam.cli.console import note, out, phases_bar
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.train_progress import assist, follow, report
 from napari_octsam.core.config import TrainConfig, read_config, sentence_of
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_octsam.training.data import Progress
     from napari_octsam.training.distributed import Workers
     from napari_octsam.training.runs import RunFolder
 
@@ -65,8 +63,8 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     """Train, and be the one that shows and writes it."""
     from napari_octsam.training.preparation import prepare
 
-    with working("Reading") as show:
-        prepared = prepare(config, folder, _as_text(show), workers, download_if_needed)
+    with phases_bar("Reading") as show:
+        prepared = prepare(config, folder, show, workers, download_if_needed)
     for warning in prepared.warnings:
         note(f"Note: {warning}")
     note(prepared.plan)
@@ -120,7 +118,3 @@ def _settings_of(
             f"A run goes on with its own settings: leave out {what}, or begin a new run with --out."
         )
     return _settings(folder.config(), chosen)
-
-
-def _as_text(show: Callable[[str], None]) -> Progress:
-    return lambda what, done, total: show(f"{what}: {done} of {total}")

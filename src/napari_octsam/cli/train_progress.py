@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from napari_octsam.cli.console import note, steps_bar, working
+from napari_octsam.cli.console import note, phases_bar
 from napari_octsam.cli.interrupt import asked_to_stop
 from napari_octsam.cli.reports import print_report
 
@@ -43,25 +43,27 @@ def follow(prepared: Prepared, workers: Workers) -> None:
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
     events = logged(recorded(run, folder, prepared.schema), loggers)
-    bar = steps_bar("Training", run.config.epochs * run.steps)
+    total = run.config.epochs * run.steps
     sentence = _ALONE if workers.size == 1 else _TOGETHER
-    with bar as show, asked_to_stop(lambda: note(sentence)) as asked:
+    with phases_bar("Training") as show, asked_to_stop(lambda: note(sentence)) as asked:
         for event in events:
             if workers.any_wants(asked()):
                 workers.from_first(lambda: folder.save_state(run))
                 raise KeyboardInterrupt
             match event:
-                case Encoded(done, total):
-                    show(0, f"encoding {done} of {total}")
+                case Encoded(done, images):
+                    show("Encoding", done, images)
                 case StepDone():
                     parts = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
-                    show((event.epoch - 1) * event.steps + event.step, parts)
+                    done = (event.epoch - 1) * event.steps + event.step
+                    show("Training", done, total, parts)
                 case EpochDone():
                     better = ", the best so far" if event.best else ""
                     when = f"Epoch {event.epoch}" if event.epoch else "Before the training"
                     note(f"{when}: score {event.score:.3f}{better}")
-                case Validated(done, total):
-                    show(run.epoch * run.steps + run.step, f"validating {done} of {total}")
+                case Validated(done, bscans):
+                    steps = run.epoch * run.steps + run.step
+                    show("Training", steps, total, f"validating {done} of {bscans}")
                 case Told(sentence):
                     note(sentence)
                 case Finished("no more gain", best):
@@ -81,7 +83,7 @@ def report(prepared: Prepared) -> None:
     """Judge the best model, and print how good it is."""
     from napari_octsam.training.final_report import report_best
 
-    with working("Scoring the best model") as show:
-        final = report_best(prepared, lambda what, done, total: show(f"{what}: {done} of {total}"))
+    with phases_bar("Scoring the best model") as show:
+        final = report_best(prepared, show)
     if final is not None:
         print_report(final.report, f"The best model on the {final.part} part, one box a class")

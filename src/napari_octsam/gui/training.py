@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from napari_octsam.engine.training_messages import (
     StartTraining,
     TrainerMessage,
 )
+from napari_octsam.gui.training_clock import TrainingClock
 from napari_octsam.gui.training_run import Run
 from napari_octsam.training.events import (
     Encoded,
@@ -105,7 +105,7 @@ class Training:
         """The best model of each run."""
         self._before = Run()
         self._resumes = ""
-        self._clock = _Clock()
+        self._clock = TrainingClock()
 
     @property
     def is_on(self) -> bool:
@@ -126,16 +126,20 @@ class Training:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long it takes still, once two steps are done."""
-        done, total = self.run.progress
-        return self._clock.seconds_for(total - done)
+        """How long it takes still with all validations, once that can be told."""
+        run = self.run
+        if run.begun is None or (run.epochs and not self._clock.knows_epochs):
+            return None  # gone on with: how long its validation takes shows after an epoch
+        done, total = run.progress
+        epochs_done = run.epochs[-1].epoch if run.epochs else 0
+        return self._clock.seconds_for(total - done, run.begun.epochs - epochs_done)
 
     def start(self, start: StartTraining) -> None:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
         self._before, self.run = self.run, Run()
         self._resumes = start.resume
-        self._clock = _Clock()
+        self._clock = TrainingClock()
         self.started.emit()
         self._show("preparing", "Starting the training")
         job = self._job = self._make_job(start)
@@ -152,7 +156,8 @@ class Training:
         """Go on after a pause."""
         if self._job is not None and self.state in ("pausing", "paused"):
             self._job.steer("go on")
-            self._clock = _Clock()
+            if self.state == "paused":
+                self._clock.start()
             self._show("running", "Going on", *self.progress)
 
     def stop(self) -> None:
@@ -201,6 +206,7 @@ class Training:
 
     def _begin(self, begun: Begun) -> None:
         self.run.begin(begun, self._before)
+        self._clock.start()
         self.began.emit(begun)
         if self.state == "preparing":
             self._show("running", "Encoding the B-scans")
@@ -208,16 +214,17 @@ class Training:
     def _take(self, event: Event) -> None:
         match event:
             case Encoded(done, total):
+                self._clock.start()
                 self._work("Encoding the B-scans", done, total)
             case StepDone():
-                self._clock.tick()
+                self._clock.end_step()
                 self.run.add_step(event)
                 self._show_step(event)
                 self.stepped.emit(event)
             case Validated(done, total):
                 self._work("Validating", done, total)
             case EpochDone():
-                self._clock.pause()
+                self._clock.end_epoch()
                 self.run.epochs.append(event)
                 self.epoch_done.emit(event)
             case Samples():
@@ -262,25 +269,3 @@ class Training:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
-
-
-class _Clock:
-    """How long a step takes, validations and pauses left out."""
-
-    def __init__(self) -> None:
-        self._last: float | None = None
-        self._spent = 0.0
-        self._steps = 0
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        if self._last is not None:
-            self._spent += now - self._last
-            self._steps += 1
-        self._last = now
-
-    def pause(self) -> None:
-        self._last = None
-
-    def seconds_for(self, steps: int) -> float | None:
-        return steps * self._spent / self._steps if self._steps else None
