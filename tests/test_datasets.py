@@ -21,12 +21,13 @@ from napari_octsam.cli import app
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.dataset import Dataset, fingerprint
+from napari_octsam.io.dealing import make_split
 from napari_octsam.io.grouping import group_of, natural_order
 from napari_octsam.io.labels import read_labels
 from napari_octsam.io.layouts import Layout, open_dataset, recognise
 from napari_octsam.io.pairs import read_pairs
 from napari_octsam.io.preflight import Preflight, examine, members_of, preflight
-from napari_octsam.io.split import Member, Split, make_split, read_split, write_split
+from napari_octsam.io.split import Member, Split, read_split, write_split
 
 SHAPE = (40, 60)
 Octsam = Callable[..., Result]

@@ -21,10 +21,10 @@ from safetensors.torch import load_file
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.io.dealing import make_split
 from napari_octsam.io.layouts import open_dataset
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.preflight import examine, members_of
-from napari_octsam.io.split import make_split
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.final_report import report_best

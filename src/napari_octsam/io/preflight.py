@@ -15,7 +15,9 @@ from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
 from napari_octsam.io.dataset import Dataset, Item, Problem, fingerprint, listed
-from napari_octsam.io.split import PARTS, Member, Split
+from napari_octsam.io.grouping import natural_order
+from napari_octsam.io.patients import PATIENTS_FILE
+from napari_octsam.io.split import PARTS, SPLIT_FILE, Member, Split
 
 __all__ = [
     "ClassCount",
@@ -173,7 +175,7 @@ def judge(dataset: Dataset, facts: Sequence[Facts], split: Split | None = None) 
     problems = [*dataset.problems, *_faults(facts), *_too_few(facts)]
     warnings = [*dataset.warnings, *_twins(members, part_of)]
     if split:
-        problems += [*split.leaks(), *split.changes(members)]
+        problems += [*split.leaks(), *split.changes(members), *_none_to_learn(split)]
         warnings += [split.warning] if split.warning else []
     classes = tuple(_class_counts(dataset.schemas, facts, part_of))
     labelled = [c for c in classes if c.value != 0 and c.pixels]
@@ -277,6 +279,16 @@ def _too_few(facts: Sequence[Facts]) -> Iterator[Problem]:
         yield Problem("There is no labelled B-scan to train on.")
     elif len(facts) == 1:
         yield Problem("There is a single B-scan: training needs another one to validate with.")
+
+
+def _none_to_learn(split: Split) -> Iterator[Problem]:
+    if split.members and not split.train:
+        groups = sorted({each.group for each in split.members.values()}, key=natural_order)
+        yield Problem(
+            f"There is nobody to learn from: these patients are kept to validate or test on, "
+            f"as their split says: {listed(groups)}. Add other patients; or delete what keeps "
+            f"them, {SPLIT_FILE} beside the data or {PATIENTS_FILE} in the folder of models."
+        )
 
 
 def _twins(members: Mapping[str, Member], part_of: Mapping[str, str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.io.checking import check_folder
 from napari_octsam.io.dataset import Item, Problem
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.patients import read_patients
 from napari_octsam.io.split import Split
 
 __all__ = ["PreflightFailed", "Progress", "TrainingData", "read_data"]
@@ -80,7 +81,7 @@ def read_data(
     ----------
     kept_split
         Of a run that goes on. Where there is no such file, the split is that beside the data, or
-        a new one.
+        a new one, in which the patients of earlier trainings in `config.out` keep their parts.
 
     Raises
     ------
@@ -103,6 +104,7 @@ def read_data(
         config.seed,
         kept_split if kept_split is not None and kept_split.is_file() else None,
         lambda done, total: progress("Checking", done, total),
+        read_patients(Path(config.out)) if config.out and kept_split is None else None,
     )
     dataset, split, found = checked.dataset, checked.split, checked.found
     if found.problems:
