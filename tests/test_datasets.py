@@ -366,8 +366,8 @@ def test_a_good_folder_has_no_problem_and_says_what_is_trained(raw: Path) -> Non
     assert not found.problems
     assert (found.bscans, found.groups, dict(found.sizes)) == (15, 5, {SHAPE: 15})
     assert found.plan == (
-        "The model trains on 9 B-scans of 3 patients, validates on 3 B-scans of 1 patient, tests "
-        "on 3 B-scans of 1 patient."
+        "The model learns oct14, trains on 9 B-scans of 3 patients, validates on 3 B-scans of 1 "
+        "patient, tests on 3 B-scans of 1 patient."
     )
     counts = {c.value: (c.pixels, c.bscans, c.by_part["test"]) for c in found.classes if c.pixels}
     assert counts[2] == (15 * 600, 15, 3)
@@ -405,7 +405,7 @@ def test_everything_that_is_wrong_with_a_folder_is_named(raw: Path) -> None:
     }
     warnings = "\n".join(found.warnings)
     assert "none of .png, .jpg, .jpeg, .tif, .tiff, .npy: notes.txt." in warnings
-    assert "B-scans with background only: s2_000." in warnings
+    assert "B-scans with background only, or not labelled: s2_000." in warnings
     assert "The same image is there more than once: s2_001 = s2_002." in warnings
 
 

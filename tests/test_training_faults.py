@@ -92,7 +92,7 @@ def test_a_class_that_no_bscan_shows_is_told(tmp_path: Path, tiny_checkpoint: Pa
         iio.imwrite(path, without_class_3(iio.imread(path)))
     prepared = prepare(config)
     assert any("no B-scan shows: 3" in warning for warning in prepared.warnings)
-    assert prepared.plan.startswith("The model trains on 1 B-scan")
+    assert prepared.plan.startswith("The model learns layers7, trains on 1 B-scan")
 
 
 def test_a_class_that_no_bscan_shows_is_left_out(tmp_path: Path) -> None:

@@ -128,14 +128,14 @@ class Preflight:
 
     @property
     def plan(self) -> str:
-        """What will be trained, as one sentence; empty without a split."""
+        """What will be trained, the first schema, as one sentence; empty without a split."""
         verbs = dict(zip(PARTS, ("trains on", "validates on", "tests on"), strict=True))
         told = [
             f"{verbs[p.part]} {_count(p.bscans, 'B-scan')} of {_count(p.groups, 'patient')}"
             for p in self.parts
             if p.bscans
         ]
-        return f"The model {', '.join(told)}." if told else ""
+        return f"The model learns {self.classes[0].schema}, {', '.join(told)}." if told else ""
 
 
 def preflight(
@@ -304,7 +304,7 @@ def _nothing_labelled(facts: Iterable[Facts]) -> Iterator[str]:
     fit = [f for f in facts if f.pixels and not f.unknown]
     empty = [f.name for f in fit if not any(map(_labelled, f.pixels.values()))]
     if empty:
-        yield f"B-scans with background only: {listed(empty)}."
+        yield f"B-scans with background only, or not labelled: {listed(empty)}."
 
 
 def _labelled(counts: npt.NDArray[np.int64]) -> bool:
