@@ -14,6 +14,7 @@ from napari_octsam.io.dataset import Item, Problem
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.patients import read_patients
 from napari_octsam.io.split import Split
+from napari_octsam.training.crowding import crowding_note
 
 __all__ = ["PreflightFailed", "Progress", "TrainingData", "read_data"]
 
@@ -115,14 +116,17 @@ def read_data(
     def read(names: Sequence[str]) -> tuple[LabelledBScan, ...]:
         return tuple(_read(items[name], schema) for name in names)
 
+    training = read(split.train)
+    classes = schema.classes if config.background else schema.foreground
+    crowded = crowding_note(training, [each.value for each in classes], config.objects)
     return TrainingData(
-        read(split.train),
+        training,
         read(split.validation),
         read(split.test),
         schema,
         split,
         found.plan,
-        found.warnings,
+        (*found.warnings, crowded) if crowded else found.warnings,
     )
 
 
