@@ -206,7 +206,7 @@ def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
     said = process.stderr.read()
     assert process.wait(60) == 130
     process.stderr.close()
-    (folder,) = (tmp_path / "my runs").iterdir()
+    (folder,) = (tmp_path / "my runs").glob("*-*")
     assert (folder / "last.pt").stat().st_mtime_ns > pressed
     assert f"To go on: octsam train --resume '{folder}'" in said
     assert "Traceback" not in said
@@ -228,7 +228,7 @@ def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_
     told = [line for line in process.stderr.read().splitlines() if "score" not in line]
     process.stderr.close()
     assert process.wait(60) == 1
-    (folder,) = (tmp_path / "my runs").iterdir()
+    (folder,) = (tmp_path / "my runs").glob("*-*")
     (sentence,) = (line for line in told if line.strip())
     assert re.fullmatch(
         rf"Cannot write {folder}/(last\.pt|best\.safetensors): File too large\.", sentence
