@@ -510,7 +510,7 @@ def test_train_makes_a_model_that_predicts_and_goes_on_where_it_was(
         "train", "data", "--base-model", tiny_checkpoint, "--out", "runs", *options, "--lr", 1e-3
     )
     assert done.exit_code == 0, done.output
-    (run,) = Path("runs").iterdir()
+    (run,) = Path("runs").glob("*-*")
     settings = json.loads((run / "config.json").read_text())
     assert (settings["epochs"], settings["lr"], settings["augment"]) == (1, 1e-3, False)
     assert json.loads((run / "metrics.json").read_text())[0]["classes"]
@@ -541,7 +541,7 @@ def test_train_takes_its_settings_from_a_file_and_options_go_before(
     )
     done = octsam("train", "run.toml", "--epochs", 1)
     assert done.exit_code == 0, done.output
-    (run,) = Path("runs").iterdir()
+    (run,) = Path("runs").glob("*-*")
     settings = json.loads((run / "config.json").read_text())
     assert (settings["epochs"], settings["objects"]) == (1, 1)
     assert settings["data"] == str(tmp_path / "data")
@@ -560,7 +560,7 @@ def test_train_that_is_stopped_says_how_to_go_on(
     base = ("--base-model", tiny_checkpoint, "--schema", "layers7")
     result = octsam("train", "data", "--out", "runs", *base)
     assert result.exit_code == 130
-    (run,) = (tmp_path / "runs").iterdir()
+    (run,) = (tmp_path / "runs").glob("*-*")
     assert f"octsam train --resume {run}" in result.stderr
 
 

@@ -21,12 +21,13 @@ from napari_octsam.cli import app
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.dataset import Dataset, fingerprint
+from napari_octsam.io.dealing import make_split
 from napari_octsam.io.grouping import group_of, natural_order
 from napari_octsam.io.labels import read_labels
 from napari_octsam.io.layouts import Layout, open_dataset, recognise
 from napari_octsam.io.pairs import read_pairs
 from napari_octsam.io.preflight import Preflight, examine, members_of, preflight
-from napari_octsam.io.split import Member, Split, make_split, read_split, write_split
+from napari_octsam.io.split import Member, Split, read_split, write_split
 
 SHAPE = (40, 60)
 Octsam = Callable[..., Result]
@@ -365,8 +366,8 @@ def test_a_good_folder_has_no_problem_and_says_what_is_trained(raw: Path) -> Non
     assert not found.problems
     assert (found.bscans, found.groups, dict(found.sizes)) == (15, 5, {SHAPE: 15})
     assert found.plan == (
-        "The model trains on 9 B-scans of 3 patients, validates on 3 B-scans of 1 patient, tests "
-        "on 3 B-scans of 1 patient."
+        "The model learns oct14, trains on 9 B-scans of 3 patients, validates on 3 B-scans of 1 "
+        "patient, tests on 3 B-scans of 1 patient."
     )
     counts = {c.value: (c.pixels, c.bscans, c.by_part["test"]) for c in found.classes if c.pixels}
     assert counts[2] == (15 * 600, 15, 3)
@@ -404,7 +405,7 @@ def test_everything_that_is_wrong_with_a_folder_is_named(raw: Path) -> None:
     }
     warnings = "\n".join(found.warnings)
     assert "none of .png, .jpg, .jpeg, .tif, .tiff, .npy: notes.txt." in warnings
-    assert "B-scans with background only: s2_000." in warnings
+    assert "B-scans with background only, or not labelled: s2_000." in warnings
     assert "The same image is there more than once: s2_001 = s2_002." in warnings
 
 

@@ -40,7 +40,9 @@ from napari_octsam.gui.train_source import write_checked
 from napari_octsam.gui.train_status import duration
 from napari_octsam.gui.train_widget import TrainWidget
 from napari_octsam.io.checking import check_dataset
+from napari_octsam.io.patients import remember_patients
 from napari_octsam.io.prepared import open_prepared
+from napari_octsam.io.split import Split, read_split
 from napari_octsam.training.events import (
     ClassFigures,
     EpochDone,
@@ -147,6 +149,20 @@ def test_training_on_layers_writes_them_down_first(
     assert config.base_model == "octsam-tiny"
     assert Path(config.out).name == "models"
     assert widget.inputs.train.isHidden() or not widget.inputs.train.isVisible()
+
+
+def test_patients_of_earlier_trainings_keep_their_part(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    first = check_dataset(read_labelled(widget.inputs.source.chosen, SCHEMA)).split
+    other = Split(first.validation, first.train, (), first.members)
+    widget.inputs.folder.path = tmp_path
+    (tmp_path / "models").mkdir()
+    remember_patients(tmp_path / "models", other)
+    widget.inputs.train.click()
+    settle(qtbot, widget, "preparing")
+    split = read_split(Path(jobs.last.begin.config.data) / "split.json")
+    assert (split.train, split.validation) == (other.train, other.validation)
 
 
 def test_layers_that_are_not_ticked_are_left_out_and_stay_so(

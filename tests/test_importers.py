@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.boundaries import layers_between
 from napari_octsam.io.dataset import Dataset
@@ -99,6 +100,26 @@ def test_duke_has_a_map_of_layers_and_one_of_fluid(duke: Path) -> None:
     drawn = fields["manualFluid1"][:, DRAWN, 3] > 0
     np.testing.assert_array_equal(maps["fluid"][:, DRAWN] == 1, drawn)
     assert (maps["fluid"][:, :4] == 255).all(), "nobody looked for fluid there"
+
+
+def test_duke_bscans_with_fluid_and_no_layers_are_taken(tmp_path: Path) -> None:
+    fields = duke_fields()
+    fields["manualLayers1"][..., 3] = np.nan
+    fields["manualFluid1"][..., 1] = 0
+    fields["manualFluid1"][..., 2] = 0
+    savemat(tmp_path / "Subject_01.mat", fields)
+
+    dataset = open_dataset(tmp_path)
+
+    assert [item.name for item in dataset.items] == ["Subject_01_001", "Subject_01_003"]
+    assert f"2 of {SLICES} B-scans are labelled" in dataset.warnings[0]
+    maps = dataset.items[1].read_maps()
+    assert (maps["layers7"] == 255).all()
+    pocket = fields["manualFluid1"][:, 6:10, 3] > 0
+    np.testing.assert_array_equal(maps["fluid"][:, 6:10], pocket)
+    assert (np.delete(maps["fluid"], np.s_[6:10], axis=1) == 255).all()
+    only = preflight(open_dataset(tmp_path, bundled_schema("layers7")))
+    assert "B-scans with background only, or not labelled: Subject_01_003." in only.warnings
 
 
 def test_the_other_grader_can_be_chosen(duke: Path) -> None:

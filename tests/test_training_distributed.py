@@ -102,7 +102,7 @@ def test_torchrun_writes_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
     write_run(tmp_path, tiny_checkpoint, epochs=1)
     done = torchrun("-m", "napari_octsam", "train", "run.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("*-*")
     assert (folder / "report.html").is_file()
     assert done.stdout.count("Wrote") == 1
 
@@ -128,7 +128,7 @@ def test_ctrl_c_ends_all_processes_after_the_step_with_the_state_saved(
     process.wait(60)
     process.stderr.close()
 
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("*-*")
     assert (folder / "last.pt").stat().st_mtime_ns > pressed
     assert said.count(f"To go on: octsam train --resume {folder}") == 1
     assert said.count("Stopped.") == 1

@@ -21,10 +21,10 @@ from safetensors.torch import load_file
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.io.dealing import make_split
 from napari_octsam.io.layouts import open_dataset
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.preflight import examine, members_of
-from napari_octsam.io.split import make_split
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.final_report import report_best
@@ -92,7 +92,7 @@ def test_a_class_that_no_bscan_shows_is_told(tmp_path: Path, tiny_checkpoint: Pa
         iio.imwrite(path, without_class_3(iio.imread(path)))
     prepared = prepare(config)
     assert any("no B-scan shows: 3" in warning for warning in prepared.warnings)
-    assert prepared.plan.startswith("The model trains on 1 B-scan")
+    assert prepared.plan.startswith("The model learns layers7, trains on 1 B-scan")
 
 
 def test_a_class_that_no_bscan_shows_is_left_out(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
     said = process.stderr.read()
     assert process.wait(60) == 130
     process.stderr.close()
-    (folder,) = (tmp_path / "my runs").iterdir()
+    (folder,) = (tmp_path / "my runs").glob("*-*")
     assert (folder / "last.pt").stat().st_mtime_ns > pressed
     assert f"To go on: octsam train --resume '{folder}'" in said
     assert "Traceback" not in said
@@ -228,7 +228,7 @@ def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_
     told = [line for line in process.stderr.read().splitlines() if "score" not in line]
     process.stderr.close()
     assert process.wait(60) == 1
-    (folder,) = (tmp_path / "my runs").iterdir()
+    (folder,) = (tmp_path / "my runs").glob("*-*")
     (sentence,) = (line for line in told if line.strip())
     assert re.fullmatch(
         rf"Cannot write {folder}/(last\.pt|best\.safetensors): File too large\.", sentence

@@ -11,7 +11,7 @@ import typer
 from napari_octsam.cli.console import steps_bar, working
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.reports import print_report
-from napari_octsam.cli.schema_option import Schema
+from napari_octsam.core.classes import BUNDLED_SCHEMAS
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.header import Profile
 
@@ -27,8 +27,18 @@ __all__ = ["evaluate"]
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="Name from 'octsam models', or a checkpoint.")],
-    data: Annotated[Path, typer.Option(help="Folder with images/*.png and masks/*.png.")],
-    schema: Schema = "oct14",
+    data: Annotated[Path, typer.Option(help="Labelled B-scans of any layout.")],
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Classes: a bundled schema ({', '.join(BUNDLED_SCHEMAS)}) or a TOML file; "
+            "default: as the data says, or oct14."
+        ),
+    ] = None,
+    part: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option(help="Part of the data's split to take; default: all B-scans."),
+    ] = None,
     only: Annotated[
         str, typer.Option(metavar="PATTERN", help="B-scans to take, such as 's06_*'.")
     ] = "*",
@@ -59,7 +69,7 @@ def evaluate(
 
     Pixels that are not labelled (255) and classes that a B-scan does not show count nowhere.
     """
-    inputs = [Path(model), Path(schema)]
+    inputs = [Path(model), *([Path(schema)] if schema else [])]
     for path in (csv_file, json_file, html_file):
         if path is not None:
             check_output(path, overwrite, inputs)
@@ -67,21 +77,24 @@ def evaluate(
     from napari_octsam.evaluation.about import About
     from napari_octsam.evaluation.page import write_page
     from napari_octsam.evaluation.records import write_csv, write_json
-    from napari_octsam.io.pairs import read_pairs
+    from napari_octsam.io.layouts import open_dataset
+    from napari_octsam.io.pairs import read_dataset
     from napari_octsam.models.checkpoints import load_model
 
-    classes = load_schema(schema)
-    pairs = read_pairs(data, only)
+    dataset = open_dataset(data, load_schema(schema) if schema else None)
+    classes = dataset.schemas[0]
+    bscans = read_dataset(dataset, only, part)
     with working(f"Loading {model}"):
         network = load_model(model, profile, device=device)
-    report, worst = _judge(network, pairs, classes, prompt, spacing)
+    report, worst = _judge(network, bscans, classes, prompt, spacing)
     if not report.classes:
         raise UserError(
             f"No B-scan of {data} shows a class of the schema {classes.name}: choose another one "
             "with --schema."
         )
-    print_report(report, f"{report.bscans} B-scans, one {prompt} a class")
-    about = About(model, str(data), only, schema, prompt, spacing)
+    taken = f" of the {part} part" if part else ""
+    print_report(report, f"{report.bscans} B-scans{taken}, one {prompt} a class")
+    about = About(model, str(data), f"{only}{taken}", schema or classes.name, prompt, spacing)
     if csv_file is not None:
         write_csv(csv_file, report)
     if json_file is not None:
@@ -92,7 +105,7 @@ def evaluate(
 
 def _judge(
     model: Model,
-    pairs: Sequence[LabelledBScan],
+    bscans: Sequence[LabelledBScan],
     schema: LabelSchema,
     prompt: str,
     spacing: float | None,
@@ -102,14 +115,14 @@ def _judge(
     from napari_octsam.evaluation.worst_cases import WorstCases
 
     worst = WorstCases()
-    with steps_bar("Scoring", len(pairs)) as show:
-        judged = judge_model(model, _counted(pairs, show), schema, prompt, spacing)
+    with steps_bar("Scoring", len(bscans)) as show:
+        judged = judge_model(model, _counted(bscans, show), schema, prompt, spacing)
         return build_report(worst.watch(judged), schema, spacing), worst
 
 
 def _counted(
-    pairs: Sequence[LabelledBScan], show: Callable[[int, str], None]
+    bscans: Sequence[LabelledBScan], show: Callable[[int, str], None]
 ) -> Iterator[LabelledBScan]:
-    for number, pair in enumerate(pairs):
-        show(number, pair.name)
-        yield pair
+    for number, bscan in enumerate(bscans):
+        show(number, bscan.name)
+        yield bscan

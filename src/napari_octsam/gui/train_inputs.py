@@ -93,6 +93,11 @@ class TrainInputs(QWidget):
         column.addWidget(self.message)
 
     @property
+    def _models(self) -> Path | None:
+        target = self.folder.path
+        return None if target is None else target / "models"
+
+    @property
     def _base(self) -> LoadModel:
         return self._session.loaded or self._session.first_load
 
@@ -103,7 +108,7 @@ class TrainInputs(QWidget):
 
     def _check(self) -> None:
         self.message.say("Checking the data …")
-        check = self.source.checking(self.settings.values["seed"])
+        check = self.source.checking(self.settings.values["seed"], self._models)
         self._session.read(check, self._show_found, self.message.say)
 
     def _show_found(self, checked: Checked) -> None:
@@ -121,18 +126,19 @@ class TrainInputs(QWidget):
         self.message.say("Copying the labelled B-scans …")
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
         folder = Path(config.out).parent / "data" / stamp
-        write = partial(write_checked, self.source.checking(config.seed), folder)
+        check = self.source.checking(config.seed, self._models)
+        write = partial(write_checked, check, folder)
         self.train.setEnabled(False)
         self._session.read(write, partial(self._begin_on, config, folder), self._refuse)
 
     def _config(self) -> TrainConfig | None:
         """Return what is set, or say what is missing."""
-        target = self.folder.path
+        models = self._models
         source = self.source.folder.path if self.source.from_folder.isChecked() else None
         if self.source.from_folder.isChecked() and source is None:
             self.message.say("Choose the folder of the labelled B-scans first.")
             return None
-        if target is None:
+        if models is None:
             self.message.say("Choose where the model is saved first.")
             return None
         try:
@@ -140,7 +146,7 @@ class TrainInputs(QWidget):
                 **self.settings.values,
                 data=str(source or ""),
                 label_schema=self.source.schema_name if source else "",
-                out=str(target / "models"),
+                out=str(models),
                 base_model=self._base.source,
                 profile=self._base.profile or "",
                 device=self._base.device,

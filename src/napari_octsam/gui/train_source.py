@@ -25,7 +25,9 @@ from napari_octsam.gui.labelled import LabelledImage, labelled_images, read_labe
 from napari_octsam.gui.path_input import PathInput
 from napari_octsam.gui.wrapped_label import WrappedLabel
 from napari_octsam.io.checking import Checked, check_dataset, check_folder
+from napari_octsam.io.patients import read_patients
 from napari_octsam.io.prepared import write_prepared
+from napari_octsam.io.split import Split
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session_widget import SessionWidget
@@ -76,19 +78,27 @@ class TrainSource(QWidget):
         name = self.schema.currentText()
         return "" if name == _BY_ITSELF else name
 
-    def checking(self, seed: int) -> Callable[[], Checked]:
+    def checking(self, seed: int, models: Path | None = None) -> Callable[[], Checked]:
         """Return what reads and checks what is chosen now, to be run beside the window.
 
         Parameters
         ----------
         seed
             Of the split.
+        models
+            Folder of the models; the patients of its trainings keep their parts.
         """
+
+        def before() -> Split | None:
+            return None if models is None else read_patients(models)
+
         if self.from_layers.isChecked():
             pairs, schema = self.chosen, self._session.schema
-            return lambda: check_dataset(read_labelled(pairs, schema), seed)
+            return lambda: check_dataset(read_labelled(pairs, schema), seed, before=before())
         folder, name = self.folder.path or Path(), self.schema_name
-        return lambda: check_folder(folder, load_schema(name) if name else None, seed)
+        return lambda: check_folder(
+            folder, load_schema(name) if name else None, seed, before=before()
+        )
 
     def choose_folder(self, folder: Path, schema: str = "") -> None:
         """Learn from a folder."""

@@ -71,8 +71,8 @@ class _Fluid(_Slice):
         """Return 1 in fluid; columns without layers were not looked at, unless they have fluid."""
         volume = self.volume
         fluid = volume.fluid[..., self.index]
-        drawn = drawn_columns(volume.boundaries[..., self.index])
-        return np.where(fluid, 1, np.where(drawn, 0, NOT_LABELLED)).astype(np.uint8)
+        looked_at = drawn_columns(volume.boundaries[..., self.index]) | fluid.any(0)
+        return np.where(looked_at, fluid, NOT_LABELLED).astype(np.uint8)
 
 
 def is_duke(path: Path) -> bool:
@@ -81,7 +81,7 @@ def is_duke(path: Path) -> bool:
 
 
 def list_duke(path: Path, grader: Grader = 1) -> tuple[list[Item], int]:
-    """Return the labelled B-scans of a volume, and how many B-scans it has.
+    """Return the B-scans of a volume that have layers or fluid, and how many B-scans it has.
 
     Raises
     ------
@@ -90,8 +90,8 @@ def list_duke(path: Path, grader: Grader = 1) -> tuple[list[Item], int]:
     """
     fields = _fields(grader)
     _check_shapes(path, fields)
-    (boundaries,) = read_fields(path, fields[1:2])
-    labelled = drawn_columns(boundaries).any(0)
+    boundaries, fluid = read_fields(path, fields[1:])
+    labelled = drawn_columns(boundaries).any(0) | (fluid > 0).any((0, 1))
     items = []
     for index in map(int, np.flatnonzero(labelled)):
         maps: tuple[Source, ...] = (_Layers(path, grader, index), _Fluid(path, grader, index))

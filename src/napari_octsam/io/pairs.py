@@ -1,7 +1,8 @@
-"""Folders of B-scans and their masks: `images/` and `masks/` with files of the same names."""
+"""B-scans with their labels in memory: of a data set, or of `images/` and `masks/` as they are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
-from napari_octsam.io.dataset import Item
+from napari_octsam.io.dataset import Dataset, Item, Problem, listed
 from napari_octsam.io.pairing import pair_up
+from napari_octsam.io.split import SPLIT_FILE, read_split
 
-__all__ = ["LabelledBScan", "read_pairs"]
+__all__ = ["LabelledBScan", "read_dataset", "read_pairs"]
 
 _LABELS = "labels"
 
@@ -38,8 +41,37 @@ class LabelledBScan:
     labels: npt.NDArray[np.uint8]
 
 
+def read_dataset(
+    dataset: Dataset, pattern: str = "*", part: str | None = None
+) -> list[LabelledBScan]:
+    """Read every B-scan whose name matches `pattern`, with the labels of the first schema.
+
+    Parameters
+    ----------
+    part
+        Of the split beside the data; None: all.
+
+    Raises
+    ------
+    UserError
+        Something forbids to read one of them, labels are not of the schema, there is no split,
+        or nothing matches.
+    """
+    items = _chosen(dataset.items, dataset.problems, pattern)
+    if part is not None:
+        names = _names_in(dataset, part)
+        items = [item for item in items if item.name in names]
+    if not items:
+        within = "" if part is None else f" in the part {part}"
+        raise UserError(f"{dataset.folder} has no labelled B-scan {pattern}{within}.")
+    schema = dataset.schemas[0]
+    found = [_read(item, schema.name) for item in items]
+    _check_values(found, schema, dataset.folder)
+    return found
+
+
 def read_pairs(folder: Path, pattern: str = "*") -> list[LabelledBScan]:
-    """Read every pair whose name matches `pattern`, in natural order.
+    """Read every pair of `images/` and `masks/` whose name matches `pattern`, of any values.
 
     Raises
     ------
@@ -47,18 +79,53 @@ def read_pairs(folder: Path, pattern: str = "*") -> list[LabelledBScan]:
         A mask is missing, of another size or cannot be read, or no image matches.
     """
     found = pair_up(folder / "images", folder / "masks", _LABELS)
-    for problem in found.problems:
-        if not problem.names or any(fnmatchcase(name, pattern) for name in problem.names):
-            raise UserError(problem.text)
-    items = [item for item in found.items if fnmatchcase(item.name, pattern)]
+    items = _chosen(found.items, found.problems, pattern)
     if not items:
         raise UserError(f"{folder} has no images/{pattern} with masks to read.")
-    return [_read_pair(item) for item in items]
+    return [_read(item, _LABELS) for item in items]
 
 
-def _read_pair(item: Item) -> LabelledBScan:
-    image, labels = item.read_image(), item.read_maps()[_LABELS]
+def _chosen(items: Iterable[Item], problems: Iterable[Problem], pattern: str) -> list[Item]:
+    for problem in problems:
+        if not problem.names or any(fnmatchcase(name, pattern) for name in problem.names):
+            raise UserError(problem.text)
+    return [item for item in items if fnmatchcase(item.name, pattern)]
+
+
+def _names_in(dataset: Dataset, part: str) -> set[str]:
+    path = dataset.folder / SPLIT_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{dataset.folder} has no {SPLIT_FILE}, which says what its parts are: make a data set "
+            "with 'octsam preprocess', or take all B-scans."
+        )
+    names = dict(read_split(path).parts())[part]
+    here = {item.name for item in dataset.items}
+    if gone := [name for name in names if name not in here]:
+        raise UserError(f"{path} names B-scans of the part {part} that are gone: {listed(gone)}.")
+    return set(names)
+
+
+def _read(item: Item, schema: str) -> LabelledBScan:
+    image, labels = item.read_image(), item.read_maps()[schema]
     if image.shape != labels.shape:
         path = item.image.path
         raise UserError(f"{path} is {times(image.shape)}, but its mask {times(labels.shape)}.")
     return LabelledBScan(item.name, image, labels)
+
+
+def _check_values(bscans: Iterable[LabelledBScan], schema: LabelSchema, folder: Path) -> None:
+    known = [each.value for each in schema.classes] + [NOT_LABELLED]
+    strange: set[int] = set()
+    names = []
+    for bscan in bscans:
+        if unknown := set(np.unique(bscan.labels).tolist()) - set(known):
+            strange |= unknown
+            names.append(bscan.name)
+    if names:
+        values = listed([str(value) for value in sorted(strange)])
+        raise UserError(
+            f"{folder} has masks with values that the schema {schema.name} does not know "
+            f"({values}): {listed(names)}. Choose their schema with --schema, or "
+            "mend them."
+        )

@@ -15,7 +15,9 @@ from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
 from napari_octsam.io.dataset import Dataset, Item, Problem, fingerprint, listed
-from napari_octsam.io.split import PARTS, Member, Split
+from napari_octsam.io.grouping import natural_order
+from napari_octsam.io.patients import PATIENTS_FILE
+from napari_octsam.io.split import PARTS, SPLIT_FILE, Member, Split
 
 __all__ = [
     "ClassCount",
@@ -126,14 +128,14 @@ class Preflight:
 
     @property
     def plan(self) -> str:
-        """What will be trained, as one sentence; empty without a split."""
+        """What will be trained, the first schema, as one sentence; empty without a split."""
         verbs = dict(zip(PARTS, ("trains on", "validates on", "tests on"), strict=True))
         told = [
             f"{verbs[p.part]} {_count(p.bscans, 'B-scan')} of {_count(p.groups, 'patient')}"
             for p in self.parts
             if p.bscans
         ]
-        return f"The model {', '.join(told)}." if told else ""
+        return f"The model learns {self.classes[0].schema}, {', '.join(told)}." if told else ""
 
 
 def preflight(
@@ -173,7 +175,7 @@ def judge(dataset: Dataset, facts: Sequence[Facts], split: Split | None = None) 
     problems = [*dataset.problems, *_faults(facts), *_too_few(facts)]
     warnings = [*dataset.warnings, *_twins(members, part_of)]
     if split:
-        problems += [*split.leaks(), *split.changes(members)]
+        problems += [*split.leaks(), *split.changes(members), *_none_to_learn(split)]
         warnings += [split.warning] if split.warning else []
     classes = tuple(_class_counts(dataset.schemas, facts, part_of))
     labelled = [c for c in classes if c.value != 0 and c.pixels]
@@ -279,6 +281,16 @@ def _too_few(facts: Sequence[Facts]) -> Iterator[Problem]:
         yield Problem("There is a single B-scan: training needs another one to validate with.")
 
 
+def _none_to_learn(split: Split) -> Iterator[Problem]:
+    if split.members and not split.train:
+        groups = sorted({each.group for each in split.members.values()}, key=natural_order)
+        yield Problem(
+            f"There is nobody to learn from: these patients are kept to validate or test on, "
+            f"as their split says: {listed(groups)}. Add other patients; or delete what keeps "
+            f"them, {SPLIT_FILE} beside the data or {PATIENTS_FILE} in the folder of models."
+        )
+
+
 def _twins(members: Mapping[str, Member], part_of: Mapping[str, str]) -> Iterator[str]:
     alike = defaultdict(list)
     for name, member in members.items():
@@ -292,7 +304,7 @@ def _nothing_labelled(facts: Iterable[Facts]) -> Iterator[str]:
     fit = [f for f in facts if f.pixels and not f.unknown]
     empty = [f.name for f in fit if not any(map(_labelled, f.pixels.values()))]
     if empty:
-        yield f"B-scans with background only: {listed(empty)}."
+        yield f"B-scans with background only, or not labelled: {listed(empty)}."
 
 
 def _labelled(counts: npt.NDArray[np.int64]) -> bool:

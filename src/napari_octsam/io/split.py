@@ -6,24 +6,20 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
 from napari_octsam.io.dataset import Problem, listed
-from napari_octsam.io.grouping import natural_order
 
 __all__ = [
     "PARTS",
     "SPLIT_FILE",
     "Member",
     "Split",
-    "make_split",
     "read_split",
     "write_split",
 ]
@@ -31,9 +27,6 @@ __all__ = [
 PARTS = ("train", "validation", "test")
 SPLIT_FILE = "split.json"
 """Name of the file beside the data."""
-
-_SHARES = (0.7, 0.15, 0.15)
-_FEWEST_TO_TEST = 4  # groups; with fewer, training would lose too many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +63,10 @@ class Split:
     def parts(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Return the name of each part with its items."""
         return zip(PARTS, (self.train, self.validation, self.test), strict=True)
+
+    def part_of(self) -> dict[str, str]:
+        """Return the part of each B-scan by its name."""
+        return {name: part for part, names in self.parts() for name in names}
 
     def without(self, names: Iterable[str]) -> Split:
         """Return the split of the other items."""
@@ -133,44 +130,15 @@ class Split:
         return ((key, tuple(names)) for key, names in found.items() if len(names) > 1)
 
 
-def make_split(
-    members: Mapping[str, Member], seed: int = 0, shares: Sequence[float] = _SHARES
-) -> Split:
-    """Deal the groups out to the parts, so that the B-scans come near to the shares.
-
-    Groups that share an identical image stay together. Validation and, from four groups on, test
-    get one at least. A single group is cut into blocks of neighbouring B-scans.
-    """
-    if not members:
-        return Split((), (), (), {})
-    bundles = _bundles(members)
-    if len(bundles) < 2:
-        return _by_blocks(members, shares)
-    order = np.random.default_rng(seed).permutation(len(bundles))
-    bundles = sorted((bundles[i] for i in order), key=len, reverse=True)
-    needed = len(PARTS) if len(bundles) >= _FEWEST_TO_TEST else 2
-    wanted = [share * len(members) for share in shares[:needed]]
-    dealt: list[list[list[str]]] = [[] for _ in PARTS]
-    for number, bundle in enumerate(bundles):
-        missing = [wanted[i] - sum(map(len, dealt[i])) for i in range(needed)]
-        empty = [i for i in range(needed) if not dealt[i]]
-        candidates = empty if len(bundles) - number <= len(empty) else range(needed)
-        dealt[max(candidates, key=lambda i: missing[i])].append(bundle)
-    few = f"There are only {len(bundles)} patients: none is left to test on."
-    warning = "" if needed == len(PARTS) else few
-    train, validation, test = (_in_order(chain.from_iterable(part), members) for part in dealt)
-    return Split(train, validation, test, dict(members), "group", warning)
-
-
-def write_split(path: Path, split: Split) -> None:
-    """Store a split; one that is there already is frozen.
+def write_split(path: Path, split: Split, *, replace: bool = False) -> None:
+    """Store a split; one that is there already is frozen, unless it is to be replaced.
 
     Raises
     ------
     UserError
         The file exists, or cannot be written.
     """
-    if path.exists():
+    if path.exists() and not replace:
         raise UserError(f"{path} is there already, and a split is frozen: delete it to change it.")
     parts = {
         part: [_Stored(name=name, **_fields(split.members[name])) for name in names]
@@ -222,45 +190,6 @@ class _StoredSplit(BaseModel):
 
 def _fields(member: Member) -> dict[str, str]:
     return {"group": member.group, "sha256": member.sha256}
-
-
-def _by_blocks(members: Mapping[str, Member], shares: Sequence[float]) -> Split:
-    names = sorted(members, key=natural_order)
-    count = len(names)
-    parts = min(count, len(PARTS))
-    tests = max(round(shares[2] * count), 1) if parts > 2 else 0
-    validations = max(round(shares[1] * count), 1) if parts > 1 else 0
-    first, second = count - validations - tests, count - tests
-    groups = sorted({each.group for each in members.values()})
-    warning = (
-        f"All B-scans are of one patient ({listed(groups)}): the split is by blocks of neighbours, "
-        "which are alike at the borders, so scores come out too high; name the patients in "
-        "groups.csv."
-    )
-    train, validation, test = map(tuple, (names[:first], names[first:second], names[second:]))
-    return Split(train, validation, test, dict(members), "block", warning)
-
-
-def _bundles(members: Mapping[str, Member]) -> list[list[str]]:
-    """Return the names by group, groups with an identical image as one."""
-    above: dict[str, str] = {}
-
-    def top(key: str) -> str:
-        while above.setdefault(key, key) != key:
-            key = above[key]
-        return key
-
-    for member in members.values():
-        above[top(f"image {member.sha256}")] = top(f"group {member.group}")
-    bundles = defaultdict(list)
-    for name, member in members.items():
-        bundles[top(f"group {member.group}")].append(name)
-    return list(bundles.values())
-
-
-def _in_order(names: Iterable[str], members: Mapping[str, Member]) -> tuple[str, ...]:
-    wanted = set(names)
-    return tuple(name for name in members if name in wanted)
 
 
 def _parts_of(names: Iterable[str], part_of: Mapping[str, str]) -> list[str]:

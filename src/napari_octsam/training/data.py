@@ -12,7 +12,9 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.io.checking import check_folder
 from napari_octsam.io.dataset import Item, Problem
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.patients import read_patients
 from napari_octsam.io.split import Split
+from napari_octsam.training.crowding import crowding_note
 
 __all__ = ["PreflightFailed", "Progress", "TrainingData", "read_data"]
 
@@ -80,7 +82,7 @@ def read_data(
     ----------
     kept_split
         Of a run that goes on. Where there is no such file, the split is that beside the data, or
-        a new one.
+        a new one, in which the patients of earlier trainings in `config.out` keep their parts.
 
     Raises
     ------
@@ -103,6 +105,7 @@ def read_data(
         config.seed,
         kept_split if kept_split is not None and kept_split.is_file() else None,
         lambda done, total: progress("Checking", done, total),
+        read_patients(Path(config.out)) if config.out and kept_split is None else None,
     )
     dataset, split, found = checked.dataset, checked.split, checked.found
     if found.problems:
@@ -113,14 +116,17 @@ def read_data(
     def read(names: Sequence[str]) -> tuple[LabelledBScan, ...]:
         return tuple(_read(items[name], schema) for name in names)
 
+    training = read(split.train)
+    classes = schema.classes if config.background else schema.foreground
+    crowded = crowding_note(training, [each.value for each in classes], config.objects)
     return TrainingData(
-        read(split.train),
+        training,
         read(split.validation),
         read(split.test),
         schema,
         split,
         found.plan,
-        found.warnings,
+        (*found.warnings, crowded) if crowded else found.warnings,
     )
 
 

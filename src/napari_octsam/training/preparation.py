@@ -12,6 +12,7 @@ from pathlib import Path
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.io.patients import remember_patients
 from napari_octsam.io.split import write_split
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.devices import choose_device
@@ -131,6 +132,7 @@ def _prepare(
         folder.make(config)
         folder.claim()
         write_split(folder.split, data.split)
+        remember_patients(folder.path.parent, data.split)
     else:
         folder.restore(run)
     notes = (model.note,) if model.note else ()
