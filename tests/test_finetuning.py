@@ -18,7 +18,6 @@ from napari_octsam.training.components import component_objects
 from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, Samples, StepDone
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.schedule import learning_rate
-from napari_octsam.training.segmentation import segmentation_loss
 from napari_octsam.training.views import VIEWS, view_of
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
 
@@ -158,17 +157,6 @@ def test_each_component_is_one_object_and_the_background_only_if_asked() -> None
     assert len(with_background) > len(objects)
     assert all(o.prompt.box is not None for o in objects)
     assert objects[0].ignored is not None
-
-
-def test_what_nobody_labelled_has_no_gradient() -> None:
-    for name in ("dice_ce", "dice", "focal", "dice_focal"):
-        logits = torch.zeros(2, 8, 8, requires_grad=True)
-        target, counts = torch.ones(2, 8, 8), torch.ones(2, 8, 8)
-        counts[:, :, 4:] = 0
-        segmentation_loss(name)(logits, target, counts).backward()
-        assert logits.grad is not None
-        assert not logits.grad[:, :, 4:].any(), name
-        assert logits.grad[:, :, :4].all(), name
 
 
 def test_views_change_image_and_labels_alike() -> None:
