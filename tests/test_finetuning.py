@@ -168,6 +168,27 @@ def test_views_change_image_and_labels_alike() -> None:
     assert view_of(bscan, 2).image.mean() < bscan.image.mean() < view_of(bscan, 3).image.mean()
 
 
+def test_one_view_is_larger_image_and_labels_alike() -> None:
+    labels = bscans(1)[0].labels
+    bscan = LabelledBScan("grey by class", labels * np.uint8(30), labels)
+    view = view_of(bscan, 3)
+    assert view.image.shape == view.labels.shape == labels.shape
+    mirrored = view_of(bscan, 1).labels
+    counts = [np.bincount(each.ravel(), minlength=8)[3] for each in (mirrored, view.labels)]
+    assert 1.1 * counts[0] < counts[1] < 1.25**2 * counts[0]  # thicker; its ends are cut off
+    greys = {value: np.median(view.image[view.labels == value]) for value in range(8)}
+    brighter = np.round(255 * (np.arange(8) * 30 / 255) ** 0.75)
+    assert list(greys.values()) == pytest.approx(brighter.tolist(), abs=1)
+
+
+def test_a_place_that_is_labelled_stays_in_sight_where_a_view_is_larger() -> None:
+    labels = np.full((40, 50), NOT_LABELLED, np.uint8)
+    labels[38:, 1:4] = 2
+    view = view_of(LabelledBScan("corner", np.zeros((40, 50), np.uint8), labels), 3)
+    assert np.count_nonzero(view.labels == 2) >= 6
+    assert set(np.unique(view.labels)) == {2, NOT_LABELLED}
+
+
 def test_the_learning_rate_rises_and_falls() -> None:
     config = TrainConfig(epochs=10, lr=1.0, warmup_steps=9, schedule="linear")
     rates = [learning_rate(config, step, 10) for step in range(100)]
