@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.adapter_files import make_record
 from napari_octsam.models.adapters import adapter_weights, add_adapters, merged
 from napari_octsam.models.build import build_network
 from napari_octsam.models.checkpoints import load_model, read_checkpoint, save_checkpoint
@@ -30,6 +30,7 @@ CPU = torch.device("cpu")
 HEADER = Header(name="test", architecture="vit_b", profile="sam")
 BSCAN = np.random.default_rng(0).integers(0, 256, (100, 128), np.uint8)
 RANK, ALPHA = 3, 12.0
+VIT_B = AdapterRecord(base="vit_b", sha256="", rank=RANK, alpha=ALPHA)
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,11 @@ def adapted_model(scale: float = 1.0) -> Model:
         for parameter in parameters:
             parameter.copy_(torch.randn(parameter.shape, generator=random) * 0.05)
     return Model(network, HEADER, CPU)
+
+
+def record_on(base: Path) -> AdapterRecord:
+    sha256 = hashlib.sha256(base.read_bytes()).hexdigest()
+    return AdapterRecord(base=str(base), sha256=sha256, rank=RANK, alpha=ALPHA)
 
 
 def saved_adapters(path: Path, record: AdapterRecord | None) -> Path:
@@ -118,7 +124,7 @@ def test_the_gradient_reaches_the_adapters_of_each_block() -> None:
 
 
 def test_adapters_load_onto_their_base_and_are_small(tmp_path: Path, base: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", make_record(str(base), RANK, ALPHA))
+    path = saved_adapters(tmp_path / "a.safetensors", record_on(base))
 
     model = load_model(path, device="cpu", precision="float32")
 
@@ -134,7 +140,7 @@ def test_adapters_load_onto_their_base_and_are_small(tmp_path: Path, base: Path)
 
 
 def test_the_scale_is_alpha_by_rank(tmp_path: Path, base: Path) -> None:
-    record = make_record(str(base), RANK, 2 * ALPHA)
+    record = record_on(base).model_copy(update={"alpha": 2 * ALPHA})
     model = load_model(
         saved_adapters(tmp_path / "a.safetensors", record), device="cpu", precision="float32"
     )
@@ -142,7 +148,7 @@ def test_the_scale_is_alpha_by_rank(tmp_path: Path, base: Path) -> None:
 
 
 def test_a_base_is_also_found_beside_its_adapters(tmp_path: Path, base: Path) -> None:
-    record = make_record(str(base), RANK, ALPHA)
+    record = record_on(base)
     path = saved_adapters(tmp_path / "a.safetensors", record)
     base.rename(tmp_path / base.name)
     assert read_checkpoint(path).state_dict
@@ -150,24 +156,26 @@ def test_a_base_is_also_found_beside_its_adapters(tmp_path: Path, base: Path) ->
     (tmp_path / base.name).rename(tmp_path / "renamed.pth")
     sentence = refusal(path)
     assert "which is not there: put base.pth beside them" in sentence
+    assert "which is not there: put it back there" in refusal(path.rename(tmp_path / base.name))
+    (tmp_path / base.name).rename(path)
     assert read_checkpoint(path, base=tmp_path / "renamed.pth").state_dict
 
 
 def test_another_base_is_refused(tmp_path: Path, base: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", make_record(str(base), RANK, ALPHA))
+    path = saved_adapters(tmp_path / "a.safetensors", record_on(base))
     torch.save(weights_of(seed=1), base)
     assert f"trained on another base.pth than {base}" in refusal(path)
     assert f"trained on another base.pth than {base}" in refusal(path, base)
 
 
 def test_a_registered_base_that_is_not_here_is_named(tmp_path: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", make_record("vit_b", RANK, ALPHA))
+    path = saved_adapters(tmp_path / "a.safetensors", VIT_B)
     assert "vit_b, which is not on this machine yet: download vit_b first" in refusal(path)
 
 
 def test_a_registered_base_is_found(tmp_path: Path, registered: Path) -> None:
     assert registered.exists()
-    path = saved_adapters(tmp_path / "a.safetensors", make_record("vit_b", RANK, ALPHA))
+    path = saved_adapters(tmp_path / "a.safetensors", VIT_B)
     model = load_model(path, device="cpu", precision="float32")
     torch.testing.assert_close(image_of(model), image_of(adapted_model()), rtol=0, atol=1e-5)
 
@@ -306,14 +314,14 @@ def test_a_header_without_a_base_or_of_another_architecture_is_refused(
 ) -> None:
     path = saved_adapters(tmp_path / "a.safetensors", None)
     assert "does not say which model its adapters go on" in refusal(path)
-    record = make_record(str(base), RANK, ALPHA)
+    record = record_on(base)
     other = HEADER.model_copy(update={"architecture": "vit_l", "adapter": record})
     save_checkpoint(path, adapter_weights(adapted_model().network.state_dict()), other)
     assert "says vit_l, but its weights are those of vit_b" in refusal(path)
 
 
 def test_a_profile_may_be_chosen_for_adapters_too(tmp_path: Path, base: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", make_record(str(base), RANK, ALPHA))
+    path = saved_adapters(tmp_path / "a.safetensors", record_on(base))
     assert read_checkpoint(path, "medsam").header.profile == "medsam"
 
 

@@ -18,7 +18,6 @@ from napari_octsam.training.components import component_objects
 from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, Samples, StepDone
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.schedule import learning_rate
-from napari_octsam.training.segmentation import segmentation_loss
 from napari_octsam.training.views import VIEWS, view_of
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
 
@@ -160,17 +159,6 @@ def test_each_component_is_one_object_and_the_background_only_if_asked() -> None
     assert objects[0].ignored is not None
 
 
-def test_what_nobody_labelled_has_no_gradient() -> None:
-    for name in ("dice_ce", "dice", "focal", "dice_focal"):
-        logits = torch.zeros(2, 8, 8, requires_grad=True)
-        target, counts = torch.ones(2, 8, 8), torch.ones(2, 8, 8)
-        counts[:, :, 4:] = 0
-        segmentation_loss(name)(logits, target, counts).backward()
-        assert logits.grad is not None
-        assert not logits.grad[:, :, 4:].any(), name
-        assert logits.grad[:, :, :4].all(), name
-
-
 def test_views_change_image_and_labels_alike() -> None:
     (bscan,) = bscans(1)
     mirrored = view_of(bscan, 1)
@@ -178,6 +166,27 @@ def test_views_change_image_and_labels_alike() -> None:
     assert np.array_equal(mirrored.image, bscan.image[:, ::-1])
     assert np.array_equal(mirrored.labels, bscan.labels[:, ::-1])
     assert view_of(bscan, 2).image.mean() < bscan.image.mean() < view_of(bscan, 3).image.mean()
+
+
+def test_one_view_is_larger_image_and_labels_alike() -> None:
+    labels = bscans(1)[0].labels
+    bscan = LabelledBScan("grey by class", labels * np.uint8(30), labels)
+    view = view_of(bscan, 3)
+    assert view.image.shape == view.labels.shape == labels.shape
+    mirrored = view_of(bscan, 1).labels
+    counts = [np.bincount(each.ravel(), minlength=8)[3] for each in (mirrored, view.labels)]
+    assert 1.1 * counts[0] < counts[1] < 1.25**2 * counts[0]  # thicker; its ends are cut off
+    greys = {value: np.median(view.image[view.labels == value]) for value in range(8)}
+    brighter = np.round(255 * (np.arange(8) * 30 / 255) ** 0.75)
+    assert list(greys.values()) == pytest.approx(brighter.tolist(), abs=1)
+
+
+def test_a_place_that_is_labelled_stays_in_sight_where_a_view_is_larger() -> None:
+    labels = np.full((40, 50), NOT_LABELLED, np.uint8)
+    labels[38:, 1:4] = 2
+    view = view_of(LabelledBScan("corner", np.zeros((40, 50), np.uint8), labels), 3)
+    assert np.count_nonzero(view.labels == 2) >= 6
+    assert set(np.unique(view.labels)) == {2, NOT_LABELLED}
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -22,6 +22,7 @@ from napari_octsam.training.events import (
     StepDone,
 )
 from napari_octsam.training.loggers import chosen_loggers, logged
+from napari_octsam.training.preparation import prepare
 from napari_octsam.training.runs import RunFolder
 from tests.small_runs import CONFIG, SCHEMA
 
@@ -88,13 +89,17 @@ def test_weights_and_biases_keeps_a_run_in_its_folder(
 
 
 @pytest.mark.parametrize("what", ["wandb", "tensorboard"])
-def test_a_logger_that_is_not_installed_says_how_to_have_it(
+def test_a_logger_that_is_not_installed_says_how_to_have_it_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    for module in ("wandb", "torch.utils.tensorboard"):
-        monkeypatch.setitem(sys.modules, module, None)
-    config = CONFIG.model_copy(update={what: True})
-    with pytest.raises(UserError, match=rf"pip install napari-octsam\[{what}\]"):
+    monkeypatch.setitem(sys.modules, what, None)
+    out = tmp_path / "out"
+    config = CONFIG.model_copy(update={what: True, "data": str(tmp_path), "out": str(out)})
+    sentence = rf"pip install napari-octsam\[{what}\], or turn it off"
+    with pytest.raises(UserError, match=sentence):
+        prepare(config, fetch=lambda _: pytest.fail("it was downloaded first"))
+    assert not out.exists()
+    with pytest.raises(UserError, match=sentence):
         chosen_loggers(config, RunFolder.create(tmp_path, config), SCHEMA)
 
 

@@ -142,7 +142,7 @@ class TrainConfig(BaseModel):
         description="Side of the masks in the topology loss, in pixels; none: the decoder's own.",
     )
     augment: bool = Field(
-        default=True, description="Whether B-scans are flipped and changed in contrast."
+        default=True, description="Whether B-scans are flipped, scaled and changed in contrast."
     )
     shuffle: bool = Field(default=True, description="Whether the order changes with each epoch.")
     patience: int = Field(

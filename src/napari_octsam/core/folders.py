@@ -7,7 +7,13 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["cache_folder", "data_folder"]
+__all__ = ["BEST_MODEL", "RUN_CONFIG", "cache_folder", "data_folder"]
+
+BEST_MODEL = "best.safetensors"
+"""Name of the best model in a run's folder."""
+
+RUN_CONFIG = "config.json"
+"""Name of the settings in a run's folder."""
 
 
 def cache_folder() -> Path:

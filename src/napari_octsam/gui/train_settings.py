@@ -38,11 +38,6 @@ class TrainSettings(QWidget):
         """Field -> value, as `TrainConfig` takes them."""
         return {name: widget.value for name, widget in self.inputs.items()}
 
-    def show_values(self, config: TrainConfig) -> None:
-        """Show the settings of a run."""
-        for name, widget in self.inputs.items():
-            widget.value = getattr(config, name)
-
     def _lay_out(self) -> None:
         first = QWidget()
         form = form_on(first)

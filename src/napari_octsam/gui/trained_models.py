@@ -8,16 +8,14 @@ from pathlib import Path
 
 from napari_octsam.core.config import read_config
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.folders import data_folder
+from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG, data_folder
 
 __all__ = ["best_model", "trained_models"]
-
-_BEST = "best.safetensors"
 
 
 def best_model(run: Path) -> Path | None:
     """Return the best model of a run's folder, or None where no epoch is done."""
-    return run / _BEST if (run / _BEST).is_file() else None
+    return run / BEST_MODEL if (run / BEST_MODEL).is_file() else None
 
 
 def trained_models(also: Iterable[Path] = ()) -> dict[Path, str]:
@@ -28,7 +26,7 @@ def trained_models(also: Iterable[Path] = ()) -> dict[Path, str]:
     also
         Best models of runs that lie elsewhere.
     """
-    usual = (data_folder() / "models").glob(f"*/{_BEST}")
+    usual = (data_folder() / "models").glob(f"*/{BEST_MODEL}")
     found = {path.resolve() for path in (*usual, *also) if path.is_file()}
     names = {path: _name_of(path.parent) for path in sorted(found, key=_age)}
     times = Counter(names.values())
@@ -44,6 +42,6 @@ def _age(path: Path) -> float:
 
 def _name_of(run: Path) -> str:
     try:
-        return read_config(run / "config.json").display_name or run.name
+        return read_config(run / RUN_CONFIG).display_name or run.name
     except UserError:
         return run.name

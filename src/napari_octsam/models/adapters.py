@@ -18,10 +18,11 @@ from napari_octsam.models.embeddings import forget_encoder_hash
 from napari_octsam.models.network import Network
 from napari_octsam.models.sam_network import SamNetwork
 
-__all__ = ["AdaptedQkv", "adapter_weights", "add_adapters", "merged"]
+__all__ = ["AdaptedQkv", "adapter_weights", "add_adapters", "joined", "merged"]
 
 _QKV = "image_encoder.blocks.{}.attn.qkv."
 _DECODER = "mask_decoder."
+_FACTORS = tuple(f".attn.qkv.{factor}_{part}" for factor in "ab" for part in "qv")
 
 
 class AdaptedQkv(nn.Module):
@@ -125,6 +126,20 @@ def merged(
         )
         state[key] = torch.cat([q + more_q, k, v + more_v])
     return state
+
+
+def joined(state_dict: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
+    """Return the state dict of a plain SAM that computes what an adapted network does.
+
+    Parameters
+    ----------
+    state_dict
+        Of the adapted network.
+    scale
+        Of its low-rank terms.
+    """
+    plain = {k: v for k, v in state_dict.items() if not k.endswith(_FACTORS)}
+    return merged(plain, adapter_weights(state_dict), scale)
 
 
 def _kaiming(rank: int, width: int, random: torch.Generator) -> Tensor:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.adapter_files import make_record
-from napari_octsam.models.adapters import add_adapters
+from napari_octsam.models.adapters import adapter_weights, add_adapters, joined
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.precision import check_precision
+from napari_octsam.models.registry import REGISTRY
 from napari_octsam.models.sam import Model
 
-__all__ = ["adapter_record", "frozen_hash", "gradient_scaler", "prepare", "thaw"]
+__all__ = [
+    "adapter_record",
+    "as_configured",
+    "frozen_hash",
+    "gradient_scaler",
+    "thaw",
+    "weights_to_keep",
+]
 
 
-def prepare(model: Model, config: TrainConfig) -> Model:
+def as_configured(model: Model, config: TrainConfig) -> Model:
     """Return the model as the settings have it: its colour map and its precision.
 
     Raises
@@ -46,16 +54,32 @@ def prepare(model: Model, config: TrainConfig) -> Model:
 
 
 def adapter_record(config: TrainConfig) -> AdapterRecord | None:
-    """Return what the trained adapters will say of themselves; none where none are trained.
+    """Return what a file of the trained adapters says of itself.
 
-    Raises
-    ------
-    UserError
-        The base model's file cannot be read.
+    None where none are trained, or where the base is no registered model: another file may be
+    written anew or go away, and adapters are nothing without their base.
+    """
+    if config.adapts != "lora" or config.base_model not in REGISTRY:
+        return None
+    return AdapterRecord(
+        base=config.base_model,
+        sha256=REGISTRY[config.base_model].sha256 or "",
+        rank=config.lora_rank,
+        alpha=config.lora_alpha,
+    )
+
+
+def weights_to_keep(weights: Mapping[str, Tensor], config: TrainConfig) -> Mapping[str, Tensor]:
+    """Return what the checkpoint of a network's state dict holds.
+
+    Adapters and the mask decoder where there is an `adapter_record`, else the whole network, with
+    the adapters merged into it.
     """
     if config.adapts != "lora":
-        return None
-    return make_record(config.base_model, config.lora_rank, config.lora_alpha)
+        return weights
+    if adapter_record(config) is not None:
+        return adapter_weights(weights)
+    return joined(weights, config.lora_alpha / config.lora_rank)
 
 
 def thaw(network: Any, config: TrainConfig) -> list[nn.Parameter]:

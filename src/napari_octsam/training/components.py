@@ -33,7 +33,7 @@ def component_objects(
         Classes to take.
     """
     ignored = labels == NOT_LABELLED
-    found = [(value, mask) for value in values for mask in _components(labels == value)]
+    found = [mask for value in values for mask in _components(labels == value)]
     if len(found) > config.objects:
         found = [found[i] for i in rng.choice(len(found), config.objects, replace=False)]
     return [
@@ -41,9 +41,8 @@ def component_objects(
             mask=mask,
             prompt=draw_prompt(mask, config.prompt, rng),
             ignored=ignored if ignored.any() else None,
-            named=("", value),
         )
-        for value, mask in found
+        for mask in found
     ]
 
 

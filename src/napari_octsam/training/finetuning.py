@@ -15,7 +15,7 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.sam import Model
-from napari_octsam.training.adaptation import adapter_record, prepare, thaw
+from napari_octsam.training.adaptation import adapter_record, as_configured, thaw
 from napari_octsam.training.descent import Descent
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.draws import StepDraws
@@ -64,7 +64,7 @@ class FineTuning:
         folder: Path,
         workers: Workers = ALONE,
     ) -> None:
-        self.model = model = prepare(model, config)
+        self.model = model = as_configured(model, config)
         self.config = config
         self.adapter = adapter_record(config)
         self._network: Any = model.network  # a Network that is an nn.Module too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterable, Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,14 @@ from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import EpochDone, Event, Sample, Samples
 from napari_octsam.training.runs import RunFolder
 
-__all__ = ["Logger", "TensorBoardLogger", "WandbLogger", "chosen_loggers", "logged"]
+__all__ = [
+    "Logger",
+    "TensorBoardLogger",
+    "WandbLogger",
+    "check_loggers",
+    "chosen_loggers",
+    "logged",
+]
 
 
 class Logger(Protocol):
@@ -42,6 +50,22 @@ def logged(events: Iterable[Event], loggers: Sequence[Logger]) -> Generator[Even
             logger.close()
 
 
+def check_loggers(config: TrainConfig) -> None:
+    """Check that what the settings ask for can be imported.
+
+    Raises
+    ------
+    UserError
+        The package of a logger is not installed.
+    """
+    packages = {"wandb": "Weights & Biases", "tensorboard": "TensorBoard"}
+    for package, what in packages.items():
+        if getattr(config, package) and find_spec(package) is None:
+            raise UserError(
+                f"{what} is not installed: pip install napari-octsam[{package}], or turn it off."
+            )
+
+
 def chosen_loggers(config: TrainConfig, folder: RunFolder, schema: LabelSchema) -> list[Logger]:
     """Return the loggers that the settings ask for.
 
@@ -50,6 +74,7 @@ def chosen_loggers(config: TrainConfig, folder: RunFolder, schema: LabelSchema) 
     UserError
         The package of one is not installed, or its service refuses.
     """
+    check_loggers(config)
     loggers: list[Logger] = []
     if config.wandb:
         loggers.append(WandbLogger(config, folder, schema))
@@ -75,14 +100,12 @@ class WandbLogger:
     Raises
     ------
     UserError
-        The package is not installed, or the service refuses.
+        The service refuses.
     """
 
     def __init__(self, config: TrainConfig, folder: RunFolder, schema: LabelSchema) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise _not_installed("Weights & Biases", "wandb") from error
+        import wandb
+
         self._wandb = wandb
         self._schema = schema
         name = folder.path.name
@@ -129,18 +152,11 @@ class TensorBoardLogger:
         Of the run.
     schema
         Names and colours of the classes.
-
-    Raises
-    ------
-    UserError
-        The package is not installed.
     """
 
     def __init__(self, folder: RunFolder, schema: LabelSchema) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise _not_installed("TensorBoard", "tensorboard") from error
+        from torch.utils.tensorboard import SummaryWriter
+
         self._schema = schema
         self._writer: Any = SummaryWriter(str(folder.path / "tensorboard"))
 
@@ -172,9 +188,3 @@ def _figures(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
     dices = {f"dice/{name}": figures.dice for name, figures in each.items()}
     errors = {f"betti error/{name}": figures.betti_error for name, figures in each.items()}
     return {"score": epoch.score, **losses, **dices, **errors}
-
-
-def _not_installed(what: str, extra: str) -> UserError:
-    return UserError(
-        f"{what} is not installed: pip install napari-octsam[{extra}], or leave --{extra} out."
-    )

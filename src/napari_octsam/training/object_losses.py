@@ -21,6 +21,8 @@ from napari_octsam.training.simulation import SimulatedObject
 
 __all__ = ["ObjectLosses", "topology_loss"]
 
+_SURELY_NOT = -20.0  # a logit that costs nothing where the target is 0
+
 
 class _Truth(NamedTuple):
     """Of N objects, (N, h, w): the share of each cell that is foreground, and that counts."""
@@ -62,6 +64,9 @@ class ObjectLosses:
         with_topology: bool,
     ) -> dict[str, Tensor]:
         """Decode the objects' prompts and compare with their masks.
+
+        Cells that nobody labelled for the most part are background in mask and truth alike: no
+        loss has a gradient there.
 
         Parameters
         ----------
@@ -106,14 +111,17 @@ class ObjectLosses:
     def _compare(
         self, logits: Tensor, scores: Tensor, truth: _Truth, *, with_topology: bool
     ) -> dict[str, Tensor]:
-        single = logits[:, 0].float()
-        losses = {"segmentation": self._segmentation(single, truth.target, truth.counts)}
+        ignored = truth.counts < 0.5
+        logits = logits.float().masked_fill(ignored[:, None], _SURELY_NOT)
+        target = truth.target.masked_fill(ignored, 0)
+        single = logits[:, 0]
+        losses = {"segmentation": self._segmentation(single[:, None], target[:, None])}
         if not self._header.single_mask:
-            each = mask_losses(logits.float(), scores.float(), truth.target, truth.counts)
+            each = mask_losses(logits, scores.float(), target, truth.counts)
             losses |= {"candidates": each.candidates, "iou": each.iou}
         finite = bool(single.isfinite().all())  # where it is not, the other losses tell
         if self._topology is not None and with_topology and finite:
-            losses["topology"] = self._topology(single[None], truth.target[None])
+            losses["topology"] = self._topology(single[None], target[None])
         return losses
 
 

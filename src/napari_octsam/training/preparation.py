@@ -21,6 +21,7 @@ from napari_octsam.models.registry import REGISTRY
 from napari_octsam.training.data import PreflightFailed, Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.training.loggers import check_loggers
 from napari_octsam.training.runs import RunFolder
 
 __all__ = ["PreflightFailed", "Prepared", "Progress", "TrainingData", "prepare", "read_data"]
@@ -105,6 +106,7 @@ def _prepare(
 ) -> Prepared:
     device = workers.device(config.device)
     check_precision(config.precision, choose_device(device))
+    check_loggers(config)
     if resume is None and not config.out:
         raise UserError("Say where the run's folder is to be made, such as --out models/custom.")
     if resume is not None and not resume.split.is_file():

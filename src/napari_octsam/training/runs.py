@@ -16,9 +16,10 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name, replacing, write_json
+from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.io.split import SPLIT_FILE
-from napari_octsam.models.adapters import adapter_weights
 from napari_octsam.models.checkpoints import save_checkpoint
+from napari_octsam.training.adaptation import weights_to_keep
 from napari_octsam.training.claims import claimed
 from napari_octsam.training.events import EpochDone, Event, StepDone
 from napari_octsam.training.figures import read_figures, write_figures
@@ -27,8 +28,6 @@ from napari_octsam.training.finetuning import FineTuning
 __all__ = ["RunFolder", "recorded"]
 
 _STATE = "last.pt"
-_BEST = "best.safetensors"
-_CONFIG = "config.json"
 _SAVE_EVERY = 60.0  # seconds
 
 
@@ -71,7 +70,7 @@ class RunFolder:
             self.path.mkdir(parents=True)
         except OSError as error:
             raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
-        write_json(self.path / _CONFIG, config.model_dump())
+        write_json(self.path / RUN_CONFIG, config.model_dump())
 
     def claim(self) -> None:
         """Keep other processes from going on with the run, as long as this object lives.
@@ -86,7 +85,7 @@ class RunFolder:
     @property
     def best(self) -> Path:
         """The best model so far; there once an epoch is done."""
-        return self.path / _BEST
+        return self.path / BEST_MODEL
 
     @property
     def report(self) -> Path:
@@ -111,9 +110,9 @@ class RunFolder:
         UserError
             The folder is no run's, or its settings cannot be read.
         """
-        path = self.path / _CONFIG
+        path = self.path / RUN_CONFIG
         if not path.exists():
-            raise UserError(f"{self.path} is not the folder of a run: it has no {_CONFIG}.")
+            raise UserError(f"{self.path} is not the folder of a run: it has no {RUN_CONFIG}.")
         return read_config(path)
 
     def save_state(self, run: FineTuning) -> None:
@@ -157,7 +156,7 @@ class RunFolder:
     def save_best(self, run: FineTuning, schema: LabelSchema, epochs: Sequence[EpochDone]) -> None:
         """Write the best weights as a checkpoint that the model can be loaded from.
 
-        Where adapters were trained, it holds them and the mask decoder only.
+        Where adapters were trained on a registered model, it holds them and the mask decoder only.
 
         Parameters
         ----------
@@ -180,10 +179,7 @@ class RunFolder:
                 "training": record,
             }
         )
-        weights = run.best_weights
-        save_checkpoint(
-            self.best, weights if run.adapter is None else adapter_weights(weights), header
-        )
+        save_checkpoint(self.best, weights_to_keep(run.best_weights, run.config), header)
 
     def save_figures(self, epochs: Sequence[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""

@@ -8,25 +8,9 @@ from torch import Tensor
 
 __all__ = ["segmentation_loss"]
 
-_SURELY_NOT = -20.0  # a logit that costs nothing where the target is 0
 
-
-def segmentation_loss(name: str) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """Return a loss of (N, h, w) logits, targets 0 to 1, and counts; a mean over the N masks.
-
-    Where `counts` is under 1/2 nobody has labelled: there the loss and its gradient are 0.
-    """
-    loss = _made(name)
-
-    def counted(logits: Tensor, target: Tensor, counts: Tensor) -> Tensor:
-        ignored = counts < 0.5
-        known, true = logits.masked_fill(ignored, _SURELY_NOT), target.masked_fill(ignored, 0)
-        return loss(known[:, None], true[:, None])
-
-    return counted
-
-
-def _made(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+def segmentation_loss(name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a loss of (N, 1, h, w) logits and targets, 0 to 1; a mean over the N masks."""
     # MONAI takes seconds to import: what is wrong with the data is said before that.
     from monai.losses.dice import DiceCELoss, DiceFocalLoss, DiceLoss
     from monai.losses.focal_loss import FocalLoss
