@@ -13,7 +13,8 @@ from torch import Tensor
 
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints import load_model, read_checkpoint
+from napari_octsam.models.checkpoints import load_model, read_checkpoint, save_checkpoint
+from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features
 from napari_octsam.models.precision import check_precision
 from napari_octsam.training.events import EpochDone, StepDone
@@ -23,6 +24,7 @@ from napari_octsam.training.views import VIEWS
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same
 from tests.small_sam import call_it_vit_b, weights_of
 
+HEADER = Header(name="first", architecture="vit_b", profile="sam")
 LORA = CONFIG.model_copy(update={"adapts": "lora", "topology": "none", "lora_alpha": 8.0})
 
 
@@ -39,7 +41,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def tuning(
-    base: Path | str, folder: Path, config: TrainConfig = LORA, precision: str = "float32"
+    base: Path, folder: Path, config: TrainConfig = LORA, precision: str = "float32"
 ) -> FineTuning:
     config = config.model_copy(update={"base_model": str(base)})
     model = replace(load_model(base, device="cpu", precision="float32"), precision=precision)
@@ -93,22 +95,22 @@ def test_an_encoder_that_learns_sees_each_bscan_in_each_epoch(
     assert times == [2, 2, 3]  # epochs; the validation B-scan before the first, too
 
 
-@pytest.mark.parametrize("registered", [True, False])
-def test_the_best_model_of_a_lora_run_loads_and_is_small_where_its_base_is_registered(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registered: bool
+@pytest.mark.parametrize("of_a_run", [False, True])
+def test_the_best_model_of_a_lora_run_loads_and_is_small_unless_its_base_may_change(
+    base: Path, tmp_path: Path, of_a_run: bool
 ) -> None:
-    monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "home"))
-    known = tmp_path / "home" / "models" / "sam_vit_b_01ec64.pth"
-    known.parent.mkdir(parents=True)
-    known.write_bytes(base.read_bytes())
+    if of_a_run:
+        first = RunFolder.create(tmp_path / "runs", LORA)
+        save_checkpoint(first.best, weights_of(seed=0), HEADER)
+        base = first.best
     folder = RunFolder.create(tmp_path / "runs", LORA)
-    run = tuning("vit_b" if registered else base, folder.embeddings)
+    run = tuning(base, folder.embeddings)
 
     list(recorded(run, folder, SCHEMA))
 
-    assert (folder.best.stat().st_size < 0.1 * base.stat().st_size) == registered
-    if not registered:
-        torch.save(weights_of(seed=1), base)  # as a run that goes on writes its best anew
+    assert (folder.best.stat().st_size > 0.1 * base.stat().st_size) == of_a_run
+    if of_a_run:
+        save_checkpoint(base, weights_of(seed=1), HEADER)  # as a run that goes on does
     run.model.network.load_state_dict(run.best_weights)  # type: ignore[attr-defined]
     loaded = load_model(folder.best, device="cpu", precision="float32")
     image = bscans(1)[0].image
@@ -185,6 +187,13 @@ def test_settings_that_cannot_be_are_said_before_any_model_is_loaded(
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
         read_config(path)
+
+
+def test_a_base_model_that_is_gone_is_said_before_training(base: Path, tmp_path: Path) -> None:
+    model = load_model(base, device="cpu", precision="float32")
+    gone = LORA.model_copy(update={"base_model": str(tmp_path / "gone.pth")})
+    with pytest.raises(UserError, match=r"gone\.pth: No such file"):
+        FineTuning(model, bscans(1), [], SCHEMA, gone, tmp_path)
 
 
 def dtypes_of_qkv(run: FineTuning) -> list[torch.dtype]:

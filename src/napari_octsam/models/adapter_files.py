@@ -14,7 +14,7 @@ from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.recognition import encoder_of_width, is_plain
 from napari_octsam.models.registry import REGISTRY, local_path
 
-__all__ = ["base_file", "holds_adapters", "join"]
+__all__ = ["base_file", "holds_adapters", "join", "make_record"]
 
 _MASKS = (
     "mask_decoder.mask_tokens.",
@@ -27,6 +27,25 @@ _MASKS = (
 def holds_adapters(state: Mapping[str, Tensor]) -> bool:
     """Return whether a state dict is one of adapters; see `adapters.adapter_weights`."""
     return "w_a_000" in state
+
+
+def make_record(base: str, rank: int, alpha: float) -> AdapterRecord:
+    """Return what the header of adapters on a base model says.
+
+    Parameters
+    ----------
+    base
+        Name of a registered model, or path of a checkpoint.
+
+    Raises
+    ------
+    UserError
+        The checkpoint cannot be read.
+    """
+    if base in REGISTRY:
+        return AdapterRecord(base=base, sha256=REGISTRY[base].sha256 or "", rank=rank, alpha=alpha)
+    path = Path(base).resolve()
+    return AdapterRecord(base=str(path), sha256=_sha256(path), rank=rank, alpha=alpha)
 
 
 def base_file(

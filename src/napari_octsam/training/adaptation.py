@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
+from napari_octsam.models.adapter_files import make_record
 from napari_octsam.models.adapters import adapter_weights, add_adapters, joined
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.precision import check_precision
-from napari_octsam.models.registry import REGISTRY
 from napari_octsam.models.sam import Model
 
 __all__ = [
@@ -56,17 +58,19 @@ def as_configured(model: Model, config: TrainConfig) -> Model:
 def adapter_record(config: TrainConfig) -> AdapterRecord | None:
     """Return what a file of the trained adapters says of itself.
 
-    None where none are trained, or where the base is no registered model: another file may be
-    written anew or go away, and adapters are nothing without their base.
+    None where none are trained, or where the base is the best model of an earlier run: that is
+    written anew when the run goes on, and adapters are nothing without their base.
+
+    Raises
+    ------
+    UserError
+        The base model's file cannot be read.
     """
-    if config.adapts != "lora" or config.base_model not in REGISTRY:
+    base = Path(config.base_model)
+    of_a_run = base.name == BEST_MODEL and (base.parent / RUN_CONFIG).exists()
+    if config.adapts != "lora" or of_a_run:
         return None
-    return AdapterRecord(
-        base=config.base_model,
-        sha256=REGISTRY[config.base_model].sha256 or "",
-        rank=config.lora_rank,
-        alpha=config.lora_alpha,
-    )
+    return make_record(config.base_model, config.lora_rank, config.lora_alpha)
 
 
 def weights_to_keep(weights: Mapping[str, Tensor], config: TrainConfig) -> Mapping[str, Tensor]:
