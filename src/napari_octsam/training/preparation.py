@@ -135,7 +135,7 @@ def _prepare(
         write_split(folder.split, data.split)
     else:
         folder.restore(run)
-    notes = (model.note,) if model.note else ()
+    notes = filter(None, (run.note, model.note))
     return Prepared(run, folder, data, (*data.warnings, *notes))
 
 
