@@ -181,11 +181,13 @@ def test_a_folder_and_the_settings_are_passed_on(
     widget.inputs.settings.inputs["topology"].value = "none"
     widget.inputs.settings.inputs["lr"].value = 0.002
     widget.inputs.settings.inputs["topology_size"].value = 128
+    widget.inputs.settings.inputs["spacing"].value = 3.872
     widget.inputs.train.click()
     config = jobs.last.begin.config
     assert (config.data, config.label_schema) == (str(tmp_path), "layers7")
     assert (config.epochs, config.topology, config.lr) == (7, "none", 0.002)
     assert config.topology_size == 128
+    assert config.spacing == 3.872
 
 
 def test_a_folder_at_home_is_written_as_people_do(

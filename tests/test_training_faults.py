@@ -261,3 +261,50 @@ def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
     with pytest.raises(UserError, match="--data"):
         prepare(folder.config(), folder)
     prepare(config.model_copy(update={"data": str(tmp_path / "moved")}), folder)
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_labels_that_changed_while_a_run_stood_still_are_named(
+    tmp_path: Path, tiny_checkpoint: Path, part: str
+) -> None:
+    names = ("s01_1", "s02_1", "s03_1")
+    few = {"epochs": 2, "objects": 1, "augment": False, "topology": "none"}
+    config = settings(tmp_path, names, tiny_checkpoint).model_copy(update=few)
+    begun = prepare(config)
+    for event in recorded(begun.run, begun.folder, SCHEMA):
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            break
+    score = begun.run.best_score
+    (name, *_) = getattr(begun.data.split, part)
+    mask = tmp_path / "data" / "masks" / f"{name}.png"
+    iio.imwrite(mask, iio.imread(mask)[::-1])
+
+    again = prepare(config, RunFolder(begun.folder.path))
+    (note,) = [each for each in again.warnings if "have changed" in each]
+    assert note.startswith(f"The labels of {name} have changed since")
+    assert ("chosen anew" in note) == (part == "validation")
+    assert again.run.best_score == (score if part == "train" else -np.inf)
+    deque(recorded(again.run, again.folder, SCHEMA), maxlen=0)
+    assert part == "train" or again.run.best_epoch == 2
+    third = prepare(config, RunFolder(begun.folder.path))
+    assert not [each for each in third.warnings if "have changed" in each]
+
+
+def test_the_report_has_micrometres_and_the_background_where_they_are_asked_for(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    asked = {"spacing": 3.5, "background": True}
+    few = {"epochs": 1, "objects": 1, "augment": False, "topology": "none"}
+    config = settings(tmp_path, ("s01_1", "s02_1", "s03_1"), tiny_checkpoint)
+    prepared = prepare(config.model_copy(update=few | asked))
+    (epoch, *_) = [
+        event
+        for event in recorded(prepared.run, prepared.folder, prepared.schema)
+        if isinstance(event, EpochDone) and event.epoch == 1
+    ]
+    assert 0 in epoch.classes
+    final = report_best(prepared)
+    assert final is not None
+    assert final.report.axial_um == 3.5
+    assert final.report.classes[0].label.value == 0
+    assert "3.5 µm per pixel" in prepared.folder.report.read_text("utf-8")

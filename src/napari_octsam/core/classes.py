@@ -103,6 +103,10 @@ class LabelSchema(BaseModel):
         """All classes but the background."""
         return tuple(c for c in self.classes if c.value != 0)
 
+    def asked(self, *, background: bool) -> tuple[LabelClass, ...]:
+        """All classes, or those of the foreground."""
+        return self.classes if background else self.foreground
+
     def __getitem__(self, value: int) -> LabelClass:
         """Return the class of a label value; KeyError where the schema has none."""
         for label_class in self.classes:

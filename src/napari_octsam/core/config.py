@@ -154,6 +154,12 @@ class TrainConfig(BaseModel):
     display_samples: int = Field(
         default=3, ge=0, le=16, description="Validation B-scans whose masks are shown each epoch."
     )
+    spacing: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="µm per pixel along the A-scan, for the final report; none: not known.",
+    )
     wandb: bool = Field(
         default=False, description="Whether figures and samples are sent to Weights & Biases."
     )

@@ -19,6 +19,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "patience",
         "seed",
         "display_samples",
+        "spacing",
     ),
     "Data and prompts": (
         "prompt",
@@ -70,6 +71,7 @@ _LABELS = {
     "batch_size": "B-scans in a step",
     "corrections": "Corrective points",
     "prompt": "Prompts",
+    "spacing": "µm per pixel",
 }
 
 

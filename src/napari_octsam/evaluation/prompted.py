@@ -64,8 +64,10 @@ def find_classes(
     schema: LabelSchema,
     kind: str = "box",
     encode: Encode | None = None,
+    *,
+    background: bool = False,
 ) -> Iterator[FoundClasses]:
-    """Give the model one prompt for each foreground class that a B-scan shows.
+    """Give the model one prompt for each class that a B-scan shows.
 
     Parameters
     ----------
@@ -73,9 +75,11 @@ def find_classes(
         As of `class_prompt`.
     encode
         The model's own where it is not given.
+    background
+        Whether the background is a class to ask for.
     """
     for pair in pairs:
-        truths = {c.value: pair.labels == c.value for c in schema.foreground}
+        truths = {c.value: pair.labels == c.value for c in schema.asked(background=background)}
         asked = [value for value, truth in truths.items() if truth.any()]
         prompts = [class_prompt(truths[value], value, kind) for value in asked]
         decoded = model.decode((encode or model.encode)(pair.image), prompts)
@@ -90,11 +94,13 @@ def judge_model(
     kind: str = "box",
     axial_um: float | None = None,
     encode: Encode | None = None,
+    *,
+    background: bool = False,
 ) -> Iterator[JudgedMask]:
     """Give the model one prompt for each class present in each B-scan, and judge its mask.
 
-    Every foreground class comes for every B-scan, in the order of the schema; one that is not
-    there is not asked for.
+    Every class that is asked for comes for every B-scan, in the order of the schema; one that is
+    not there gets no prompt.
 
     Parameters
     ----------
@@ -102,11 +108,12 @@ def judge_model(
         As of `class_prompt`.
     axial_um
         µm per pixel along the A-scan; None where it is not known.
-    encode
+    encode, background
         As of `find_classes`.
     """
-    for pair, windows in find_classes(model, pairs, schema, kind, encode):
-        for label in schema.foreground:
+    found = find_classes(model, pairs, schema, kind, encode, background=background)
+    for pair, windows in found:
+        for label in schema.asked(background=background):
             if label.value in windows:
                 yield judge_mask(pair, label.value, windows[label.value], axial_um)
             else:

@@ -124,20 +124,22 @@ def build_report(
     schema: LabelSchema,
     axial_um: float | None = None,
     ranked_by: Figure = DICE,
+    *,
+    background: bool = False,
 ) -> Report:
     """Build the report; of each mask, only its figures are kept.
 
     Parameters
     ----------
     judged
-        One for each foreground class of each B-scan, as `judge_model` yields them.
-    axial_um
+        One for each class of each B-scan, as `judge_model` yields them.
+    axial_um, background
         That the masks were judged with.
     """
     tally = _Tally()
     for each in judged:
         tally.add(each)
-    reports = [tally.report(c, ranked_by) for c in schema.foreground]
+    reports = [tally.report(c, ranked_by) for c in schema.asked(background=background)]
     classes = tuple(each for each in reports if each.bscans)
     shown = [score for score in tally.scores if not score.counts.absent]
     everything = sum((each.counts for each in reports), PixelCounts())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from magicgui.widgets import ComboBox, LineEdit, create_widget
+from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -36,7 +36,9 @@ class TrainSettings(QWidget):
     @property
     def values(self) -> dict[str, Any]:
         """Field -> value, as `TrainConfig` takes them."""
-        return {name: widget.value for name, widget in self.inputs.items()}
+        values = {name: widget.value for name, widget in self.inputs.items()}
+        values["spacing"] = values["spacing"] or None
+        return values
 
     def _lay_out(self) -> None:
         first = QWidget()
@@ -71,6 +73,9 @@ def _input_for(name: str) -> ValueWidget[Any]:
     field = TrainConfig.model_fields[name]
     if name == "topology_size":
         widget: Any = ComboBox(choices=_SIDES, value=field.default)
+    elif name == "spacing":
+        widget = FloatSpinBox(min=0.0, max=1000.0, step=0.001)
+        widget.native.setSpecialValueText("not known")
     elif field.annotation is str:
         widget = LineEdit(value=field.default)
         widget.native.setPlaceholderText("date and time" if name == "display_name" else "")

@@ -41,8 +41,7 @@ class StepDraws:
     ) -> None:
         self._bscans = list(bscans)
         self._config = config
-        classes = schema.classes if config.background else schema.foreground
-        self._values = [each.value for each in classes]
+        self._values = [each.value for each in schema.asked(background=config.background)]
         self._check_labels()
 
     @property

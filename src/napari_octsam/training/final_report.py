@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.classes import LabelClass
 from napari_octsam.evaluation.about import About
 from napari_octsam.evaluation.page import write_page
 from napari_octsam.evaluation.prompted import judge_model
@@ -48,24 +48,32 @@ def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> Fin
     """
     data, folder, config = prepared.data, prepared.folder, prepared.run.config
     parts = {"test": data.test, "validation": data.validation}
-    showing = {name: bscans for name, bscans in parts.items() if _shows_any(bscans, data.schema)}
+    asked = data.schema.asked(background=config.background)
+    showing = {name: bscans for name, bscans in parts.items() if _shows_any(bscans, asked)}
     if not showing:
         return None
     part, bscans = next(iter(showing.items()))
     model = load_model(folder.best, device=config.device)
     encode = EmbeddingStore(model, folder.embeddings).embedding
     worst = WorstCases()
-    judged = judge_model(model, _counted(bscans, progress), data.schema, _PROMPT, encode=encode)
-    report = build_report(worst.watch(judged), data.schema)
-    about = About(str(folder.best), config.data, f"{part} part", data.schema.name, _PROMPT)
+    judged = judge_model(
+        *(model, _counted(bscans, progress), data.schema, _PROMPT, config.spacing, encode),
+        background=config.background,
+    )
+    report = build_report(
+        worst.watch(judged), data.schema, config.spacing, background=config.background
+    )
+    about = About(
+        *(str(folder.best), config.data, f"{part} part", data.schema.name, _PROMPT, config.spacing)
+    )
     write_csv(folder.path / "report.csv", report)
     write_json(folder.path / "report.json", report, about.record())
     write_page(folder.report, report, worst, about.in_words())
     return FinalReport(report, part)
 
 
-def _shows_any(bscans: tuple[LabelledBScan, ...], schema: LabelSchema) -> bool:
-    values = [each.value for each in schema.foreground]
+def _shows_any(bscans: tuple[LabelledBScan, ...], classes: Sequence[LabelClass]) -> bool:
+    values = [each.value for each in classes]
     return any(np.isin(bscan.labels, values).any() for bscan in bscans)
 
 

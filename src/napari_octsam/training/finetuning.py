@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from napari_octsam.training.draws import StepDraws
 from napari_octsam.training.encoding import Encoding
 from napari_octsam.training.events import EpochDone, Event, Finished, Samples, StepDone, Told
 from napari_octsam.training.learnt import LearntWeights
+from napari_octsam.training.relabelling import label_hashes, relabelled, relabelled_note
 from napari_octsam.training.validation import Validation, in_one_go, mean_dice, validate
 
 __all__ = ["FineTuning"]
@@ -70,6 +71,10 @@ class FineTuning:
         self._network: Any = model.network  # a Network that is an nn.Module too
         self._validation = list(validation)
         self._schema = schema
+        self._labels = label_hashes([*training, *validation])
+        self._judged_by = {bscan.name for bscan in validation or training}
+        self.note = ""
+        """A sentence for the person on what has changed since the state, or ""."""
         self._workers = workers
         self._draws = StepDraws(training, schema, config)
         self._encoding = Encoding(model, config, folder, workers)
@@ -129,8 +134,11 @@ class FineTuning:
             yield Samples(self.epoch, samples)
 
     def _validate(self) -> Generator[Event, None, Validation]:
-        shown, encode = self.config.display_samples, self._encoding.embedding
-        looking = validate(self.model, self._validation, self._schema, encode, shown)
+        looking = validate(
+            *(self.model, self._validation, self._schema, self._encoding.embedding),
+            display=self.config.display_samples,
+            background=self.config.background,
+        )
         if self._workers.size > 1:
             return self._workers.from_first(lambda: in_one_go(looking))
         return (yield from looking)
@@ -171,6 +179,7 @@ class FineTuning:
         return {
             **self._learnt.state_dict(),
             **self._descent.state_dict(),
+            "labels": self._labels,
             "epoch": self.epoch,
             "step": self.step,
             "sums": dict(self._sums),
@@ -178,7 +187,7 @@ class FineTuning:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+        """Go on from a state; where labels have changed since, `note` says so.
 
         Raises
         ------
@@ -190,3 +199,11 @@ class FineTuning:
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = defaultdict(float, state["sums"])
         self._is_measured = state["measured"]
+        self._compare_labels(state.get("labels", {}))
+
+    def _compare_labels(self, before: Mapping[str, str]) -> None:
+        changed = relabelled(before, self._labels)
+        judged_by = not self._judged_by.isdisjoint(changed)
+        if judged_by:
+            self._learnt.forget_score()
+        self.note = relabelled_note(changed, judged_by=judged_by) if changed else ""

@@ -37,6 +37,10 @@ class LearntWeights:
         self._best = self._now()
         return True
 
+    def forget_score(self) -> None:
+        """Let the next epoch be the best, whatever came before."""
+        self.best_score = -np.inf
+
     @property
     def best(self) -> dict[str, Tensor]:
         """The network's whole state dict as it was after the best epoch."""

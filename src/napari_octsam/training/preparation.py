@@ -137,7 +137,7 @@ def _prepare(
         remember_patients(folder.path.parent, data.split)
     else:
         folder.restore(run)
-    notes = (model.note,) if model.note else ()
+    notes = filter(None, (run.note, model.note))
     return Prepared(run, folder, data, (*data.warnings, *notes))
 
 

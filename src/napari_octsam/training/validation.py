@@ -33,6 +33,8 @@ def validate(
     schema: LabelSchema,
     encode: Encode,
     display: int = 0,
+    *,
+    background: bool = False,
 ) -> Generator[Validated, None, Validation]:
     """Give one tight box for each class that a B-scan shows; tell after each B-scan.
 
@@ -42,10 +44,12 @@ def validate(
         Makes the embedding of an (H, W) uint8 B-scan, or has it.
     display
         Number of B-scans to keep as samples.
+    background
+        Whether the background is a class to ask for.
     """
     dices, errors = defaultdict(list), defaultdict(list)
     samples: list[Sample] = []
-    looked_at = find_classes(model, bscans, schema, "box", encode)
+    looked_at = find_classes(model, bscans, schema, "box", encode, background=background)
     for done, found in enumerate(looked_at, start=1):
         labels = found.bscan.labels
         counted = labels != NOT_LABELLED
