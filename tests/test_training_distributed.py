@@ -104,6 +104,7 @@ def test_torchrun_writes_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs").iterdir()
     assert (folder / "report.html").is_file()
+    assert not (folder / "embeddings").exists()
     assert done.stdout.count("Wrote") == 1
 
 

@@ -115,6 +115,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     assert ended.complete
     assert Path(ended.best).is_file()
     begun = whole.begun
+    assert not (Path(begun.folder) / "embeddings").exists()
     assert begun.schema.name == "layers7"
     assert "trains on" in begun.plan
     events = [m.event for m in whole.heard if isinstance(m, Happened)]
@@ -130,6 +131,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     stopped.until(is_step(2, 1))
     stopped.job.steer("stop")
     assert not stopped.end().complete
+    assert list(Path(stopped.begun.folder, "embeddings").iterdir())
 
     resumed = listen(StartTraining(TrainConfig(), resume=stopped.begun.folder))
     assert resumed.end().complete

@@ -110,6 +110,7 @@ def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
                 folder.save_state(run)
                 return Ended(complete=False, best=_path_of(folder.best))
     _report(prepared, steering, teller)
+    folder.discard_embeddings()
     return Ended(complete=True, best=_path_of(folder.best), report=_path_of(folder.report))
 
 

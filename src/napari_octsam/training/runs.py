@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -100,8 +101,12 @@ class RunFolder:
 
     @property
     def embeddings(self) -> Path:
-        """Folder for embeddings; may be deleted at any time."""
+        """Folder for embeddings; may be deleted at any time, and is once the run is over."""
         return self.path / "embeddings"
+
+    def discard_embeddings(self) -> None:
+        """Free the disk of what only training needs."""
+        shutil.rmtree(self.embeddings, ignore_errors=True)
 
     def config(self) -> TrainConfig:
         """Return the settings of the run.
