@@ -30,8 +30,9 @@ from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.final_report import report_best
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.preparation import PreflightFailed, prepare
-from napari_octsam.training.runs import RunFolder, recorded
-from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, small_model
+from napari_octsam.training.recording import recorded
+from napari_octsam.training.runs import RunFolder
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
 
 
 def settings(folder: Path, names: tuple[str, ...], base: Path = Path("none")) -> TrainConfig:
@@ -154,7 +155,7 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
         weight.data.fill_(torch.nan)
     else:
         weight.register_hook(lambda gradient: gradient * torch.nan)
-    with pytest.raises(UserError, match="no number any more, in epoch 2"):
+    with pytest.raises(UserError, match=r"no number any more, in epoch 2.* of epoch 1, are kept"):
         list(events)
 
     assert folder.best.read_bytes() == best
@@ -163,6 +164,22 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
     assert folder.restore(again)
     assert all(value.isfinite().all() for value in again.weights().values())
     assert (again.epoch, again.step) == (1, 0)
+
+
+def test_a_number_that_is_lost_in_the_first_epoch_loses_no_step(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    events = recorded(run, folder, SCHEMA)
+    while not isinstance(next(events), StepDone):
+        pass
+    weight = next(p for n, p in run.model.network.named_parameters() if "mask_tokens" in n)
+    weight.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(UserError, match=r"new training with a lower learning rate.* no best model"):
+        list(events)
+    again = fine_tuning(folder.embeddings)
+    assert folder.restore(again)
+    assert (again.epoch, again.step) == (0, 1)
+    assert same(again.weights(), run.weights())
 
 
 def test_where_the_test_part_shows_no_class_the_report_is_on_the_validation_part(
@@ -264,3 +281,4 @@ def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
     with pytest.raises(UserError, match="--data"):
         prepare(folder.config(), folder)
     prepare(config.model_copy(update={"data": str(tmp_path / "moved")}), folder)
+    assert prepare(folder.config(), folder).data.training

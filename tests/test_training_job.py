@@ -180,6 +180,18 @@ def test_what_is_wrong_with_the_data_is_listed(
     assert "nowhere" in nowhere.sentence
 
 
+def test_a_fault_of_the_program_names_its_log_which_stays_short(
+    tmp_path: Path, listen: Callable[[StartTraining], Listener]
+) -> None:
+    log = tmp_path / "log" / "training.log"
+    log.parent.mkdir()
+    log.write_bytes(b"x" * (2 << 20))
+    refused = listen(StartTraining(None)).end()  # type: ignore[arg-type]
+    assert refused.sentence.endswith(f"Its log says more: {log}")
+    assert log.stat().st_size < 1 << 20
+    assert "Traceback" in log.read_text("utf-8")
+
+
 def test_a_training_that_is_ended_before_it_began_is_no_failure(
     config: TrainConfig, listen: Callable[[StartTraining], Listener]
 ) -> None:

@@ -147,5 +147,5 @@ def _fewer_at_once(objects: int) -> str:
 def _no_number(epoch: int, names: Sequence[str]) -> str:
     return (
         f"The loss is no number any more, in epoch {epoch + 1} at the B-scans {', '.join(names)}. "
-        "The best weights so far are kept. Try a lower learning rate."
+        "Begin a new training with a lower learning rate: this one would come to the same step."
     )

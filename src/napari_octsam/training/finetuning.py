@@ -151,6 +151,11 @@ class FineTuning:
         return "all epochs" if self.epoch >= self.config.epochs else None
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all weights that are trained are numbers."""
+        return self._learnt.is_finite
+
+    @property
     def best_epoch(self) -> int:
         """The epoch of the highest score, from 1; 0 where none is done."""
         return self._learnt.best_epoch

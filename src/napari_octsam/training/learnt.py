@@ -37,7 +37,7 @@ class LearntWeights:
         return True
 
     @property
-    def finite(self) -> bool:
+    def is_finite(self) -> bool:
         """Whether all of them are numbers."""
         return all(bool(weight.isfinite().all()) for weight in self._now().values())
 

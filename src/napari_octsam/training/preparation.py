@@ -133,6 +133,8 @@ def _prepare(
         write_split(folder.split, data.split)
     else:
         folder.restore(run)
+        if workers.leads:
+            folder.note_data(config.data)
     notes = (model.note,) if model.note else ()
     return Prepared(run, folder, data, (*data.warnings, *notes))
 
