@@ -19,7 +19,8 @@ from napari_octsam.models.network import Features
 from napari_octsam.models.precision import check_precision
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.finetuning import FineTuning
-from napari_octsam.training.runs import RunFolder, recorded
+from napari_octsam.training.recording import recorded
+from napari_octsam.training.runs import RunFolder
 from napari_octsam.training.views import VIEWS
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same
 from tests.small_sam import call_it_vit_b, weights_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -70,6 +71,25 @@ def test_size_cap_drops_what_was_unused_for_longest(tmp_path: Path) -> None:
     assert cache.get("a") is not None  # and so it is no longer the oldest
     cache.put("d", make_embedding(3, 10))
     assert {path.stem for path in tmp_path.iterdir()} == {"c", "a", "d"}
+
+
+def test_not_every_embedding_has_the_folder_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Path] = []
+
+    def watched(folder: Path, pattern: str) -> Iterator[Path]:
+        looks.append(folder)
+        return iter(sorted(each for each in folder.iterdir() if each.match(pattern)))
+
+    monkeypatch.setattr(Path, "glob", watched)
+    cache = EmbeddingCache(tmp_path, 1000 * KB)
+    for number in range(200):
+        cache.put(f"{number:03}", make_embedding(number, 9))
+    kept = list(tmp_path.iterdir())
+    assert sum(path.stat().st_size for path in kept) <= 1000 * KB
+    assert (tmp_path / "199.safetensors") in kept
+    assert len(looks) < 60
 
 
 def test_half_written_files_of_a_crash_are_swept(tmp_path: Path) -> None:

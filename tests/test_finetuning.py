@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import io
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,10 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.training.adaptation import gradient_scaler
 from napari_octsam.training.components import component_objects
+from napari_octsam.training.distributed import ALONE
+from napari_octsam.training.encoding import Encoding
 from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, Samples, StepDone
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.schedule import learning_rate
@@ -134,6 +140,15 @@ def test_a_loss_that_is_no_number_stops_and_names_the_bscans(tmp_path: Path) -> 
     assert all(torch.isfinite(value).all() for value in best.values() if value.is_floating_point())
 
 
+def test_a_process_that_has_no_bscan_in_its_first_step_can_unscale_the_gradient() -> None:
+    model = replace(small_model(), precision="float16")
+    scaler = gradient_scaler(model, CONFIG.model_copy(update={"adapts": "everything"}))
+    weight = torch.nn.Parameter(torch.zeros(3))
+    weight.grad = torch.full((3,), scaler.get_scale())  # of the other processes
+    scaler.unscale_(torch.optim.SGD([weight]))
+    assert torch.equal(weight.grad, torch.ones(3))
+
+
 def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no labelled B-scan"):
         FineTuning(small_model(), [], [], SCHEMA, CONFIG, tmp_path)
@@ -193,9 +208,37 @@ def test_the_learning_rate_rises_and_falls() -> None:
     config = TrainConfig(epochs=10, lr=1.0, warmup_steps=9, schedule="linear")
     rates = [learning_rate(config, step, 10) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
-    assert max(rates) < 1
+    assert max(rates) == rates[9] == pytest.approx(0.91)
     assert rates[-1] == pytest.approx(0.01)
     assert learning_rate(config.model_copy(update={"schedule": "constant"}), 99, 10) == 1
+    short = [learning_rate(config, step, 1) for step in range(10)]
+    assert max(short) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(("epochs", "warmup", "first"), [(1, 1, 1), (2, 1, 2), (2, 5, 2)])
+def test_the_topology_loss_is_there_in_the_last_epoch_at_least(
+    tmp_path: Path, epochs: int, warmup: int, first: int
+) -> None:
+    config = CONFIG.model_copy(update={"epochs": epochs, "topology_warmup_epochs": warmup})
+    steps = [e for e in fine_tuning(tmp_path, config).run() if isinstance(e, StepDone)]
+    assert [e.epoch >= first for e in steps] == ["topology" in e.losses for e in steps]
+
+
+def test_the_images_to_encode_are_not_in_memory_all_at_once(tmp_path: Path) -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def images() -> Iterator[np.ndarray]:
+        nonlocal most
+        for number in range(5):
+            image = np.full((128, 160), number, np.uint8)
+            made.append(weakref.ref(image))
+            most = max(most, sum(each() is not None for each in made))
+            yield image
+
+    encoding = Encoding(small_model(), CONFIG, tmp_path, ALONE)
+    assert list(encoding.prepare(images(), 5)) == [Encoded(done, 5) for done in range(1, 6)]
+    assert most <= 2
 
 
 @pytest.mark.parametrize(
@@ -208,7 +251,7 @@ def test_the_learning_rate_rises_and_falls() -> None:
         ('base_model = "a\\u0000b"', "base_model: it holds a character"),
         ('label_schema = "a\\u0000b"', "label_schema: it holds a character"),
         (f'data = "b/{"a" * 256}"', "data: it holds a name of more than 255 bytes"),
-        ("epochs = 2\ntopology_warmup_epochs = 5", "begins after 5 epochs"),
+        ("adapts = 'lora'", "octsam-tiny is convolutional"),
         ("epochs = ", "no TOML or JSON"),
     ],
 )

@@ -213,11 +213,10 @@ def test_settings_that_do_not_fit_together_are_said(
     widget: TrainWidget, jobs: Jobs, tmp_path: Path
 ) -> None:
     widget.inputs.source.choose_folder(tmp_path)
-    widget.inputs.settings.inputs["epochs"].value = 2
-    widget.inputs.settings.inputs["topology_warmup_epochs"].value = 5
+    widget.inputs.settings.inputs["adapts"].value = "lora"
     widget.inputs.train.click()
     assert not jobs.made
-    assert "begins after 5 epochs" in widget.inputs.message.text()
+    assert "octsam-tiny is convolutional" in widget.inputs.message.text()
 
 
 def test_a_check_says_what_would_be_trained_and_what_is_wrong(

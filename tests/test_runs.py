@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-import time
+from collections import deque
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.devices import NotEnoughMemoryError
+from napari_octsam.training import recording
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.finetuning import FineTuning
-from napari_octsam.training.runs import RunFolder, recorded
+from napari_octsam.training.recording import recorded
+from napari_octsam.training.runs import RunFolder
+from napari_octsam.training.states import restore_state, write_state
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from tests.small_runs import CONFIG, SCHEMA, fine_tuning
-from napari_octsam.training.finetuning import FineTuning
-from napari_octsam.training.runs import RunFolder, recorded
+LONG = CONFIG.model_copy(update={"epochs": 50})
 
-folder = RunFolder(Path(sys.argv[1]))
-run = fine_tuning(folder.embeddings, CONFIG.model_copy(update={"epochs": 50}))
-folder.restore(run)
-for event in recorded(run, folder, SCHEMA, save_every=0):
-    print(type(event).__name__, flush=True)
-"""
+
+def train_on(path: Path) -> None:
+    """Go on with a long run, and write as often as can be."""
+    folder = RunFolder(path)
+    run = fine_tuning(folder.embeddings, LONG)
+    folder.restore(run)
+    deque(recorded(run, folder, SCHEMA, save_every=0), maxlen=0)
 
 
 def test_a_run_leaves_its_settings_figures_state_and_best_model(tmp_path: Path) -> None:
@@ -92,35 +93,69 @@ def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Pat
         folder.restore(other)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, CONFIG)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # so that most moments are not those of an import
     steps = 0
-    for pause in (0.0, 0.013, 0.05, 0.11):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, str(folder.path)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == "StepDone":
-                break
-        time.sleep(pause)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        run = fine_tuning(folder.embeddings, CONFIG.model_copy(update={"epochs": 50}))
+    for moment in np.random.default_rng(0).uniform(0, 1.2, 16):
+        process = context.Process(target=train_on, args=(folder.path,))
+        process.start()
+        process.join(moment)
+        process.kill()
+        process.join()
+
+        run = fine_tuning(folder.embeddings, LONG)
         assert folder.restore(run) or steps == 0
         done = run.epoch * run.steps + run.step
         assert done >= steps
         steps = done
+        if run.best_epoch:
+            assert folder.best.exists()
+        for path in folder.path.glob("*.safetensors"):
+            assert set(content(path)[0]) == set(run.weights())
     assert steps > 0
-    for path in folder.path.glob("*.safetensors"):
-        with safe_open(path, "pt") as file:
-            assert set(file.keys()) == set(run.weights())
+
+
+def test_a_state_that_does_not_fit_the_memory_is_not_called_damaged(tmp_path: Path) -> None:
+    write_state(tmp_path / "last.pt", {})
+    with pytest.raises(NotEnoughMemoryError, match="Memory ran out"):
+        restore_state(tmp_path / "last.pt", lambda _: torch.empty(1 << 58), torch.device("cpu"))
+
+
+class SlowFolder(RunFolder):
+    """Writes to a slow disk, and the clock that says so."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__(path)
+        self.seconds = seconds
+        self.now = 0.0
+        self.saved: list[int] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def save_state(self, run: FineTuning) -> None:
+        super().save_state(run)
+        self.now += self.seconds
+        self.saved.append(run.epoch)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "saved"), [(0.1, [0, 1, 2, 3, 4, 5, 6, 7, 7]), (3.0, [0, 5, 7])]
+)
+def test_writing_takes_a_small_share_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, saved: list[int]
+) -> None:
+    config = CONFIG.model_copy(update={"epochs": 7, "batch_size": 3})
+    folder = SlowFolder(RunFolder.create(tmp_path, config).path, seconds)
+    monkeypatch.setattr(recording, "time", folder)
+    run = fine_tuning(folder.embeddings, config)
+    for event in recorded(run, folder, SCHEMA):
+        folder.now += 11 if isinstance(event, EpochDone) else 0
+    assert folder.saved == saved
+    assert folder.best_epoch() == run.best_epoch
 
 
 def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> None:
@@ -180,6 +215,24 @@ def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> 
         folder.restore(again)
         list(recorded(again, folder, SCHEMA))
     assert folder.best.is_file()
+
+
+def test_a_best_model_of_another_epoch_than_the_states_is_replaced(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    folder = RunFolder.create(tmp_path, config)
+    list(recorded(fine_tuning(folder.embeddings, config), folder, SCHEMA))
+    weights, _ = content(folder.best)
+    later = fine_tuning(folder.embeddings, config)
+    state = later.state_dict()
+    later.load_state_dict({**state, "best": {**state["best"], "epoch": 2}})
+    folder.save_best(later, SCHEMA, [])
+    assert folder.best_epoch() == 2
+
+    again = fine_tuning(folder.embeddings, config)
+    folder.restore(again)
+    list(recorded(again, folder, SCHEMA))
+    assert folder.best_epoch() == 1
+    assert same(content(folder.best)[0], weights)
 
 
 CLAIM = """

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import bounding_box, check_prompt
 from napari_octsam.models.tiny import TinyConfig
 from napari_octsam.training.augment import plain_view, random_view
@@ -140,3 +141,14 @@ def test_a_few_steps_learn_the_band() -> None:
     training = Pretraining(mixed_source([(1.0, [band()])], phantoms=0), config, SMALL)
     losses = [event.losses["single"] for event in training.run()]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_a_pretraining_says_when_its_state_or_its_numbers_are_lost(tmp_path: Path) -> None:
+    (tmp_path / "state").write_bytes(b"PK half a file")
+    with pytest.raises(UserError, match=r"cannot go on from .*state: it is no whole state"):
+        train(1, tmp_path / "state")
+    training = train(1)
+    with torch.no_grad():
+        next(training.trained.parameters()).fill_(torch.nan)
+    with pytest.raises(UserError, match="no number any more, at step 2"):
+        next(training.run())

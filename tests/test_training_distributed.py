@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -104,7 +105,58 @@ def test_torchrun_writes_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs").glob("*-*")
     assert (folder / "report.html").is_file()
+    assert not (folder / "embeddings").exists()
     assert done.stdout.count("Wrote") == 1
+
+
+def together(folder: Path) -> list[subprocess.Popen[str]]:
+    """Return two processes of a run, each with an output of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "napari_octsam", "train", "run.json"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**ENVIRONMENT, **shared, "RANK": rank, "LOCAL_RANK": rank, "COLUMNS": "400"},
+            cwd=folder,
+        )
+        for rank in "01"
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
+@pytest.mark.parametrize("fault", ["a full disk", "a killed process"])
+def test_where_one_process_ends_the_others_end_without_a_traceback(
+    tmp_path: Path, tiny_checkpoint: Path, fault: str
+) -> None:
+    import resource
+
+    write_run(tmp_path, tiny_checkpoint, epochs=500)
+    first, second = together(tmp_path)
+    assert first.stderr is not None
+    assert second.stderr is not None
+    for line in first.stderr:
+        if line.startswith("Epoch 1:"):
+            break
+    if fault == "a full disk":
+        resource.prlimit(first.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
+    else:
+        second.kill()
+    told, others = first.stderr.read(), second.stderr.read()
+    codes = first.wait(60), second.wait(60)
+    first.stderr.close()
+    second.stderr.close()
+    assert "Traceback" not in told + others
+    if fault == "a full disk":
+        assert codes == (1, 1)
+        assert "File too large" in told
+        assert "Another process" not in told
+    else:
+        assert codes[0] == 1
+        assert "Another process of this run has ended" in told
 
 
 def test_ctrl_c_ends_all_processes_after_the_step_with_the_state_saved(

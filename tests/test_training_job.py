@@ -115,6 +115,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     assert ended.complete
     assert Path(ended.best).is_file()
     begun = whole.begun
+    assert not (Path(begun.folder) / "embeddings").exists()
     assert begun.schema.name == "layers7"
     assert "trains on" in begun.plan
     events = [m.event for m in whole.heard if isinstance(m, Happened)]
@@ -130,6 +131,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     stopped.until(is_step(2, 1))
     stopped.job.steer("stop")
     assert not stopped.end().complete
+    assert list(Path(stopped.begun.folder, "embeddings").iterdir())
 
     resumed = listen(StartTraining(TrainConfig(), resume=stopped.begun.folder))
     assert resumed.end().complete
@@ -176,6 +178,18 @@ def test_what_is_wrong_with_the_data_is_listed(
     assert any("s1_1" in problem for problem in refused.problems)
     nowhere = listen(StartTraining(config.model_copy(update={"data": "nowhere"}))).end()
     assert "nowhere" in nowhere.sentence
+
+
+def test_a_fault_of_the_program_names_its_log_which_stays_short(
+    tmp_path: Path, listen: Callable[[StartTraining], Listener]
+) -> None:
+    log = tmp_path / "log" / "training.log"
+    log.parent.mkdir()
+    log.write_bytes(b"x" * (2 << 20))
+    refused = listen(StartTraining(None)).end()  # type: ignore[arg-type]
+    assert refused.sentence.endswith(f"Its log says more: {log}")
+    assert log.stat().st_size < 1 << 20
+    assert "Traceback" in log.read_text("utf-8")
 
 
 def test_a_training_that_is_ended_before_it_began_is_no_failure(

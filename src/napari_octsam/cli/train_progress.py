@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
@@ -38,17 +39,21 @@ def follow(prepared: Prepared, workers: Workers) -> None:
         Validated,
     )
     from napari_octsam.training.loggers import chosen_loggers, logged
-    from napari_octsam.training.runs import recorded
+    from napari_octsam.training.recording import recorded, settle
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
-    events = logged(recorded(run, folder, prepared.schema), loggers)
+    told = logged(recorded(run, folder, prepared.schema), loggers)
     total = run.config.epochs * run.steps
     sentence = _ALONE if workers.size == 1 else _TOGETHER
-    with phases_bar("Training") as show, asked_to_stop(lambda: note(sentence)) as asked:
+    with (
+        phases_bar("Training") as show,
+        asked_to_stop(lambda: note(sentence)) as asked,
+        closing(told) as events,
+    ):
         for event in events:
             if workers.any_wants(asked()):
-                workers.from_first(lambda: folder.save_state(run))
+                workers.from_first(lambda: settle(run, folder, prepared.schema))
                 raise KeyboardInterrupt
             match event:
                 case Encoded(done, images):

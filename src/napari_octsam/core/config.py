@@ -118,7 +118,9 @@ class TrainConfig(BaseModel):
         default="cosine", description="How the learning rate falls to the end."
     )
     warmup_steps: int = Field(
-        default=20, ge=0, description="Steps in which the learning rate rises."
+        default=20,
+        ge=0,
+        description="Steps in which the learning rate rises; a tenth of all at most.",
     )
     gradient_clip: float = Field(
         default=1.0, ge=0, description="Highest norm of the gradient; 0: any."
@@ -133,7 +135,9 @@ class TrainConfig(BaseModel):
     )
     topology_weight: float = Field(default=0.1, ge=0, description="Weight of the topology loss.")
     topology_warmup_epochs: int = Field(
-        default=1, ge=0, description="Epochs before the topology loss begins."
+        default=1,
+        ge=0,
+        description="Epochs before the topology loss begins; the last one has it in any case.",
     )
     topology_size: int | None = Field(
         default=None,
@@ -184,11 +188,6 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainConfig:
-        if self.topology_warmup_epochs >= self.epochs and self.uses_topology and self.epochs > 1:
-            raise ValueError(
-                f"the topology loss begins after {self.topology_warmup_epochs} epochs, but there "
-                f"are only {self.epochs}"
-            )
         if self.base_model == "octsam-tiny" and self.adapts == "lora":
             raise ValueError(
                 "octsam-tiny is convolutional and cannot take the low-rank adapters of 'lora': "

@@ -1,8 +1,9 @@
-"""Writing files so that a full disk or a crash never leaves half a file under the real name."""
+"""Writing files so that no full disk, crash or power cut leaves half a file under its real name."""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,7 +41,9 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
+        _flush(temporary)
         temporary.replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
@@ -59,3 +62,21 @@ def write_json(path: Path, values: Any) -> None:
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
     with replacing(path) as part:
         part.write_text(text, "utf-8")
+
+
+def _flush(file: Path) -> None:
+    """Wait until a file is on the disk: else a power cut may leave its name and not its content."""
+    with file.open("r+b") as opened:
+        os.fsync(opened.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk, where the operating system can."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):  # some network disks cannot, and the file is whole either way
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.engine.child import settle_in
+from napari_octsam.engine.child import cap_log, settle_in
 from napari_octsam.engine.steering import Steering
 from napari_octsam.engine.training_messages import (
     Begun,
@@ -59,6 +59,7 @@ class _Teller:
         self._steering = steering
 
     def tell(self, message: TrainerMessage) -> None:
+        cap_log()
         try:
             self._channel.send(message)
         except OSError:
@@ -89,12 +90,12 @@ def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended
     except Exception as error:
         _log.exception("training %s", start)
         reason = str(error).partition("\n")[0] or type(error).__name__
-        return Refused(f"The training failed: {reason}. Its log says more.")
+        return Refused(f"The training failed: {reason}.", fault=True)
 
 
 def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
     from napari_octsam.training.loggers import chosen_loggers, logged
-    from napari_octsam.training.runs import recorded
+    from napari_octsam.training.recording import recorded, settle
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
@@ -103,13 +104,14 @@ def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
         for event in events:
             teller.tell(Happened(event))
             if steering.paused:
-                folder.save_state(run)
+                settle(run, folder, prepared.schema)
                 teller.tell(PausedNow())
                 steering.wait()
             if steering.stopped:
-                folder.save_state(run)
+                settle(run, folder, prepared.schema)
                 return Ended(complete=False, best=_path_of(folder.best))
     _report(prepared, steering, teller)
+    folder.discard_embeddings()
     return Ended(complete=True, best=_path_of(folder.best), report=_path_of(folder.report))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -107,7 +108,7 @@ class TrainingJob:
             while True:
                 message = process.channel.receive()
                 heard.add(type(message))
-                self._emit(message)
+                self._emit(_with_log(message, process.log))
         except EOFError:
             process.end(_LAST_WORDS)
         finally:
@@ -143,6 +144,13 @@ class TrainingJob:
             self.heard.emit(message)
         except Exception:
             _log.exception("a listener of the training failed")
+
+
+def _with_log(message: TrainerMessage, log: Path) -> TrainerMessage:
+    """Say where the log is, where that says more."""
+    if isinstance(message, Refused) and message.fault:
+        return replace(message, sentence=f"{message.sentence} Its log says more: {log}")
+    return message
 
 
 def _send(process: EngineProcess, message: StartTraining | Steer) -> None:

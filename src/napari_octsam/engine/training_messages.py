@@ -125,10 +125,13 @@ class Refused:
         What is wrong and what to do.
     problems
         What is wrong with the data, one sentence each.
+    fault
+        Whether the log says more than the sentence.
     """
 
     sentence: str
     problems: tuple[str, ...] = ()
+    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ _SHAPE = "bscan_shape"
 _SUFFIX = ".safetensors"
 _MAKING = 1  # counts changes of code that make other embeddings of the same pixels and weights
 _STALE = 3600.0  # seconds after which a temporary file was left by a crash
+_FULL = 0.9  # share of the cap that is left once it was passed: not every embedding has to sweep
 
 _encoder_hashes: WeakKeyDictionary[Network, str] = WeakKeyDictionary()
 _log = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class EmbeddingCache:
         self._max_bytes = max_bytes
         self._warn = warn
         self._on = True
+        self._room = 0  # bytes that may be kept before the folder is looked at again
 
     def get(self, key: str) -> Embedding | None:
         """Return the embedding of that key, its features on the CPU, or None.
@@ -164,27 +166,35 @@ class EmbeddingCache:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
-                temporary.write_bytes(_to_bytes(embedding))
+                self._room -= temporary.write_bytes(_to_bytes(embedding))
         except (OSError, UserError) as error:
             if path.exists():  # another process kept it first, and on Windows has it open
                 return
             self._on = False
             self._warn(f"Embeddings are not kept on the disk for now: {error}")
             return
-        self._evict()
+        if self._room < 0:
+            self._room = (self._max_bytes - self._sweep()) // 2  # others may take the other half
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{_SUFFIX}"
 
-    def _evict(self) -> None:
-        files = sorted(_files(self._folder), key=lambda file: file[1].st_mtime, reverse=True)
-        total = 0
-        for path, status in files:
-            total += status.st_size
-            half_written = path.name.startswith(".")
-            stale = time.time() - status.st_mtime > _STALE
-            if stale if half_written else total > self._max_bytes:
+    def _sweep(self) -> int:
+        """Delete what a crash left, and what is too much; return the bytes that stay."""
+        whole = []
+        for path, status in _files(self._folder):
+            if not path.name.startswith("."):
+                whole.append((path, status))
+            elif time.time() - status.st_mtime > _STALE:
                 _delete(path)
+        total = sum(status.st_size for _, status in whole)
+        most = self._max_bytes if total <= self._max_bytes else self._max_bytes * _FULL
+        for path, status in sorted(whole, key=lambda file: file[1].st_mtime):
+            if total <= most:
+                break
+            _delete(path)
+            total -= status.st_size
+        return total
 
 
 def _to_bytes(embedding: Embedding) -> bytes:

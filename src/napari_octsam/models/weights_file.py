@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
 
-__all__ = ["read_weights", "write_pickle", "write_safetensors"]
+__all__ = ["read_metadata", "read_weights", "write_pickle", "write_safetensors"]
 
 _HEAD = 1024  # bytes that tell what a file is
 _ZIP = b"PK\x03\x04"
@@ -47,6 +47,22 @@ def read_weights(path: Path) -> tuple[Any, dict[str, str]]:
     if head[8:9] == b"{":
         return _read_safetensors(path)
     return _read_pickle(path, head), {}
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a safetensors file, and leave its weights alone.
+
+    Raises
+    ------
+    UserError
+        There is no such file, or it is damaged.
+    """
+    _read_head(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged or cut short: copy or download it again.") from error
 
 
 def write_safetensors(

@@ -124,4 +124,7 @@ def frozen_hash(network: Any) -> str:
 def gradient_scaler(model: Model, config: TrainConfig) -> torch.amp.GradScaler:
     """Return what keeps small gradients from vanishing in float16; elsewhere it does nothing."""
     needed = model.precision == "float16" and not config.freezes_encoder
-    return torch.amp.GradScaler(model.device.type, enabled=needed)
+    scaler = torch.amp.GradScaler(model.device.type, enabled=needed)
+    if needed:  # a process without a B-scan in its first step scales no loss, but unscales
+        scaler.scale(torch.zeros((), device=model.device))
+    return scaler

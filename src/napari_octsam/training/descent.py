@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from napari_octsam.training.adaptation import gradient_scaler
 from napari_octsam.training.distributed import Workers
 from napari_octsam.training.draws import StepDraws
 from napari_octsam.training.gradient import Drawn, StepGradient
-from napari_octsam.training.schedule import learning_rate, make_optimizer
+from napari_octsam.training.schedule import learning_rate, make_optimizer, topology_begins
 from napari_octsam.training.views import BScanView
 
 __all__ = ["Descent", "Taken"]
@@ -91,7 +92,7 @@ class Descent:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         before = self._gradient.at_once
-        with_topology = epoch >= self._config.topology_warmup_epochs
+        with_topology = epoch >= topology_begins(self._config)
         losses = self._workers.add_losses(self._backward(drawn, with_topology=with_topology))
         self._workers.add_gradients(self._trained)
         norm = self._clip() if losses else 0.0
@@ -109,7 +110,8 @@ class Descent:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self._optimizer.load_state_dict(state["optimizer"])
+        # torch's optimizers go on in the very tensors that they are given
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._scaler.load_state_dict(state["scaler"])
 
     def _backward(self, batch: Sequence[Drawn], *, with_topology: bool) -> dict[str, float]:
@@ -145,5 +147,5 @@ def _fewer_at_once(objects: int) -> str:
 def _no_number(epoch: int, names: Sequence[str]) -> str:
     return (
         f"The loss is no number any more, in epoch {epoch + 1} at the B-scans {', '.join(names)}. "
-        "The best weights so far are kept. Try a lower learning rate."
+        "Begin a new training with a lower learning rate: this one would come to the same step."
     )

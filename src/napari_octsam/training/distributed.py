@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -64,13 +64,14 @@ class Workers:
         if self.size == 1:
             return make()
         if not self.leads:
-            return cast("T", _received())
+            return cast("T", self._received())
         try:
             value = make()
         except UserError:
-            distributed.broadcast_object_list([None, False])
+            with suppress(UserError):  # this one says more than that the others are gone
+                self._together(distributed.broadcast_object_list, [None, False])
             raise
-        distributed.broadcast_object_list([value, True])
+        self._together(distributed.broadcast_object_list, [value, True])
         return value
 
     def wait(self) -> None:
@@ -86,14 +87,14 @@ class Workers:
         if self.size == 1:
             return number
         box = torch.tensor(number)
-        distributed.all_reduce(box, distributed.ReduceOp.MIN)
+        self._together(distributed.all_reduce, box, distributed.ReduceOp.MIN)
         return int(box)
 
     def begin_alike(self, parameters: Sequence[nn.Parameter]) -> None:
         """Give all processes the parameters of the first one."""
         if self.size > 1:
             for parameter in parameters:
-                distributed.broadcast(parameter.data, 0)
+                self._together(distributed.broadcast, parameter.data, 0)
 
     def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Give all processes the sum of their gradients; None where none has one."""
@@ -103,7 +104,7 @@ class Workers:
         flags = torch.tensor(known, dtype=torch.float32, device=parameters[0].device)
         parts = [p.detach().new_zeros(p.shape) if p.grad is None else p.grad for p in parameters]
         summed = torch.cat([flags, *(part.flatten() for part in parts)])
-        distributed.all_reduce(summed)
+        self._together(distributed.all_reduce, summed)
         known = (summed[: len(parts)] > 0).tolist()
         gradients = torch.split(summed[len(parts) :], [part.numel() for part in parts])
         for parameter, gradient, is_known in zip(parameters, gradients, known, strict=True):
@@ -114,12 +115,38 @@ class Workers:
         if self.size == 1:
             return dict(losses)
         gathered: list[Any] = [None] * self.size
-        distributed.all_gather_object(gathered, dict(losses))
+        self._together(distributed.all_gather_object, gathered, dict(losses))
         total: dict[str, float] = defaultdict(float)
         for each in gathered:
             for name, loss in each.items():
                 total[name] += loss
         return dict(total)
+
+    def _received(self) -> Any:
+        box: list[Any] = [None, None]
+        self._together(distributed.broadcast_object_list, box)
+        value, well = box
+        if not well:
+            raise SystemExit(1)
+        return value
+
+    def _together(self, collective: Callable[..., object], *arguments: Any) -> None:
+        """Do what all processes do together; where one is gone, the others leave without a word.
+
+        Raises
+        ------
+        UserError
+            In the first process: another one is gone.
+        """
+        try:
+            collective(*arguments)
+        except RuntimeError as error:
+            if not self.leads:
+                raise SystemExit(1) from error
+            raise UserError(
+                "Another process of this run has ended, and said why above. Its last saved state "
+                "is kept: go on with --resume."
+            ) from error
 
 
 ALONE = Workers()
@@ -142,12 +169,3 @@ def joined() -> Iterator[Workers]:
         yield workers
     finally:
         distributed.destroy_process_group()
-
-
-def _received() -> Any:
-    box: list[Any] = [None, None]
-    distributed.broadcast_object_list(box)
-    value, well = box
-    if not well:
-        raise SystemExit(1)
-    return value

@@ -49,10 +49,15 @@ class StepDraws:
         """Steps in an epoch."""
         return -(-len(self._bscans) // self._config.batch_size)
 
+    @property
+    def views(self) -> int:
+        """Number of all views that a step can take."""
+        return len(self._bscans) * self._views_each
+
     def images(self) -> Iterator[npt.NDArray[np.uint8]]:
-        """Return every (H, W) view that a step can take."""
-        views = VIEWS if self._config.augment else 1
-        return (view_of(bscan, i).image for bscan in self._bscans for i in range(views))
+        """Make every (H, W) view that a step can take, one at a time."""
+        each = range(self._views_each)
+        return (view_of(bscan, i).image for bscan in self._bscans for i in each)
 
     def names(self, epoch: int, step: int) -> list[str]:
         """Return the names of a step's B-scans."""
@@ -62,6 +67,10 @@ class StepDraws:
         """Return what a step learns from; epoch and step are counted from 0."""
         random = np.random.default_rng((self._config.seed, epoch, step))
         return [self._draw(number, random) for number in self._numbers(epoch, step)]
+
+    @property
+    def _views_each(self) -> int:
+        return VIEWS if self._config.augment else 1
 
     def _numbers(self, epoch: int, step: int) -> list[int]:
         order = np.arange(len(self._bscans))

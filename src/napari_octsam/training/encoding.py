@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +40,24 @@ class Encoding:
         self._workers = workers
         self._store = EmbeddingStore(model, folder) if config.freezes_encoder else None
 
-    def prepare(self, images: Iterable[npt.NDArray[np.uint8]]) -> Iterator[Encoded]:
-        """Encode (H, W) images once for all, where the encoder stays as it is."""
+    def prepare(self, images: Iterable[npt.NDArray[np.uint8]], total: int) -> Iterator[Encoded]:
+        """Encode (H, W) images once for all, where the encoder stays as it is.
+
+        Parameters
+        ----------
+        images
+            Taken as they are needed: memory need not hold them all.
+        total
+            Number of them.
+        """
         if self._store is None:
             return
-        every, at_once = list(images), self._workers.size
-        for first in range(0, len(every), at_once):
-            for image in self._workers.share(every[first : first + at_once]):
+        left, done = iter(images), 0
+        while batch := list(islice(left, self._workers.size)):
+            for image in self._workers.share(batch):
                 self._store.embedding(image)
-            yield Encoded(min(first + at_once, len(every)), len(every))
+            done += len(batch)
+            yield Encoded(done, total)
         self._workers.wait()
 
     def embedding(self, grey: npt.NDArray[np.uint8]) -> Embedding:

@@ -88,7 +88,8 @@ class EpochDone:
     classes
         By label value; empty where there is nothing to validate on.
     score
-        Mean Dice of the classes, or the negative loss where there are none.
+        Mean Dice of the classes, or the negative loss without its topology part where there
+        are none.
     best
         Whether no earlier epoch had a higher score.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import chain
@@ -93,16 +92,20 @@ class FineTuning:
         Where several processes share the run, each tells the same events, so that all of them can
         agree to stop after one; nobody tells `Validated` then.
         """
-        self._workers.begin_alike(self._trained)
-        seen = (bscan.image for bscan in self._validation)
-        yield from self._encoding.prepare(chain(self._draws.images(), seen))
-        if not self._is_measured:
-            yield from self._measure()
+        if self.end is None:
+            yield from self._begin()
         while self.end is None:
             while self.step < self.steps:
                 yield from self._take_step()
             yield from self._finish_epoch()
         yield Finished(self.end, self.best_epoch)
+
+    def _begin(self) -> Iterator[Event]:
+        self._workers.begin_alike(self._trained)
+        images = chain(self._draws.images(), (bscan.image for bscan in self._validation))
+        yield from self._encoding.prepare(images, self._draws.views + len(self._validation))
+        if not self._is_measured:
+            yield from self._measure()
 
     def _measure(self) -> Iterator[Event]:
         """Tell how the model is before it learns, as epoch 0."""
@@ -125,7 +128,7 @@ class FineTuning:
     def _finish_epoch(self) -> Iterator[Event]:
         losses = {name: total / self.steps for name, total in self._sums.items()}
         classes, samples = yield from self._validate()
-        score = mean_dice(classes) if classes else -sum(losses.values())
+        score = mean_dice(classes) if classes else _score_of(losses)
         self.epoch, self.step = self.epoch + 1, 0
         self._sums.clear()
         best = self._learnt.judge(score, self.epoch)
@@ -154,6 +157,11 @@ class FineTuning:
         if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
             return "no more gain"
         return "all epochs" if self.epoch >= self.config.epochs else None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all weights that are trained are numbers."""
+        return self._learnt.is_finite
 
     @property
     def best_epoch(self) -> int:
@@ -195,7 +203,7 @@ class FineTuning:
             It began with another base model.
         """
         self._learnt.load_state_dict(state)
-        self._descent.load_state_dict(copy.deepcopy(state))  # the optimizer keeps what it is given
+        self._descent.load_state_dict(state)
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = defaultdict(float, state["sums"])
         self._is_measured = state["measured"]
@@ -207,3 +215,8 @@ class FineTuning:
         if judged_by:
             self._learnt.forget_score()
         self.note = relabelled_note(changed, judged_by=judged_by) if changed else ""
+
+
+def _score_of(losses: Mapping[str, float]) -> float:
+    """Return the negative loss without its topology part, which only the later epochs have."""
+    return -sum(loss for name, loss in losses.items() if name != "topology")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,11 @@ class LearntWeights:
         self.best_score = -np.inf
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all of them are numbers."""
+        return all(bool(weight.isfinite().all()) for weight in self._now().values())
+
+    @property
     def best(self) -> dict[str, Tensor]:
         """The network's whole state dict as it was after the best epoch."""
         return {**self._network.state_dict(), **self._best}
@@ -74,7 +78,7 @@ class LearntWeights:
         self._network.load_state_dict(state["learnt"], strict=False)
         best = state["best"]
         self.best_score, self.best_epoch = best["score"], best["epoch"]
-        self._best = copy.deepcopy(best["learnt"])
+        self._best = dict(best["learnt"])
 
     def _now(self) -> dict[str, Tensor]:
         named = self._network.named_parameters()

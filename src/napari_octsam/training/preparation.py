@@ -137,6 +137,8 @@ def _prepare(
         remember_patients(folder.path.parent, data.split)
     else:
         folder.restore(run)
+        if workers.leads:
+            folder.note_data(config.data)
     notes = filter(None, (run.note, model.note))
     return Prepared(run, folder, data, (*data.warnings, *notes))
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_octsam.core.errors import UserError
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.training.augment import View, random_view
 from napari_octsam.training.batches import object_batches
@@ -20,8 +21,9 @@ from napari_octsam.training.class_heads import ClassHeads
 from napari_octsam.training.losses import mask_losses
 from napari_octsam.training.samples import SampleSource
 from napari_octsam.training.simulation import draw_objects
+from napari_octsam.training.states import restore_state, write_state
 
-__all__ = ["PretrainConfig", "Pretraining", "StepDone"]
+__all__ = ["PretrainConfig", "PretrainStep", "Pretraining"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class PretrainConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class StepDone:
+class PretrainStep:
     """A step is done: its number and its losses."""
 
     step: int
@@ -84,8 +86,14 @@ class Pretraining:
         )
         self.step = 0
 
-    def run(self) -> Iterator[StepDone]:
-        """Train to the last step, telling each."""
+    def run(self) -> Iterator[PretrainStep]:
+        """Train to the last step, telling each.
+
+        Raises
+        ------
+        UserError
+            The loss or the gradient is no number.
+        """
         while self.step < self.config.steps:
             rng = np.random.default_rng((self.config.seed, self.step))
             views = [self._draw_view(rng) for _ in range(self.config.views)]
@@ -95,11 +103,18 @@ class Pretraining:
             total = torch.stack(list(losses.values())).sum()
             self.optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+            norm = nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+            if not (total + norm).isfinite():
+                raise UserError(
+                    f"The loss is no number any more, at step {self.step + 1}: delete the "
+                    "state that was saved, and begin again with another seed."
+                )
             self.optimizer.step()
             self._update_average()
             self.step += 1
-            yield StepDone(self.step, {name: float(loss.detach()) for name, loss in losses.items()})
+            yield PretrainStep(
+                self.step, {name: float(loss.detach()) for name, loss in losses.items()}
+            )
 
     def _draw_view(self, rng: np.random.Generator) -> View:
         network: Any = self.trained["network"]
@@ -142,20 +157,32 @@ class Pretraining:
                 mean.lerp_(now, 1 - decay)
 
     def save(self, path: Path) -> None:
-        """Write everything that `restore` needs, atomically."""
+        """Write all that `restore` needs; where that fails, the last state stays as it was.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written.
+        """
         state = {
             "trained": self.trained.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
         }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
+        write_state(path, state)
 
     def restore(self, path: Path) -> None:
-        """Go on from a state that `save` wrote."""
-        state = torch.load(path, weights_only=True, map_location=self.device)
+        """Go on from a state that `save` wrote.
+
+        Raises
+        ------
+        UserError
+            It is damaged, or no such state.
+        """
+        restore_state(path, self._take_over, self.device)
+
+    def _take_over(self, state: dict[str, Any]) -> None:
         self.trained.load_state_dict(state["trained"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

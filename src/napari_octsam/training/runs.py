@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import secrets
-import time
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig, read_config
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import file_name, replacing, write_json
+from napari_octsam.core.files import file_name, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.io.split import SPLIT_FILE
 from napari_octsam.models.checkpoints import save_checkpoint
+from napari_octsam.models.file_header import own_header
+from napari_octsam.models.weights_file import read_metadata
 from napari_octsam.training.adaptation import weights_to_keep
 from napari_octsam.training.claims import claimed
-from napari_octsam.training.events import EpochDone, Event, StepDone
+from napari_octsam.training.events import EpochDone
 from napari_octsam.training.figures import read_figures, write_figures
 from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.training.states import restore_state, write_state
 
-__all__ = ["RunFolder", "recorded"]
+__all__ = ["RunFolder"]
 
 _STATE = "last.pt"
-_SAVE_EVERY = 60.0  # seconds
 
 
 class RunFolder:
@@ -99,8 +100,12 @@ class RunFolder:
 
     @property
     def embeddings(self) -> Path:
-        """Folder for embeddings; may be deleted at any time."""
+        """Folder for embeddings; may be deleted at any time, and is once the run is over."""
         return self.path / "embeddings"
+
+    def discard_embeddings(self) -> None:
+        """Free the disk of what only training needs."""
+        shutil.rmtree(self.embeddings, ignore_errors=True)
 
     def config(self) -> TrainConfig:
         """Return the settings of the run.
@@ -115,6 +120,19 @@ class RunFolder:
             raise UserError(f"{self.path} is not the folder of a run: it has no {RUN_CONFIG}.")
         return read_config(path)
 
+    def note_data(self, data: str) -> None:
+        """Keep in the settings where the data lies now.
+
+        Raises
+        ------
+        UserError
+            They cannot be written.
+        """
+        config = self.config()
+        if data != config.data:
+            moved = config.model_copy(update={"data": data})
+            write_json(self.path / RUN_CONFIG, moved.model_dump())
+
     def save_state(self, run: FineTuning) -> None:
         """Write what `restore` needs; where that fails, the last state stays as it was.
 
@@ -123,13 +141,7 @@ class RunFolder:
         UserError
             The file cannot be written: no right, a full disk.
         """
-        with replacing(self.path / _STATE) as part, part.open("wb") as file:
-            try:
-                torch.save(run.state_dict(), file)
-            except RuntimeError as error:
-                if isinstance(error.__context__, OSError):  # a full disk, hidden by torch's words
-                    raise error.__context__ from error
-                raise
+        write_state(self.path / _STATE, run.state_dict())
 
     def restore(self, run: FineTuning) -> bool:
         """Let a run go on from its last state; return whether there is one.
@@ -142,21 +154,23 @@ class RunFolder:
         path = self.path / _STATE
         if not path.exists():
             return False
-        try:
-            state = torch.load(path, weights_only=True, map_location=run.model.device)
-            run.load_state_dict(state)
-        except UserError as error:
-            raise UserError(f"The run cannot go on from {path}: {error}") from error
-        except Exception as error:  # half a file fails in as many ways as it can be cut
-            raise UserError(
-                f"The run cannot go on from {path}: it is no whole state of a run."
-            ) from error
+        restore_state(path, run.load_state_dict, run.model.device)
         return True
+
+    def best_epoch(self) -> int | None:
+        """Return the epoch that the best model in the folder is of; None where there is none."""
+        try:
+            header = own_header(self.best, read_metadata(self.best))
+        except UserError:  # it is not there, or damaged
+            return None
+        epoch = header.training.get("epoch") if header else None
+        return epoch if isinstance(epoch, int) else None
 
     def save_best(self, run: FineTuning, schema: LabelSchema, epochs: Sequence[EpochDone]) -> None:
         """Write the best weights as a checkpoint that the model can be loaded from.
 
-        Where adapters were trained on a registered model, it holds them and the mask decoder only.
+        Where adapters were trained, it holds them and the mask decoder only, if `adapter_record`
+        says on what.
 
         Parameters
         ----------
@@ -194,32 +208,3 @@ class RunFolder:
             The file cannot be read.
         """
         return read_figures(self.path)
-
-
-def recorded(
-    run: FineTuning, folder: RunFolder, schema: LabelSchema, *, save_every: float = _SAVE_EVERY
-) -> Iterator[Event]:
-    """Run, and write to the folder as it goes; a stop or a crash loses what came since the last.
-
-    A best model that somebody deleted is written again.
-
-    Parameters
-    ----------
-    save_every
-        Seconds from one state to the next, beside that at the end of each epoch.
-    """
-    epochs = folder.read_figures()
-    if run.best_epoch and not folder.best.exists():
-        folder.save_best(run, schema, epochs)
-    saved = time.monotonic()
-    for event in run.run():
-        if isinstance(event, EpochDone):
-            epochs = [done for done in epochs if done.epoch < event.epoch] + [event]
-            if event.best or (run.best_epoch and not folder.best.exists()):
-                folder.save_best(run, schema, epochs)
-            folder.save_figures(epochs)
-        due = isinstance(event, StepDone) and time.monotonic() - saved >= save_every
-        if due or isinstance(event, EpochDone):
-            folder.save_state(run)
-            saved = time.monotonic()
-        yield event

@@ -10,19 +10,26 @@ from torch import nn
 
 from napari_octsam.core.config import TrainConfig
 
-__all__ = ["learning_rate", "make_optimizer"]
+__all__ = ["learning_rate", "make_optimizer", "topology_begins"]
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
     """Return the learning rate of a step of the whole run; an epoch has so many `steps`."""
-    warm = min((step + 1) / (config.warmup_steps + 1), 1.0)
-    done = step / (config.epochs * steps)
+    every = config.epochs * steps
+    rising = min(config.warmup_steps, every // 10)  # else a short run would never get to `lr`
+    warm = min((step + 1) / (rising + 1), 1.0)
+    done = step / every
     falls = {
         "constant": 1.0,
         "linear": 1 - done,
         "cosine": (1 + math.cos(math.pi * done)) / 2,
     }
     return config.lr * warm * falls[config.schedule]
+
+
+def topology_begins(config: TrainConfig) -> int:
+    """Return the epoch, from 0, in which the topology loss begins: the last one at the latest."""
+    return min(config.topology_warmup_epochs, config.epochs - 1)
 
 
 def make_optimizer(

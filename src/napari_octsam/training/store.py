@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,13 @@ class EmbeddingStore:
     model
         Whose encoder stays as it is.
     folder
-        For what memory has no room for.
+        For what memory has no room for; it never takes more than half of what the disk has free.
     """
 
     def __init__(self, model: Model, folder: Path) -> None:
         self._model = model
         self._recent = RecentEmbeddings(_MEMORY_BYTES)
-        self._disk = EmbeddingCache(folder, _DISK_BYTES)
+        self._disk = EmbeddingCache(folder, min(_DISK_BYTES, _free_bytes(folder) // 2))
 
     def embedding(self, grey: npt.NDArray[np.uint8]) -> Embedding:
         """Return the embedding of an (H, W) B-scan, encoding it where it is new."""
@@ -42,3 +43,10 @@ class EmbeddingStore:
             self._disk.put(key, found)
         self._recent.put(key, found)
         return found
+
+
+def _free_bytes(folder: Path) -> int:
+    """Return what the disk has free, with what the files of a folder take as if they were gone."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    taken = sum(path.stat().st_size for path in folder.glob("*"))
+    return shutil.disk_usage(there).free + taken
