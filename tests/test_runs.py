@@ -6,6 +6,7 @@ import csv
 import json
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 from collections import deque
@@ -179,6 +180,16 @@ def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> N
     (folder.path / "config.json").write_text('{"epochs": "x", "foo": 1}')
     with pytest.raises(UserError, match=r"config\.json: epochs: [^\n]*$"):
         folder.config()
+
+
+def test_runs_of_one_name_lie_in_folders_of_that_name_and_never_in_one(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"display_name": "macula"})
+    names = [RunFolder.create(tmp_path / "models" / "custom", config).path.name for _ in range(3)]
+    assert all(re.fullmatch(r"macula-[0-9a-f]{6}", name) for name in names)
+    assert len(set(names)) == 3
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "models/custom").iterdir())
+    nameless = RunFolder.named(tmp_path, CONFIG.model_copy(update={"display_name": ""}))
+    assert re.fullmatch(r"\d\d-\d\d-\d\d_\d\d\.\d\d\.\d\d-[0-9a-f]{6}", nameless.path.name)
 
 
 @pytest.mark.parametrize("name", ["../../a/b", "/etc/x", "C:\\x?", "..", " ", "ü" * 300])
