@@ -8,6 +8,7 @@ from pathlib import Path
 import napari
 import numpy as np
 from PIL import Image
+from qtpy.QtWidgets import QApplication
 
 from docs.topology_figures import draw_topology
 from docs.tutorial_figures import draw_tutorial
@@ -24,6 +25,7 @@ def prompt_window(target: Path) -> None:
     viewer.window.resize(1500, 950)
     widget = open_widgets(viewer)
     predict_scene(viewer, widget, phantom_scene(), DemoReport())
+    QApplication.processEvents()  # the score has its width then
     viewer.screenshot(str(target), canvas_only=False, flash=False)
     widget.session.close()
     viewer.close()
