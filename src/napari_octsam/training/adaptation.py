@@ -73,15 +73,22 @@ def adapter_record(config: TrainConfig) -> AdapterRecord | None:
     return make_record(config.base_model, config.lora_rank, config.lora_alpha)
 
 
-def weights_to_keep(weights: Mapping[str, Tensor], config: TrainConfig) -> Mapping[str, Tensor]:
+def weights_to_keep(
+    weights: Mapping[str, Tensor], config: TrainConfig, record: AdapterRecord | None
+) -> Mapping[str, Tensor]:
     """Return what the checkpoint of a network's state dict holds.
 
-    Adapters and the mask decoder where there is an `adapter_record`, else the whole network, with
-    the adapters merged into it.
+    Adapters and the mask decoder where there is a `record`, else the whole network, with the
+    adapters merged into it.
+
+    Parameters
+    ----------
+    record
+        From `adapter_record`, which reads the base's file.
     """
     if config.adapts != "lora":
         return weights
-    if adapter_record(config) is not None:
+    if record is not None:
         return adapter_weights(weights)
     return joined(weights, config.lora_alpha / config.lora_rank)
 

@@ -193,7 +193,8 @@ class RunFolder:
                 "training": record,
             }
         )
-        save_checkpoint(self.best, weights_to_keep(run.best_weights, run.config), header)
+        weights = weights_to_keep(run.best_weights, run.config, run.adapter)
+        save_checkpoint(self.best, weights, header)
 
     def save_figures(self, epochs: Sequence[EpochDone]) -> None:
         """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
