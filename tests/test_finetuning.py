@@ -21,7 +21,15 @@ from napari_octsam.training.adaptation import gradient_scaler
 from napari_octsam.training.components import component_objects
 from napari_octsam.training.distributed import ALONE
 from napari_octsam.training.encoding import Encoding
-from napari_octsam.training.events import Encoded, EpochDone, Event, Finished, Samples, StepDone
+from napari_octsam.training.events import (
+    Encoded,
+    EpochDone,
+    Event,
+    Finished,
+    Samples,
+    StepDone,
+    StepPart,
+)
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.schedule import learning_rate
 from napari_octsam.training.views import VIEWS, view_of
@@ -81,16 +89,42 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     events = stopped.run()
     while steps < stop_after:
         steps += isinstance(next(events), StepDone)
-    saved = io.BytesIO()
-    torch.save(stopped.state_dict(), saved)
-    saved.seek(0)
-    resumed = fine_tuning(tmp_path)
-    resumed.load_state_dict(torch.load(saved, weights_only=True))
-    list(resumed.run())
+    resumed = gone_on_with(stopped, tmp_path)
 
     assert same(whole.weights(), resumed.weights())
     assert same(whole.best_weights, resumed.best_weights)
     assert whole.best_epoch == resumed.best_epoch
+
+
+def test_a_step_that_was_left_in_its_middle_is_taken_when_the_run_goes_on(tmp_path: Path) -> None:
+    whole = fine_tuning(tmp_path)
+    told = list(whole.run())
+    parts = [e for e in told if isinstance(e, StepPart)]
+    assert len(parts) == 6  # one for each B-scan and epoch
+
+    stopped = fine_tuning(tmp_path)
+    events = stopped.run()
+    while not isinstance(next(events), StepDone):
+        pass
+    after_one = stopped.weights()
+    part = next(events)
+    assert isinstance(part, StepPart)
+    events.close()
+
+    assert (stopped.epoch, stopped.step) == (0, 1)
+    assert same(after_one, stopped.weights())
+    assert same(whole.weights(), gone_on_with(stopped, tmp_path).weights())
+
+
+def gone_on_with(stopped: FineTuning, folder: Path) -> FineTuning:
+    """Go on from the state of a run, by way of a file, to the end."""
+    saved = io.BytesIO()
+    torch.save(stopped.state_dict(), saved)
+    saved.seek(0)
+    resumed = fine_tuning(folder)
+    resumed.load_state_dict(torch.load(saved, weights_only=True))
+    list(resumed.run())
+    return resumed
 
 
 def test_a_state_is_a_copy_that_training_on_does_not_change(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl+C in a long run: it ends between two steps, where its state can be saved."""
+"""Ctrl+C in a long run: it ends where its state can be saved."""
 
 from __future__ import annotations
 

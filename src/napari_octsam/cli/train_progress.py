@@ -1,4 +1,4 @@
-"""A run that is followed to its end, and ended between two steps by Ctrl+C or SIGTERM."""
+"""A run that is followed to its end, and ended by Ctrl+C or SIGTERM with its state saved."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["assist", "follow", "report"]
 
-_ALONE = "Stopping after this step; press Ctrl+C again to stop at once."
+_ALONE = "Stopping and saving; press Ctrl+C again to stop at once."
 _TOGETHER = "Stopping after this step."  # torchrun keeps a second press to itself
 
 

@@ -1,4 +1,4 @@
-"""What napari wants of a training, as the trainer's main thread sees it between two steps."""
+"""What napari wants of a training, as the trainer's main thread sees it between two events."""
 
 from __future__ import annotations
 

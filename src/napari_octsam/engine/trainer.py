@@ -1,8 +1,8 @@
 """The process that trains: one run, from its data to its best model, steered by napari.
 
-The main thread trains. A second thread receives, so that a pause or a stop is seen at the end of
-the step. When napari is gone, the run stops as if it had been told to: its folder has all that is
-needed to go on.
+The main thread trains. A second thread receives, so that a pause or a stop is seen at the run's
+next event; a step has several. When napari is gone, the run stops as if it had been told to: its
+folder has all that is needed to go on.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class TrainingJob:
         self._thread.start()
 
     def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
-        """Say what to do after the step that is being taken."""
+        """Say what to do from now on."""
         message = Steer(wish)
         with self._lock:
             if self._process is None:

@@ -41,7 +41,7 @@ class StartTraining:
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """To the trainer: what to do after the step that it is in."""
+    """To the trainer: what to do from now on."""
 
     wish: Literal["pause", "go on", "stop"]
 

@@ -25,7 +25,7 @@ class TrainStatus(QWidget):
         self.bar.setFixedHeight(6)
         self.pause = QPushButton("Pause")
         self.stop = QPushButton("Stop")
-        self.pause.setToolTip("Wait after this step, with all saved")
+        self.pause.setToolTip("Wait, with all saved")
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         for button in (self.pause, self.stop):
@@ -62,7 +62,7 @@ class TrainStatus(QWidget):
         self.stop.setToolTip(
             "End the process now; the run goes on from its last saved state"
             if stopping
-            else "End after this step; the best model and the state are kept"
+            else "End; the best model and the state are kept"
         )
 
     def paint_like(self, accent: str) -> None:

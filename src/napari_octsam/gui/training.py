@@ -51,7 +51,7 @@ class Job(Protocol):
         """Begin."""
 
     def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
-        """Say what to do after the step that is being taken."""
+        """Say what to do from now on."""
 
     def kill(self) -> None:
         """End at once."""
@@ -147,10 +147,10 @@ class Training:
         job.start()
 
     def pause(self) -> None:
-        """Wait after the step that is being taken."""
+        """Wait, as soon as all can be saved."""
         if self._job is not None and self.state == "running" and self.can_pause:
             self._job.steer("pause")
-            self._show("pausing", "Pausing after this step", *self.progress)
+            self._show("pausing", "Pausing and saving", *self.progress)
 
     def go_on(self) -> None:
         """Go on after a pause."""
@@ -161,7 +161,7 @@ class Training:
             self._show("running", "Going on", *self.progress)
 
     def stop(self) -> None:
-        """End after the step that is being taken, with all saved; a second time: at once.
+        """End as soon as all can be saved; a second time: at once.
 
         Before the training begins there is nothing to save, and it ends at once too.
         """
@@ -171,7 +171,7 @@ class Training:
             self._job.kill()
         else:
             self._job.steer("stop")
-        self._show("stopping", "Stopping after this step", *self.progress)
+        self._show("stopping", "Stopping and saving", *self.progress)
 
     def close(self) -> None:
         """Let the process save what it has and end by itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +16,9 @@ from napari_octsam.models.devices import NotEnoughMemoryError
 from napari_octsam.models.network import Features
 from napari_octsam.models.sam import Model
 from napari_octsam.training.adaptation import gradient_scaler
-from napari_octsam.training.distributed import Workers
+from napari_octsam.training.distributed import Workers, in_one_go
 from napari_octsam.training.draws import StepDraws
+from napari_octsam.training.events import StepPart
 from napari_octsam.training.gradient import Drawn, StepGradient
 from napari_octsam.training.schedule import learning_rate, make_optimizer, topology_begins
 from napari_octsam.training.views import BScanView
@@ -79,8 +80,11 @@ class Descent:
         self._scaler = gradient_scaler(model, config)
         self._gradient = StepGradient(model, config, features, self._scaler)
 
-    def take(self, epoch: int, step: int) -> Taken:
-        """Take a step; epoch and step are counted from 0.
+    def take(self, epoch: int, step: int) -> Generator[StepPart, None, Taken]:
+        """Take a step, and tell of its parts; epoch and step are counted from 0.
+
+        Nothing is changed before the last part is done. Where several processes share the run,
+        nobody tells of parts, since each has its own number of them.
 
         Raises
         ------
@@ -93,7 +97,8 @@ class Descent:
             group["lr"] = rate
         before = self._gradient.at_once
         with_topology = epoch >= topology_begins(self._config)
-        losses = self._workers.add_losses(self._backward(drawn, with_topology=with_topology))
+        own = yield from self._backward(drawn, with_topology=with_topology)
+        losses = self._workers.add_losses(own)
         self._workers.add_gradients(self._trained)
         norm = self._clip() if losses else 0.0
         if not np.isfinite([*losses.values(), norm]).all():
@@ -114,14 +119,17 @@ class Descent:
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._scaler.load_state_dict(state["scaler"])
 
-    def _backward(self, batch: Sequence[Drawn], *, with_topology: bool) -> dict[str, float]:
+    def _backward(
+        self, batch: Sequence[Drawn], *, with_topology: bool
+    ) -> Generator[StepPart, None, dict[str, float]]:
         """Set this process's share of the gradient of the mean over all objects."""
         total = sum(len(drawn.objects) for drawn in batch)
         own = self._workers.share(batch)
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:
-                return self._gradient.add(own, total, with_topology=with_topology)
+                adding = self._gradient.add(own, total, with_topology=with_topology)
+                return (yield from adding) if self._workers.size == 1 else in_one_go(adding)
             except NotEnoughMemoryError as error:
                 if not self._gradient.halve(own):
                     raise UserError(

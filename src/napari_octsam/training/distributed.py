@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from torch import distributed, nn
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["ALONE", "Workers", "joined"]
+__all__ = ["ALONE", "Workers", "in_one_go", "joined"]
 
 _PATIENCE = timedelta(hours=6)  # the others wait while the first one downloads or validates
 
@@ -151,6 +151,15 @@ class Workers:
 
 ALONE = Workers()
 """A run of one process."""
+
+
+def in_one_go(work: Generator[object, None, T]) -> T:
+    """Return what a generator comes to, and leave out what it tells on the way."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return cast("T", end.value)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ __all__ = [
     "Sample",
     "Samples",
     "StepDone",
+    "StepPart",
     "Told",
     "Validated",
 ]
@@ -25,6 +26,14 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """So many of the views that are trained on have their embedding."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepPart:
+    """So many of a step's objects have their gradient; a step that is left here is drawn again."""
 
     done: int
     total: int
@@ -144,4 +153,4 @@ class Finished:
     best_epoch: int
 
 
-Event = Encoded | StepDone | Validated | EpochDone | Samples | Told | Finished
+Event = Encoded | StepPart | StepDone | Validated | EpochDone | Samples | Told | Finished

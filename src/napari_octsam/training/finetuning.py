@@ -16,13 +16,13 @@ from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.sam import Model
 from napari_octsam.training.adaptation import adapter_record, as_configured, thaw
 from napari_octsam.training.descent import Descent
-from napari_octsam.training.distributed import ALONE, Workers
+from napari_octsam.training.distributed import ALONE, Workers, in_one_go
 from napari_octsam.training.draws import StepDraws
 from napari_octsam.training.encoding import Encoding
 from napari_octsam.training.events import EpochDone, Event, Finished, Samples, StepDone, Told
 from napari_octsam.training.learnt import LearntWeights
 from napari_octsam.training.relabelling import label_hashes, relabelled, relabelled_note
-from napari_octsam.training.validation import Validation, in_one_go, mean_dice, validate
+from napari_octsam.training.validation import Validation, mean_dice, validate
 
 __all__ = ["FineTuning"]
 
@@ -117,7 +117,7 @@ class FineTuning:
             yield Samples(0, samples)
 
     def _take_step(self) -> Iterator[Event]:
-        taken = self._descent.take(self.epoch, self.step)
+        taken = yield from self._descent.take(self.epoch, self.step)
         self.step += 1
         for name, loss in taken.losses.items():
             self._sums[name] += loss

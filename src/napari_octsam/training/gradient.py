@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from napari_octsam.models.devices import explaining_memory
 from napari_octsam.models.network import Embedding, Features
 from napari_octsam.models.sam import Model
 from napari_octsam.training.corrections import Mask, corrected
+from napari_octsam.training.events import StepPart
 from napari_octsam.training.object_losses import ObjectLosses
 from napari_octsam.training.simulation import SimulatedObject
 from napari_octsam.training.views import BScanView
@@ -64,8 +65,10 @@ class StepGradient:
         self.at_once = config.objects
         """Most objects of a B-scan to decode together."""
 
-    def add(self, batch: Sequence[Drawn], total: int, *, with_topology: bool) -> dict[str, float]:
-        """Add the gradient of the mean over all objects, B-scan by B-scan; return its parts.
+    def add(
+        self, batch: Sequence[Drawn], total: int, *, with_topology: bool
+    ) -> Generator[StepPart, None, dict[str, float]]:
+        """Add the gradient of the mean over all objects, group by group; return the loss's parts.
 
         Parameters
         ----------
@@ -78,6 +81,7 @@ class StepGradient:
             Memory ran out; the gradients are worth nothing then.
         """
         parts: dict[str, float] = defaultdict(float)
+        done = 0
         with explaining_memory(self._model.device):
             for drawn in batch:
                 encoded = self._features(drawn.view)
@@ -91,6 +95,8 @@ class StepGradient:
                     self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
                     for name, loss in losses.items():
                         parts[name] += share * float(loss.detach())
+                    done += len(group)
+                    yield StepPart(done, total)
                 _pass_on(encoded, leaves)
         return dict(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Generator, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from napari_octsam.models.sam import Model
 from napari_octsam.topology.metrics import betti_error
 from napari_octsam.training.events import ClassFigures, Sample, Validated
 
-__all__ = ["Validation", "in_one_go", "mean_dice", "validate"]
+__all__ = ["Validation", "mean_dice", "validate"]
 
 
 class Validation(NamedTuple):
@@ -65,15 +65,6 @@ def validate(
         for value in sorted(dices)
     }
     return Validation(classes, tuple(samples))
-
-
-def in_one_go(looking: Generator[Validated, None, Validation]) -> Validation:
-    """Return what `validate` comes to, and leave out what it tells."""
-    while True:
-        try:
-            next(looking)
-        except StopIteration as end:
-            return cast("Validation", end.value)
 
 
 def mean_dice(classes: dict[int, ClassFigures]) -> float:
