@@ -6,7 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import decode, encode, event_loop, first_mask, topology, training, widgets
+from benchmarks import (
+    decode,
+    encode,
+    event_loop,
+    first_mask,
+    stopping,
+    topology,
+    training,
+    widgets,
+)
 from benchmarks.fresh import call_fresh
 from benchmarks.report import Findings, Target
 from benchmarks.run import Run
@@ -29,6 +38,7 @@ PARTS = {
     "widgets": Part(widgets.measure, widgets.TARGETS),
     "topology": Part(topology.measure, topology.TARGETS),
     "training": Part(training.measure, training.TARGETS),
+    "stopping": Part(stopping.measure, stopping.TARGETS),
     "event-loop": Part(event_loop.measure, event_loop.TARGETS),
 }
 

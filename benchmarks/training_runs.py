@@ -20,7 +20,7 @@ from napari_octsam.io.synthetic import make_phantom
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.components import component_objects
-from napari_octsam.training.events import Encoded, EpochDone, StepDone
+from napari_octsam.training.events import Encoded, EpochDone, StepDone, StepPart
 from napari_octsam.training.finetuning import FineTuning
 from napari_octsam.training.simulation import SimulatedObject
 
@@ -72,7 +72,7 @@ def run_ours(checkpoint: str, epochs: int, augment: bool = False) -> Taken:
         events = _fine_tuning(checkpoint, config, Path(folder)).run()
         started = time.perf_counter()
         for event in events:
-            if isinstance(event, StepDone):
+            if isinstance(event, StepPart | StepDone):
                 continue
             seconds = time.perf_counter() - started
             if isinstance(event, Encoded):
@@ -104,6 +104,8 @@ def time_topology(checkpoint: str, steps: int) -> list[tuple[float, float]]:
         config = settings(steps + 1, "spatial")
         started = time.perf_counter()
         for event in _fine_tuning(checkpoint, config, Path(folder)).run():
+            if isinstance(event, StepPart):
+                continue
             if isinstance(event, StepDone):
                 taken.append((time.perf_counter() - started, clock.seconds))
             started, clock.seconds = time.perf_counter(), 0.0
