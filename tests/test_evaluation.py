@@ -28,7 +28,8 @@ from napari_octsam.evaluation.counts import PixelCounts, count_pixels
 from napari_octsam.evaluation.figures import PIXEL_FIGURES, SHAPE_FIGURES
 from napari_octsam.evaluation.judging import judge_absent, judge_mask
 from napari_octsam.evaluation.metrics import dice
-from napari_octsam.evaluation.prompted import class_prompt, summarise
+from napari_octsam.evaluation.prompted import summarise
+from napari_octsam.evaluation.prompting import class_prompt
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.topology.betti_matching import betti_matching_error
 from napari_octsam.topology.metrics import betti_error, cl_dice

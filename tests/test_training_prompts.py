@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_octsam.core.config import PromptKind
+from napari_octsam.core.correction import correction
 from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box, check_prompt
-from napari_octsam.training.corrections import corrected, correction
+from napari_octsam.training.corrections import corrected
 from napari_octsam.training.events import StepDone
 from napari_octsam.training.prompt_kinds import draw_prompt
 from napari_octsam.training.simulation import SimulatedObject

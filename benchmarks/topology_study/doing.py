@@ -13,7 +13,8 @@ from benchmarks.topology_study.outcomes import FIGURES, Outcome
 from benchmarks.topology_study.subjects import SCHEMA, Subjects
 from benchmarks.topology_study.trials import Start, Trial
 from napari_octsam.evaluation.figures import mean_known
-from napari_octsam.evaluation.prompted import PROMPT_KINDS, judge_model
+from napari_octsam.evaluation.prompted import judge_model
+from napari_octsam.evaluation.prompting import FIRST_PROMPTS, FirstPrompt, Prompting
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.sam import Model
@@ -39,7 +40,7 @@ def do_trial(trial: Trial, subjects: Subjects, embeddings: Path) -> Outcome:
         for _ in run.run():
             pass
     seconds = time.perf_counter() - started
-    figures = {kind: _judge(model, subjects.held_out, kind) for kind in PROMPT_KINDS}
+    figures = {kind: _judge(model, subjects.held_out, kind) for kind in FIRST_PROMPTS}
     names = tuple(bscan.name for bscan in chosen)
     return Outcome(trial=trial, learnt_from=names, figures=figures, seconds=seconds)
 
@@ -59,8 +60,10 @@ def _chosen(bscans: Sequence[LabelledBScan], trial: Trial) -> list[LabelledBScan
     return [bscans[i] for i in order[: trial.bscans]]
 
 
-def _judge(model: Model, bscans: Sequence[LabelledBScan], kind: str) -> dict[str, dict[str, float]]:
-    scores = [judged.score for judged in judge_model(model, bscans, SCHEMA, kind)]
+def _judge(
+    model: Model, bscans: Sequence[LabelledBScan], kind: FirstPrompt
+) -> dict[str, dict[str, float]]:
+    scores = [judged.score for judged in judge_model(model, bscans, SCHEMA, Prompting(kind))]
     return {
         layer.short: {
             key: mean_known([s.figures[key] for s in scores if s.class_value == layer.value])

@@ -14,6 +14,7 @@ from napari_octsam.cli import (
     doctor,
     evaluate,
     models,
+    phantoms,
     predict,
     preprocess,
     pretrain,
@@ -48,6 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("demo")(demo.demo)
+app.command("phantoms")(phantoms.phantoms)
 app.command("predict")(predict.predict)
 app.command("models")(models.models)
 app.command("convert")(convert.convert)

@@ -17,6 +17,7 @@ from napari_octsam.models.header import Profile
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.evaluation.prompting import Prompting
     from napari_octsam.evaluation.report import Report
     from napari_octsam.evaluation.worst_cases import WorstCases
     from napari_octsam.io.pairs import LabelledBScan
@@ -46,6 +47,18 @@ def evaluate(
         Literal["box", "point"],
         typer.Option(help="One tight box, or one point as deep in the class as can be."),
     ] = "box",
+    corrections: Annotated[
+        int, typer.Option(min=0, help="Points to add one by one where the mask is wrong.")
+    ] = 0,
+    pieces: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            min=1,
+            help="Prompt for each connected piece of a class, of so many pixels at least, "
+            "by itself.",
+        ),
+    ] = None,
     spacing: Annotated[
         float | None,
         typer.Option(metavar="UM", min=0.001, help="µm per pixel along the A-scan."),
@@ -65,7 +78,7 @@ def evaluate(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Give a model one prompt for each class of each labelled B-scan and report how good it is.
+    """Prompt a model for each class of each labelled B-scan and report how good it is.
 
     Pixels that are not labelled (255) and classes that a B-scan does not show count nowhere.
     """
@@ -76,6 +89,8 @@ def evaluate(
     from napari_octsam.core.classes import load_schema
     from napari_octsam.evaluation.about import About
     from napari_octsam.evaluation.page import write_page
+    from napari_octsam.evaluation.pieces import pieces_of
+    from napari_octsam.evaluation.prompting import Prompting
     from napari_octsam.evaluation.records import write_csv, write_json
     from napari_octsam.io.layouts import open_dataset
     from napari_octsam.io.pairs import read_dataset
@@ -86,15 +101,28 @@ def evaluate(
     bscans = read_dataset(dataset, only, part)
     with working(f"Loading {model}"):
         network = load_model(model, profile, device=device)
-    report, worst = _judge(network, bscans, classes, prompt, spacing)
+    prompting, each = Prompting(prompt, corrections), "class" if pieces is None else "piece"
+    asked = bscans
+    if pieces is not None:
+        asked = [piece for bscan in bscans for piece in pieces_of(bscan, classes, pieces)]
+    report, worst = _judge(network, asked, classes, prompting, spacing)
     if not report.classes:
         raise UserError(
             f"No B-scan of {data} shows a class of the schema {classes.name}: choose another one "
             "with --schema."
         )
     taken = f" of the {part} part" if part else ""
-    print_report(report, f"{report.bscans} B-scans{taken}, one {prompt} a class")
-    about = About(model, str(data), f"{only}{taken}", schema or classes.name, prompt, spacing)
+    counted = "" if pieces is None else f"{len(asked)} pieces of "
+    print_report(report, f"{counted}{len(bscans)} B-scans{taken}, {prompting.in_words()} a {each}")
+    about = About(
+        model=model,
+        data=str(data),
+        only=f"{only}{taken}",
+        schema=schema or classes.name,
+        prompt=prompting.in_words(),
+        spacing_um=spacing,
+        each=each,
+    )
     if csv_file is not None:
         write_csv(csv_file, report)
     if json_file is not None:
@@ -107,7 +135,7 @@ def _judge(
     model: Model,
     bscans: Sequence[LabelledBScan],
     schema: LabelSchema,
-    prompt: str,
+    prompting: Prompting,
     spacing: float | None,
 ) -> tuple[Report, WorstCases]:
     from napari_octsam.evaluation.prompted import judge_model
@@ -116,7 +144,7 @@ def _judge(
 
     worst = WorstCases()
     with steps_bar("Scoring", len(bscans)) as show:
-        judged = judge_model(model, _counted(bscans, show), schema, prompt, spacing)
+        judged = judge_model(model, _counted(bscans, show), schema, prompting, spacing)
         return build_report(worst.watch(judged), schema, spacing), worst
 
 

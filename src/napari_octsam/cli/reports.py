@@ -15,11 +15,18 @@ __all__ = ["print_report"]
 
 def print_report(report: Report, title: str) -> None:
     """Print the classes' figures, the B-scans that stand out, and the classes that none shows."""
-    from napari_octsam.evaluation.tables import extremes_table, rich_table, summary_tables
+    from napari_octsam.evaluation.tables import (
+        calibration_table,
+        extremes_table,
+        rich_table,
+        summary_tables,
+    )
 
     out.print(title, style="bold", highlight=False)
     for table in summary_tables(report):
         out.print(rich_table(table))
+    if report.calibration is not None:
+        out.print(rich_table(calibration_table(report.calibration)))
     names = extremes_table(report)
     out.print(rich_table(replace(names, rows=names.rows[:1])))  # each class: in the files
     if report.nowhere:

@@ -24,7 +24,9 @@ class About:
     schema
         Name of the label schema.
     prompt
-        Kind of prompt, one for each class.
+        What the model was given, as a phrase.
+    each
+        What it was given for: "class" or "piece".
     spacing_um
         µm per pixel along the A-scan; None where it is not known.
     """
@@ -35,6 +37,7 @@ class About:
     schema: str
     prompt: str
     spacing_um: float | None = None
+    each: str = "class"
 
     def record(self) -> dict[str, str | float | None]:
         """Return all of it by name, with the version of this package."""
@@ -47,7 +50,7 @@ class About:
             "Model": self.model,
             "B-scans": f"{self.data}, {self.only}",
             "Schema": self.schema,
-            "Prompt": f"one {self.prompt} a class",
+            "Prompt": f"{self.prompt} a {self.each}",
             "Spacing": "not given" if spacing is None else f"{spacing:g} µm per pixel",
             "octsam": __version__,
         }

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.evaluation.boundaries import boundary_error, surface_distances
+from napari_octsam.evaluation.calibration import ObjectCalibration
 from napari_octsam.evaluation.confidence import Confidence, measure_confidence
 from napari_octsam.evaluation.counts import PixelCounts, count_pixels
 from napari_octsam.evaluation.figures import PIXEL_FIGURES, SHAPE_FIGURES, Figures, mean_known
@@ -64,12 +65,15 @@ class JudgedMask:
         The B-scan and its labels.
     predicted
         (H, W) bool.
+    calibration
+        How right the model was about its masks, where it was asked.
     """
 
     score: ClassScore
     confidence: Confidence | None
     bscan: LabelledBScan
     predicted: Mask
+    calibration: ObjectCalibration | None = None
 
     @property
     def truth(self) -> Mask:

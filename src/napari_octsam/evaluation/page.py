@@ -15,7 +15,12 @@ from napari_octsam.evaluation.figures import PIXEL_FIGURES, SHAPE_FIGURES, Figur
 from napari_octsam.evaluation.judging import JudgedMask
 from napari_octsam.evaluation.overlays import around, overlay_png
 from napari_octsam.evaluation.report import Report
-from napari_octsam.evaluation.tables import extremes_table, shown_figures, summary_tables
+from napari_octsam.evaluation.tables import (
+    calibration_table,
+    extremes_table,
+    shown_figures,
+    summary_tables,
+)
 from napari_octsam.evaluation.worst_cases import WorstCases
 
 __all__ = ["write_page"]
@@ -60,6 +65,7 @@ def write_page(path: Path, report: Report, worst: WorstCases, about: Mapping[str
     text = environment.get_template("report.html").render(
         about=about,
         tables=summary_tables(report),
+        calibration=report.calibration and calibration_table(report.calibration),
         extremes=extremes_table(report),
         nowhere=report.nowhere,
         classes=[

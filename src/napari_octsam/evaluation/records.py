@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_octsam.core.files import replacing
+from napari_octsam.evaluation.calibration import THRESHOLDS, Calibration
 from napari_octsam.evaluation.counts import PixelCounts
 from napari_octsam.evaluation.figures import PIXEL_FIGURES, SHAPE_FIGURES, Figures
 from napari_octsam.evaluation.report import ClassReport, Extremes, Ranked, Report
@@ -55,6 +56,7 @@ def write_json(path: Path, report: Report, about: Mapping[str, object]) -> None:
             "all_pixels": report.all_pixels,
             **_named(report.extremes),
         },
+        "calibration": _calibration(report.calibration),
         "classes": [_class(each) for each in report.classes],
         "scores": [
             {
@@ -95,6 +97,12 @@ def _row(
 ) -> dict[str, object]:
     known = {} if counts is None else asdict(counts)
     return {"row": kind, "bscan": bscan, "class": value, "name": name, **known, **figures}
+
+
+def _calibration(found: Calibration | None) -> dict[str, object] | None:
+    if found is None:
+        return None
+    return {**asdict(found), "dice": dict(zip(map(str, THRESHOLDS), found.dice, strict=True))}
 
 
 def _class(each: ClassReport) -> dict[str, object]:

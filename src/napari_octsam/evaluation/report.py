@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from napari_octsam.core.classes import LabelClass, LabelSchema
+from napari_octsam.evaluation.calibration import Calibration, ObjectCalibration, calibrate
 from napari_octsam.evaluation.confidence import Confidence
 from napari_octsam.evaluation.counts import PixelCounts
 from napari_octsam.evaluation.figures import DICE, Figure, Figures, mean_figures, mean_known
@@ -105,6 +106,8 @@ class Report:
         The B-scans that stand out, by the mean over their classes.
     scores
         Of each class on each B-scan, where it is not absent.
+    calibration
+        How far the model's own judgement can be trusted; None where no model was asked.
     """
 
     bscans: int
@@ -117,6 +120,7 @@ class Report:
     all_pixels: Figures
     extremes: Extremes
     scores: tuple[ClassScore, ...]
+    calibration: Calibration | None
 
 
 def build_report(
@@ -154,6 +158,7 @@ def build_report(
         all_pixels=pixel_figures(everything, _together(tally.confidence.values())),
         extremes=_extremes(_of_bscans(shown, ranked_by), ranked_by),
         scores=tuple(shown),
+        calibration=calibrate(tally.calibrations) if tally.calibrations else None,
     )
 
 
@@ -169,9 +174,12 @@ class _Tally:
     def __init__(self) -> None:
         self.scores: list[ClassScore] = []
         self.confidence: dict[int, Confidence] = {}
+        self.calibrations: list[ObjectCalibration] = []
 
     def add(self, judged: JudgedMask) -> None:
         self.scores.append(judged.score)
+        if judged.calibration is not None:
+            self.calibrations.append(judged.calibration)
         if judged.confidence is not None:
             value = judged.score.class_value
             before = self.confidence.get(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_octsam.core.classes import LabelClass
+from napari_octsam.evaluation.calibration import THRESHOLDS, Calibration
 from napari_octsam.evaluation.figures import (
+    DICE,
     MICROMETRES,
     PIXEL_FIGURES,
     SHAPE_FIGURES,
@@ -19,7 +22,14 @@ from napari_octsam.evaluation.figures import (
 )
 from napari_octsam.evaluation.report import Ranked, Report
 
-__all__ = ["TextTable", "extremes_table", "rich_table", "shown_figures", "summary_tables"]
+__all__ = [
+    "TextTable",
+    "calibration_table",
+    "extremes_table",
+    "rich_table",
+    "shown_figures",
+    "summary_tables",
+]
 
 _CLASSES_MEAN = "class mean"
 
@@ -64,6 +74,20 @@ def summary_tables(report: Report) -> tuple[TextTable, ...]:
             shown_figures(report, SHAPE_FIGURES),
         ),
     )
+
+
+def calibration_table(found: Calibration) -> TextTable:
+    """Return how far the predicted IoU can be trusted, and masks at other thresholds than 0.5."""
+    rows = [
+        ("rank correlation of predicted and actual IoU", found.rank_correlation),
+        ("the same within the candidates of a prompt", found.rank_within),
+        ("mean error of the predicted IoU", found.iou_error),
+        ("IoU of the candidate ranked first", found.ranked_first),
+        ("IoU of the best candidate", found.best),
+        *((f"Dice at the threshold {t}", d) for t, d in zip(THRESHOLDS, found.dice, strict=True)),
+    ]
+    shown = tuple((name, DICE.shown(value)) for name, value in rows if not math.isnan(value))
+    return TextTable("The model's own judgement", ("", "value"), shown)
 
 
 def extremes_table(report: Report) -> TextTable:

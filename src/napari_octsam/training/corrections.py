@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.core.prompts import Point, Prompt
-from napari_octsam.core.regions import deepest_pixel, largest_region
+from napari_octsam.core.correction import correction
+from napari_octsam.core.prompts import Prompt
 from napari_octsam.training.simulation import SimulatedObject
 
-__all__ = ["corrected", "correction"]
+__all__ = ["corrected"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -34,27 +34,6 @@ def corrected(
         found = predict([each.prompt for each in objects])
         objects = [_with_point(each, mask) for each, mask in zip(objects, found, strict=True)]
     return objects
-
-
-def correction(truth: Mask, found: Mask, ignored: Mask | None = None) -> Point | None:
-    """Return a point deep in the largest region that is missed or falsely found, if any is.
-
-    Parameters
-    ----------
-    truth, found
-        (H, W) bool.
-    ignored
-        (H, W) bool, pixels that do not count.
-    """
-    counts = True if ignored is None else ~ignored
-    missed = largest_region(truth & ~found & counts)
-    surplus = largest_region(found & ~truth & counts)
-    positive = np.count_nonzero(missed) >= np.count_nonzero(surplus)
-    wrong = missed if positive else surplus
-    if not wrong.any():
-        return None
-    row, col = deepest_pixel(wrong)
-    return Point(float(row), float(col), bool(positive))
 
 
 def _with_point(each: SimulatedObject, found: Mask) -> SimulatedObject:

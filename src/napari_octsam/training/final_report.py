@@ -11,6 +11,7 @@ from napari_octsam.core.classes import LabelClass
 from napari_octsam.evaluation.about import About
 from napari_octsam.evaluation.page import write_page
 from napari_octsam.evaluation.prompted import judge_model
+from napari_octsam.evaluation.prompting import Prompting
 from napari_octsam.evaluation.records import write_csv, write_json
 from napari_octsam.evaluation.report import Report, build_report
 from napari_octsam.evaluation.worst_cases import WorstCases
@@ -22,7 +23,7 @@ from napari_octsam.training.store import EmbeddingStore
 
 __all__ = ["FinalReport", "report_best"]
 
-_PROMPT = "box"
+_PROMPTING = Prompting("box")
 
 
 class FinalReport(NamedTuple):
@@ -57,14 +58,19 @@ def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> Fin
     encode = EmbeddingStore(model, folder.embeddings).embedding
     worst = WorstCases()
     judged = judge_model(
-        *(model, _counted(bscans, progress), data.schema, _PROMPT, config.spacing, encode),
+        *(model, _counted(bscans, progress), data.schema, _PROMPTING, config.spacing, encode),
         background=config.background,
     )
     report = build_report(
         worst.watch(judged), data.schema, config.spacing, background=config.background
     )
     about = About(
-        *(str(folder.best), config.data, f"{part} part", data.schema.name, _PROMPT, config.spacing)
+        model=str(folder.best),
+        data=config.data,
+        only=f"{part} part",
+        schema=data.schema.name,
+        prompt=_PROMPTING.in_words(),
+        spacing_um=config.spacing,
     )
     write_csv(folder.path / "report.csv", report)
     write_json(folder.path / "report.json", report, about.record())

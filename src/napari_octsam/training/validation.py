@@ -49,12 +49,12 @@ def validate(
     """
     dices, errors = defaultdict(list), defaultdict(list)
     samples: list[Sample] = []
-    looked_at = find_classes(model, bscans, schema, "box", encode, background=background)
+    looked_at = find_classes(model, bscans, schema, encode=encode, background=background)
     for done, found in enumerate(looked_at, start=1):
         labels = found.bscan.labels
         counted = labels != NOT_LABELLED
-        for value, window in found.windows.items():
-            truth, mask = labels == value, window.mask(labels.shape)
+        for value, decoded in found.objects.items():
+            truth, mask = labels == value, decoded.window().mask(labels.shape)
             dices[value].append(dice(mask, truth, counted))
             errors[value].append(sum(betti_error(mask & counted, truth)))
         if len(samples) < display:
@@ -74,6 +74,7 @@ def mean_dice(classes: dict[int, ClassFigures]) -> float:
 
 def _sample(found: FoundClasses) -> Sample:
     bscan = found.bscan
-    labels = composite((bscan.labels.shape[0], bscan.labels.shape[1]), found.windows.items())
+    windows = ((value, decoded.window()) for value, decoded in found.objects.items())
+    labels = composite((bscan.labels.shape[0], bscan.labels.shape[1]), windows)
     labels[labels == NOT_LABELLED] = 0
     return Sample(bscan.name, bscan.image, labels, bscan.labels)

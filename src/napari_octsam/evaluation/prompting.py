@@ -1,0 +1,95 @@
+"""How a model is asked for a class, as a person would who knows where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.correction import correction
+from napari_octsam.core.decoded import DecodedObject
+from napari_octsam.core.prompts import Point, Prompt, bounding_box
+from napari_octsam.core.regions import deepest_pixel
+from napari_octsam.models.network import Embedding
+from napari_octsam.models.sam import Model
+
+__all__ = ["FIRST_PROMPTS", "FirstPrompt", "Prompting", "ask", "class_prompt"]
+
+FirstPrompt: TypeAlias = Literal["box", "point"]
+FIRST_PROMPTS: tuple[FirstPrompt, ...] = ("box", "point")
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompting:
+    """What a model is given for a class.
+
+    Parameters
+    ----------
+    kind
+        As of `class_prompt`.
+    corrections
+        Points that are added one by one where the mask is wrong, as in `core.correction`.
+    """
+
+    kind: FirstPrompt = "box"
+    corrections: int = 0
+
+    def in_words(self) -> str:
+        """Return it as a phrase: "one box and 3 corrections"."""
+        if not self.corrections:
+            return f"one {self.kind}"
+        return f"one {self.kind} and {self.corrections} correction{'s' * (self.corrections > 1)}"
+
+
+def class_prompt(mask: Mask, class_value: int, kind: FirstPrompt) -> Prompt:
+    """Return the prompt for all pixels of a class.
+
+    Parameters
+    ----------
+    mask
+        (H, W) bool, not empty.
+    kind
+        "box": the tight bounding box; "point": one positive point, as deep in the mask as can be.
+    """
+    if kind == "box":
+        return Prompt(class_value, box=bounding_box(mask))
+    row, col = deepest_pixel(mask)
+    return Prompt(class_value, points=(Point(float(row), float(col)),))
+
+
+def ask(
+    model: Model,
+    embedding: Embedding,
+    truths: Mapping[int, Mask],
+    prompting: Prompting,
+    ignored: Mask | None = None,
+) -> dict[int, DecodedObject]:
+    """Ask for each class, and correct as often as `prompting` says; return the last answers.
+
+    Parameters
+    ----------
+    truths
+        (H, W) masks by label value, none of them empty.
+    ignored
+        (H, W) bool, pixels that nobody labelled.
+    """
+    prompts = {value: class_prompt(truth, value, prompting.kind) for value, truth in truths.items()}
+    for _ in range(prompting.corrections):
+        for value, found in _decoded(model, embedding, prompts).items():
+            mask = found.window().mask(embedding.shape)
+            point = correction(truths[value], mask, ignored)
+            if point is not None:
+                points = (*prompts[value].points, point)
+                prompts[value] = replace(prompts[value], points=points)
+    return _decoded(model, embedding, prompts)
+
+
+def _decoded(
+    model: Model, embedding: Embedding, prompts: Mapping[int, Prompt]
+) -> dict[int, DecodedObject]:
+    return dict(zip(prompts, model.decode(embedding, list(prompts.values())), strict=True))
