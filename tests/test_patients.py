@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_who_is_added_is_dealt_and_everybody_else_stays(tmp_path: Path) -> None:
     for seed in range(5):
         later = parts(train_on(tmp_path, of(a=9, b=1, c=3, d=3, e=3, f=4, g=30), seed + 1))
         assert first.items() <= later.items()
+
+
+def test_trainings_that_begin_at_the_same_moment_are_all_remembered(tmp_path: Path) -> None:
+    splits = [make_split(of(**{f"p{i}{g}": 1 for g in "abc"}), 0) for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda split: remember_patients(tmp_path, split), splits))
+    known = read_patients(tmp_path)
+    assert known is not None
+    assert len(known.members) == 24
 
 
 def test_who_is_missing_once_is_where_it_was_when_it_comes_back(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.masks import EIGHT_CONNECTED
 
-__all__ = ["deepest_pixel", "largest_region"]
+__all__ = ["deepest_pixel", "largest_region", "pieces"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -18,6 +20,13 @@ def deepest_pixel(mask: Mask) -> tuple[int, int]:
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     row, col = np.unravel_index(int(depth.argmax()), mask.shape)
     return int(row), int(col)
+
+
+def pieces(mask: Mask) -> Iterator[Mask]:
+    """Yield each 8-connected component of an (H, W) mask."""
+    numbers, count = ndimage.label(mask, EIGHT_CONNECTED)
+    for number in range(1, count + 1):
+        yield np.asarray(numbers == number)
 
 
 def largest_region(mask: Mask) -> Mask:

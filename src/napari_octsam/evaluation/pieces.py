@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
-from napari_octsam.core.masks import EIGHT_CONNECTED
+from napari_octsam.core.regions import pieces
 from napari_octsam.io.pairs import LabelledBScan
 
 __all__ = ["pieces_of"]
@@ -22,12 +21,13 @@ def pieces_of(bscan: LabelledBScan, schema: LabelSchema, smallest: int) -> Itera
     smallest
         Pixels of a piece that is asked for; smaller ones are left out.
     """
+    unknown = bscan.labels == NOT_LABELLED
     number = 0
     for label in schema.foreground:
-        components, count = ndimage.label(bscan.labels == label.value, EIGHT_CONNECTED)
-        sizes = np.bincount(components.ravel(), minlength=count + 1)
-        for each in np.flatnonzero(sizes[1:] >= smallest) + 1:
+        for piece in pieces(bscan.labels == label.value):
+            if np.count_nonzero(piece) < smallest:
+                continue
             number += 1
-            labels = np.where(bscan.labels == NOT_LABELLED, NOT_LABELLED, 0).astype(np.uint8)
-            labels[components == each] = label.value
-            yield LabelledBScan(f"{bscan.name}, piece {number}", bscan.image, labels)
+            labels = np.where(piece, label.value, np.where(unknown, NOT_LABELLED, 0))
+            name = f"{bscan.name}, piece {number}"
+            yield LabelledBScan(name, bscan.image, labels.astype(np.uint8))

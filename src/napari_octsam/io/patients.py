@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from filelock import FileLock
+
+from napari_octsam.core.errors import UserError
 from napari_octsam.io.split import PARTS, Split, read_split, write_split
 
 __all__ = ["PATIENTS_FILE", "read_patients", "remember_patients"]
@@ -29,17 +32,21 @@ def read_patients(models: Path) -> Split | None:
 
 
 def remember_patients(models: Path, split: Split) -> None:
-    """Add the split of a training that begins.
+    """Add the split of a training that begins; others may begin at the same moment.
 
     Raises
     ------
     UserError
         The file cannot be read or written.
     """
-    before = read_patients(models)
-    if before != split:
-        both = _joined(before, split) if before else split
-        write_split(models / PATIENTS_FILE, both, replace=True)
+    try:
+        with FileLock(models / f"{PATIENTS_FILE}.lock"):
+            before = read_patients(models)
+            if before != split:
+                both = _joined(before, split) if before else split
+                write_split(models / PATIENTS_FILE, both, replace=True)
+    except OSError as error:
+        raise UserError(f"Cannot write to {models}: {error.strerror or error}.") from error
 
 
 def _joined(before: Split, now: Split) -> Split:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.core.masks import EIGHT_CONNECTED
+from napari_octsam.core.regions import pieces
 from napari_octsam.training.prompt_kinds import draw_prompt
 from napari_octsam.training.simulation import SimulatedObject
 
@@ -33,7 +32,7 @@ def component_objects(
         Classes to take.
     """
     ignored = labels == NOT_LABELLED
-    found = [mask for value in values for mask in _components(labels == value)]
+    found = [mask for value in values for mask in pieces(labels == value)]
     if len(found) > config.objects:
         found = [found[i] for i in rng.choice(len(found), config.objects, replace=False)]
     return [
@@ -44,8 +43,3 @@ def component_objects(
         )
         for mask in found
     ]
-
-
-def _components(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.bool_]]:
-    numbers, count = ndimage.label(mask, EIGHT_CONNECTED)
-    return [numbers == number for number in range(1, count + 1)]

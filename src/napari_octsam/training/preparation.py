@@ -18,6 +18,7 @@ from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.devices import choose_device
 from napari_octsam.models.precision import check_precision
 from napari_octsam.models.registry import REGISTRY
+from napari_octsam.models.sam import Model
 from napari_octsam.training.data import PreflightFailed, Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.finetuning import FineTuning
@@ -105,6 +106,30 @@ def _prepare(
     fetch: Callable[[str], object],
 ) -> Prepared:
     device = workers.device(config.device)
+    _check_settings(config, resume, device)
+    if resume is not None and workers.leads:
+        resume.claim()
+    config = _with_whole_paths(config)
+    data = read_data(config, None if resume is None else resume.split, progress)
+    if workers.leads:
+        fetch(config.base_model)
+    model = _loaded(config, device, progress)
+    folder = resume or RunFolder.named(Path(config.out), config)
+    run = FineTuning(
+        *(model, data.training, data.validation, data.schema, config, folder.embeddings),
+        workers=workers,
+    )
+    if resume is None:
+        _begin(folder, config, data)
+    else:
+        folder.restore(run)
+        if workers.leads:
+            folder.note_data(config.data)
+    notes = filter(None, (run.note, model.note))
+    return Prepared(run, folder, data, (*data.warnings, *notes))
+
+
+def _check_settings(config: TrainConfig, resume: RunFolder | None, device: str) -> None:
     check_precision(config.precision, choose_device(device))
     check_loggers(config)
     if resume is None and not config.out:
@@ -114,33 +139,22 @@ def _prepare(
             f"{resume.path} has lost its {resume.split.name}, which says what it trained on: begin "
             "a new run."
         )
-    if resume is not None and workers.leads:
-        resume.claim()
-    config = _with_whole_paths(config)
-    data = read_data(config, None if resume is None else resume.split, progress)
-    if workers.leads:
-        fetch(config.base_model)
+
+
+def _loaded(config: TrainConfig, device: str, progress: Progress) -> Model:
     progress(f"Loading {config.base_model}", 0, 1)
     model = load_model(
         config.base_model, config.profile or None, device, precision=config.precision
     )
     progress(f"Loading {config.base_model}", 1, 1)
-    folder = resume or RunFolder.named(Path(config.out), config)
-    run = FineTuning(
-        *(model, data.training, data.validation, data.schema, config, folder.embeddings),
-        workers=workers,
-    )
-    if resume is None:
-        folder.make(config)
-        folder.claim()
-        write_split(folder.split, data.split)
-        remember_patients(folder.path.parent, data.split)
-    else:
-        folder.restore(run)
-        if workers.leads:
-            folder.note_data(config.data)
-    notes = filter(None, (run.note, model.note))
-    return Prepared(run, folder, data, (*data.warnings, *notes))
+    return model
+
+
+def _begin(folder: RunFolder, config: TrainConfig, data: TrainingData) -> None:
+    folder.make(config)
+    folder.claim()
+    write_split(folder.split, data.split)
+    remember_patients(folder.path.parent, data.split)
 
 
 def _with_whole_paths(config: TrainConfig) -> TrainConfig:
