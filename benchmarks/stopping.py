@@ -1,4 +1,4 @@
-"""How long Stop takes: from the press to the end of the training, with all saved."""
+"""How long Stop takes: from the press to the word that all is saved and the training has ended."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure(run: Run) -> Findings:
         strict=True,
     )
     table = Table(
-        title="From Stop to the end of the training process (octsam-tiny)",
+        title="From Stop to the end of a training (octsam-tiny)",
         columns=("", "time"),
         rows=(
             ("a step", duration_spread(Spread.of(steps))),
@@ -52,7 +52,8 @@ def measure(run: Run) -> Findings:
         notes=(
             f"{counted(rounds, 'training')} with the default settings, no views, on B-scans of 496 "
             f"x 512, each stopped at another moment of a step; the longest, {duration(max(stops))}"
-            ", counts. At the end, state and best model are on the disk.",
+            ", counts. The training says that it has ended when state and best model are on the "
+            "disk; its process is gone a moment later.",
         ),
     )
     return Findings(tables=(table,), measured={_STOP.name: max(stops)})
@@ -72,8 +73,11 @@ def _time_stop(folder: Path, data: Path, share: float) -> tuple[float, float]:
     time.sleep(share * step)
     pressed = time.perf_counter()
     job.steer("stop")
+    while not isinstance(heard.get(), Ended):
+        pass
+    stopped = time.perf_counter()
     job.wait()
-    return step, time.perf_counter() - pressed
+    return step, stopped - pressed
 
 
 def _next_step(heard: SimpleQueue[TrainerMessage]) -> float:

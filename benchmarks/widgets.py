@@ -13,7 +13,7 @@ from benchmarks.fresh import call_fresh
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
 from benchmarks.timing import Spread
-from benchmarks.window import PLUGIN, draw, open_viewer
+from benchmarks.window import PLUGIN, close, draw, open_viewer
 from benchmarks.wording import counted, duration_spread
 
 __all__ = ["TARGETS", "measure", "open_widgets"]
@@ -71,7 +71,7 @@ def open_widgets() -> dict[str, float]:
             viewer.window.add_dock_widget(widget, name=title)
             draw()
     assert "torch" not in sys.modules
-    viewer.close()
+    close(viewer)
     return taken
 
 

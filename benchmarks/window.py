@@ -10,7 +10,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["PLUGIN", "draw", "open_viewer"]
+__all__ = ["PLUGIN", "close", "draw", "open_viewer"]
 
 PLUGIN = "napari-octsam"
 
@@ -25,6 +25,18 @@ def open_viewer(image: npt.NDArray[np.uint8] | None = None) -> Viewer:
     viewer.add_image(image, name="B-scan")
     draw()
     return viewer
+
+
+def close(viewer: Viewer) -> None:
+    """Close the window, and have Qt delete what was in it.
+
+    Where that is left to the end of the process, PyQt6 crashes now and then.
+    """
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    viewer.close()
+    draw()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def draw() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
 from benchmarks.samples import TINY, box_prompts, sample_bscan, write_pairs
-from benchmarks.window import PLUGIN, open_viewer
+from benchmarks.window import PLUGIN, close, open_viewer
 
 __all__ = ["COUNTED", "TICK", "LoopWatch", "watch_work"]
 
@@ -99,7 +99,7 @@ def watch_work(checkpoint: str) -> dict[str, Any]:
     _watch_plugin(watch, viewer, Path(checkpoint), boxes)
     assert "torch" not in sys.modules
     answer = {"gaps": watch.gaps, "opengl": _renderer()}
-    viewer.close()
+    close(viewer)
     return answer
 
 

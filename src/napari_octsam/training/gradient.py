@@ -22,6 +22,9 @@ from napari_octsam.training.views import BScanView
 __all__ = ["Drawn", "StepGradient"]
 
 
+_ON_CPU = 4  # more are no faster there, and Stop would be heard later
+
+
 class Drawn(NamedTuple):
     """What a step learns from one B-scan.
 
@@ -62,7 +65,8 @@ class StepGradient:
         self._scaler = scaler
         self._features = features
         self._losses = ObjectLosses(model.network, model.header, config, model.device)
-        self.at_once = config.objects
+        on_cpu = model.device.type == "cpu"
+        self.at_once = min(config.objects, _ON_CPU) if on_cpu else config.objects
         """Most objects of a B-scan to decode together."""
 
     def add(
