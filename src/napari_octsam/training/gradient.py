@@ -22,7 +22,7 @@ from napari_octsam.training.views import BScanView
 __all__ = ["Drawn", "StepGradient"]
 
 
-_ON_CPU = 4  # more are no faster there, and Stop would be heard later
+_ON_CPU = 8  # more are no faster there, and Stop would be heard later
 
 
 class Drawn(NamedTuple):
