@@ -170,7 +170,7 @@ def test_key_depends_on_what_the_embedding_depends_on_and_no_more() -> None:
     tuned = TinyNetwork()
     tuned.load_state_dict(network.state_dict())
     with torch.no_grad():
-        tuned.mask_decoder.iou_token.weight += 1
+        tuned.mask_decoder.own_tokens.weight += 1
     renamed = header.model_copy(update={"name": "b"})
     assert embedding_key(Model(tuned, renamed, torch.device("cpu")), grey.copy()) == key
 

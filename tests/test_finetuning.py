@@ -168,7 +168,7 @@ def test_a_loss_that_is_no_number_stops_and_names_the_bscans(tmp_path: Path) -> 
     run = fine_tuning(tmp_path, CONFIG.model_copy(update={"shuffle": False}))
     best = run.best_weights
     with torch.no_grad():
-        run.model.network.state_dict()["mask_decoder.mask_tokens.weight"].fill_(float("nan"))
+        run.model.network.state_dict()["mask_decoder.own_tokens.weight"].fill_(float("nan"))
     with pytest.raises(UserError, match=r"epoch 1 .*bscan 0, bscan 1"):
         list(run.run())
     assert all(torch.isfinite(value).all() for value in best.values() if value.is_floating_point())

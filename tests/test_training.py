@@ -13,12 +13,20 @@ from hypothesis import strategies as st
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import bounding_box, check_prompt
+from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.tiny import TinyConfig
 from napari_octsam.training.augment import plain_view, random_view
 from napari_octsam.training.losses import area_targets, mask_losses
-from napari_octsam.training.pretraining import PretrainConfig, Pretraining
-from napari_octsam.training.samples import Sample, mixed_source
-from napari_octsam.training.simulation import draw_objects, jittered_box, simulate_prompt
+from napari_octsam.training.pretraining import Pretraining
+from napari_octsam.training.recipe import PretrainConfig, Stage, read_recipe
+from napari_octsam.training.samples import Sample, layered_sample, mixed_source
+from napari_octsam.training.simulation import (
+    PromptParts,
+    draw_objects,
+    draw_parts,
+    jittered_box,
+    simulate_prompt,
+)
 
 torch.set_num_threads(1)  # threads cost more than they give on maps this small
 SMALL = TinyConfig(input_size=(64, 64), widths=(8, 16, 16, 24, 32), embed_dim=32)
@@ -37,7 +45,7 @@ def test_prompts_mark_the_object_they_ask_for(seed: int) -> None:
     rng = np.random.default_rng(seed)
     mask = np.zeros((60, 80), bool)
     mask[20:27, 5:70] = True
-    prompt = check_prompt(simulate_prompt(mask, rng), mask.shape)
+    prompt = check_prompt(simulate_prompt(mask, draw_parts(rng), rng), mask.shape)
     for point in prompt.points:
         assert mask[int(point.row), int(point.col)] == point.positive
     if prompt.box is not None:
@@ -116,8 +124,63 @@ def test_pixels_without_label_do_not_count() -> None:
     assert float(found.single) == pytest.approx(0, abs=1e-4)
 
 
+def test_a_scribble_runs_through_the_object() -> None:
+    mask = np.zeros((60, 80), bool)
+    mask[20:27, 5:70] = True
+    stroke = PromptParts(positives=6, scribble=True)
+    for seed in range(20):
+        prompt = simulate_prompt(mask, stroke, np.random.default_rng(seed))
+        assert len(prompt.points) == 6
+        assert all(mask[int(p.row), int(p.col)] and p.positive for p in prompt.points)
+
+
+def test_one_point_never_asks_for_what_holds_other_objects() -> None:
+    mask = np.ones((20, 20), bool)
+    parts = PromptParts(positives=1)
+    rng = np.random.default_rng(0)
+    assert len(simulate_prompt(mask, parts, rng).points) == 1
+    assert len(simulate_prompt(mask, parts, rng, few_points=False).points) == 3
+
+
+def test_layers_tell_of_the_vitreous_body_and_the_retina() -> None:
+    labels = np.zeros((12, 6), np.uint8)
+    labels[4:6], labels[6:8] = 1, 7
+    labels[:, 5] = 0
+    classes = layered_sample(LabelledBScan("a", labels, labels)).maps["oct14"]
+    assert classes[:, 0].tolist() == [12] * 4 + [2] * 2 + [6] * 2 + [0] * 4
+    assert (classes[:, 5] == NOT_LABELLED).all()
+
+
+def test_a_view_of_some_columns_shows_them_at_the_zoom_of_the_whole() -> None:
+    heights = [
+        (random_view(band(), (64, 64), np.random.default_rng(s), cols).maps["layers7"] == 3)
+        .any(axis=1)
+        .sum()
+        for cols in (64, 32)
+        for s in range(60)
+    ]
+    assert np.mean(heights[:60]) == pytest.approx(np.mean(heights[60:]), rel=0.3)
+
+
+def test_the_recipe_in_the_package_is_whole_and_others_are_named(tmp_path: Path) -> None:
+    recipe = read_recipe(seed=3)
+    assert recipe.seed == 3
+    assert recipe.steps == sum(stage.steps for stage in recipe.stages)
+    assert recipe.stage(0) is recipe.stages[0]
+    assert recipe.stage(recipe.steps - 1) is recipe.stages[-1]
+    assert recipe.rate(recipe.steps - 1) < 1e-3 < recipe.rate(recipe.steps // 2) < 1
+    wrong = tmp_path / "mine.toml"
+    wrong.write_text("stages = 3")
+    with pytest.raises(UserError, match=r"mine\.toml is no recipe"):
+        read_recipe(wrong)
+
+
 def train(steps: int, saved: Path | None = None) -> Pretraining:
-    config = PretrainConfig(steps=4, warmup_steps=1, decay_steps=2, objects=3)
+    stages = (
+        Stage(steps=2, views=2, columns=32, objects=3),
+        Stage(steps=2, objects=2, corrected=1.0, topology=0.1),
+    )
+    config = PretrainConfig(stages=stages, warmup_steps=1)
     training = Pretraining(mixed_source([(1.0, [band()])], phantoms=0), config, SMALL)
     if saved is not None:
         training.restore(saved)
@@ -137,7 +200,8 @@ def test_a_stopped_and_restored_run_ends_with_the_same_weights(tmp_path: Path) -
 
 
 def test_a_few_steps_learn_the_band() -> None:
-    config = PretrainConfig(steps=40, warmup_steps=5, decay_steps=10, learning_rate=3e-3)
+    stages = (Stage(steps=40, views=2, objects=6),)
+    config = PretrainConfig(stages=stages, warmup_steps=5, learning_rate=3e-3)
     training = Pretraining(mixed_source([(1.0, [band()])], phantoms=0), config, SMALL)
     losses = [event.losses["single"] for event in training.run()]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])

@@ -150,7 +150,7 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
     while not folder.best.exists():
         next(events)
     best = folder.best.read_bytes()
-    weight = next(p for n, p in run.model.network.named_parameters() if "mask_tokens" in n)
+    weight = next(p for n, p in run.model.network.named_parameters() if "own_tokens" in n)
     if broken == "loss":
         weight.data.fill_(torch.nan)
     else:
@@ -172,7 +172,7 @@ def test_a_number_that_is_lost_in_the_first_epoch_loses_no_step(tmp_path: Path) 
     events = recorded(run, folder, SCHEMA)
     while not isinstance(next(events), StepDone):
         pass
-    weight = next(p for n, p in run.model.network.named_parameters() if "mask_tokens" in n)
+    weight = next(p for n, p in run.model.network.named_parameters() if "own_tokens" in n)
     weight.register_hook(lambda gradient: gradient * torch.nan)
     with pytest.raises(UserError, match=r"new training with a lower learning rate.* no best model"):
         list(events)

@@ -22,8 +22,11 @@ _SAVE_EVERY = 100
 def pretrain(
     data: Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model to write: .safetensors.")],
-    steps: Annotated[int, typer.Option(min=1, help="Steps of two B-scans each.")] = 2600,
-    seed: Annotated[int, typer.Option(help="Of weights, views and prompts.")] = 0,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of numbers; default: octsam-tiny's, in the package."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, views and prompts.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
@@ -33,18 +36,19 @@ def pretrain(
     """
     check_output(output, overwrite)
     from napari_octsam.training.pretraining import Pretraining
-    from napari_octsam.training.recipe import octsam_tiny_config, octsam_tiny_source
+    from napari_octsam.training.recipe import octsam_tiny_source, read_recipe
 
-    run = Pretraining(octsam_tiny_source(data), octsam_tiny_config(steps, seed), device=device)
+    recipe = read_recipe(config, seed)
+    run = Pretraining(octsam_tiny_source(data, recipe.data), recipe, device=device)
     state = output.with_suffix(".state")
     if state.exists():
         run.restore(state)
         note(f"Going on from step {run.step} of {state}.")
-    with steps_bar("Training", steps) as show:
+    with steps_bar("Training", recipe.steps) as show:
         for event in run.run():
             losses = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
             show(event.step, losses)
-            if event.step % _SAVE_EVERY == 0 or event.step == steps:
+            if event.step % _SAVE_EVERY == 0 or event.step == recipe.steps:
                 run.save(state)
     _export(run, output)
     out.print(f"Wrote {output}.", soft_wrap=True, highlight=False)
@@ -59,7 +63,7 @@ def _export(run: Pretraining, output: Path) -> None:
         "data": f"octrima {TRAINING_SUBJECTS}, octdl_fluid, phantoms",
         "held_out": ["octrima s06_*", *HELD_OUT_FLUID],
         "steps": run.step,
-        "seed": run.config.seed,
+        "recipe": run.config.model_dump(mode="json"),
     }
     header = Header(
         name="octsam-tiny", architecture="octsam-tiny", profile="octsam-tiny", training=record

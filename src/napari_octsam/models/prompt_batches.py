@@ -37,13 +37,21 @@ def prompt_batches(
     frame: Frame,
     mask_input_size: tuple[int, int],
     device: torch.device,
+    most: int | None = None,
 ) -> Iterator[PromptBatch]:
-    """Group prompts by their parts, since padding them to a common form would change results."""
+    """Group prompts by their parts, since padding them to a common form would change results.
+
+    Parameters
+    ----------
+    most
+        Prompts of a batch; by default as many as are quickest to decode.
+    """
     groups: dict[tuple[int, bool, bool], list[int]] = {}
     for i, prompt in enumerate(prompts):
         parts = len(prompt.points), prompt.box is not None, prompt.mask is not None
         groups.setdefault(parts, []).append(i)
-    most = _MAX_BATCH_CPU if device.type == "cpu" else _MAX_BATCH
+    if most is None:
+        most = _MAX_BATCH_CPU if device.type == "cpu" else _MAX_BATCH
     for indices in groups.values():
         for start in range(0, len(indices), most):
             batch = indices[start : start + most]

@@ -1,7 +1,10 @@
-"""What the image encoder sees under a prompt, as tokens for the mask decoder.
+"""What the image encoder sees where a prompt lies, as tokens for the mask decoder.
 
 Layers look alike but for their place, and a layer's box overlaps its neighbours. What tells them
-apart lies along the sides of the box (which boundary touches it, anywhere) and under the points.
+apart is which tissue begins and ends where the box does, so a box is answered by profiles: how much
+of each feature a row holds within the box's columns, read around its upper and lower side, and a
+column within its rows, read around the left and the right one. A point is answered by the A-scan
+that runs through it.
 """
 
 from __future__ import annotations
@@ -9,87 +12,129 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import roi_align
+
+from napari_octsam.models.prompt_maps import on_map
+from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 
 __all__ = ["PromptFeatures"]
 
-_DEPTH = 4  # samples across a side of the box, half of them outside, one map pixel apart
-_LENGTH = 64  # samples along it
-_REACH = 4.0  # pixels of the input that the samples across reach out and in
+_ACROSS = (0.5, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 20.0, 32.0)
+"""Pixels of the input off a side of the box, or above and below a point, at which to look."""
+_BESIDE = (-8.0, 0.0, 8.0)
+"""Pixels of the input beside a point at which to look."""
+_EVIDENCE = 16
+"""Channels of the profiles."""
+_POOL = 4
+"""Places of the finest map that are pooled before a profile is taken along them."""
 
 
 class PromptFeatures(nn.Module):
-    """Samples a map of half the input's resolution under boxes and points.
+    """Reads the encoder's finest map under boxes, points and masks.
 
     Parameters
     ----------
-    channels
-        Channels of the map.
     dim
         Channels of a token.
     """
 
-    def __init__(self, channels: int, dim: int) -> None:
+    def __init__(self, dim: int) -> None:
         super().__init__()
-        self.across = nn.ModuleList(
-            nn.Conv2d(channels, dim, (_DEPTH, 3), padding=(0, 1)) for _ in range(4)
-        )
-        self.side = nn.ModuleList(nn.Linear(2 * dim, dim) for _ in range(4))
-        self.inside = nn.Linear(channels, dim)
-        self.on = nn.Linear(9 * channels, dim)
-        self.off = nn.Linear(9 * channels, dim)
+        steps = 2 * len(_ACROSS)
+        self.evidence = nn.Linear(FINE_CHANNELS, _EVIDENCE)
+        self.sides = nn.ModuleList(nn.Linear(2 * _EVIDENCE * steps, dim) for _ in range(4))
+        self.inside = nn.Linear(2 * _EVIDENCE, dim)
+        seen = FINE_CHANNELS * steps * len(_BESIDE)
+        self.on = nn.Linear(seen, dim)
+        self.off = nn.Linear(seen, dim)
+        self.under_mask = nn.Linear(FINE_CHANNELS, dim)
+        across = torch.tensor(_ACROSS)
+        self.register_buffer("across", torch.cat([-across.flip(0), across]), persistent=False)
+        self.register_buffer("beside", torch.tensor(_BESIDE), persistent=False)
 
-    def forward(
-        self, features: Tensor, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None
-    ) -> Tensor:
-        """Return (N, tokens, dim): five tokens a box (its sides and its inside), one a point.
+    def of_boxes(self, fine: Tensor, boxes: Tensor) -> Tensor:
+        """Return (N, 5, dim): a token for each side (up, down, left, right) and the inside.
 
         Parameters
         ----------
-        features
-            (1, channels, H/2, W/2).
-        points
-            (N, P, 2) coordinates (x, y) in pixels of the input, and (N, P) labels.
+        fine
+            (1, FINE_CHANNELS, rows, cols), the finest map.
         boxes
-            (N, 4) x0, y0, x1, y1.
+            (N, 4) x0, y0, x1, y1 in pixels of the input.
         """
-        tokens = []
-        if boxes is not None:
-            tokens.append(self._box_tokens(features, boxes.float() + 0.5))
-        if points is not None:
-            tokens.append(self._point_tokens(features, points[0].float() + 0.5, points[1]))
-        return torch.cat(tokens, dim=1)
-
-    def _box_tokens(self, features: Tensor, boxes: Tensor) -> Tensor:
-        x0, y0, x1, y1 = boxes.unbind(-1)
-        x1, y1 = torch.maximum(x1, x0 + 1), torch.maximum(y1, y0 + 1)
-        level = [
-            _sample(features, torch.stack([x0, y - _REACH, x1, y + _REACH], -1), (_DEPTH, _LENGTH))
-            for y in (y0, y1)
+        evidence = torch.addmm(
+            self.evidence.bias[:, None], self.evidence.weight, fine[0].flatten(1)
+        )
+        evidence = F.relu_(evidence).unflatten(1, fine.shape[-2:])
+        by_row = _pooled(evidence)  # profiles of rows run along the columns
+        by_col = _pooled(evidence.mT)
+        x0, y0, x1, y1 = boxes.float().unbind(-1)
+        top, bottom = on_map(y0, STRIDES["fine"][0]), on_map(y1, STRIDES["fine"][0])
+        left, right = on_map(x0, STRIDES["fine"][1]), on_map(x1, STRIDES["fine"][1])
+        rows = _profile(by_row, left, right)  # (N, 2 * _EVIDENCE, rows)
+        cols = _profile(by_col, top, bottom)
+        across_cols = self.across / STRIDES["fine"][1]
+        seen = [
+            _read(rows, top[:, None] + self.across),
+            _read(rows, bottom[:, None] + self.across),
+            _read(cols, left[:, None] + across_cols),
+            _read(cols, right[:, None] + across_cols),
         ]
-        upright = [
-            _sample(features, torch.stack([x - _REACH, y0, x + _REACH, y1], -1), (_LENGTH, _DEPTH))
-            for x in (x0, x1)
-        ]
-        strips = level + [strip.transpose(2, 3) for strip in upright]
-        tokens = []
-        for strip, across, side in zip(strips, self.across, self.side, strict=True):
-            seen = F.relu(across(strip))[:, :, 0]
-            tokens.append(side(torch.cat([seen.amax(-1), seen.mean(-1)], dim=1)))
-        inside = _sample(features, torch.stack([x0, y0, x1, y1], -1), (8, 8)).mean(dim=(2, 3))
-        return torch.stack([*tokens, self.inside(inside)], dim=1)
+        tokens = [side(each.flatten(1)) for side, each in zip(self.sides, seen, strict=True)]
+        step = torch.linspace(0, 1, 16, device=boxes.device)
+        within = _read(rows, top[:, None] + (bottom - top)[:, None] * step)
+        most, mean = within.chunk(2, dim=1)
+        inside = self.inside(torch.cat([most.amax(-1), mean.mean(-1)], dim=1))
+        return torch.stack([*tokens, inside], dim=1)
 
-    def _point_tokens(self, features: Tensor, coordinates: Tensor, labels: Tensor) -> Tensor:
+    def of_points(self, fine: Tensor, coordinates: Tensor, labels: Tensor) -> Tensor:
+        """Return (N, P, dim), a token a point: (N, P, 2) (x, y) of the input, (N, P) labels."""
         n, count, _ = coordinates.shape
-        flat = coordinates.reshape(-1, 2)
-        around = torch.cat([flat - 3, flat + 3], dim=1)
-        seen = _sample(features, around, (3, 3)).reshape(n, count, -1)
+        x, y = coordinates.float().unbind(-1)
+        rows, cols = fine.shape[-2:]
+        x = on_map(x[..., None] + self.beside, STRIDES["fine"][1])[:, :, None]
+        y = on_map(y[..., None] + self.across, STRIDES["fine"][0])[..., None]
+        x, y = torch.broadcast_tensors(x, y)
+        grid = torch.stack([(2 * x + 1) / cols - 1, (2 * y + 1) / rows - 1], dim=-1)
+        seen = F.grid_sample(
+            fine.float(),
+            grid.reshape(1, n * count, -1, 2),
+            padding_mode="border",
+            align_corners=False,
+        )
+        seen = seen[0].transpose(0, 1).reshape(n, count, -1)
         return torch.where((labels == 1)[..., None], self.on(seen), self.off(seen))
 
+    def of_masks(self, fine: Tensor, masks: Tensor) -> Tensor:
+        """Return (N, 1, dim): the mean features under (N, 1, h, w) logits."""
+        weights = masks.float().sigmoid().flatten(1)
+        small = F.adaptive_avg_pool2d(fine, masks.shape[-2:]).flatten(2)[0]
+        mean = weights @ small.mT / weights.sum(1, keepdim=True).clamp(min=1e-3)
+        token: Tensor = self.under_mask(mean)
+        return token[:, None]
 
-def _sample(features: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Average (1, C, H/2, W/2) features in a grid of `size` over each of N boxes of the input."""
-    sampled: Tensor = roi_align(
-        features, [boxes], size, spatial_scale=0.5, sampling_ratio=1, aligned=True
-    )
-    return sampled
+
+def _pooled(evidence: Tensor) -> Tensor:
+    """(C, rows, cols) -> (2, C, rows, cols / _POOL): the most and the mean of a few columns."""
+    parts = evidence.unflatten(-1, (-1, _POOL))
+    return torch.stack([parts.amax(-1), parts.mean(-1)])
+
+
+def _profile(pooled: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Return the most and the mean of each row from column `low` to `high`: (N, 2 C, rows)."""
+    places = torch.arange(pooled.shape[-1], device=low.device) * _POOL + (_POOL - 1) / 2
+    middle = (low + high)[:, None] / 2
+    half = ((high - low)[:, None] / 2).clamp(min=_POOL / 2)
+    inside = ((places - middle).abs() <= half).to(pooled.dtype)  # (N, places)
+    most = (pooled[0] * inside[:, None, None, :]).amax(-1)
+    mean = torch.einsum("crp,np->ncr", pooled[1], inside)
+    mean = mean / inside.sum(-1).clamp(min=1)[:, None, None]
+    return torch.cat([most, mean], dim=1)
+
+
+def _read(profile: Tensor, places: Tensor) -> Tensor:
+    """Interpolate (N, C, length) profiles at (N, K) places: (N, C, K); the ends go on."""
+    places = places.clamp(0, profile.shape[-1] - 1)
+    low = places.floor().long().clamp(max=profile.shape[-1] - 2)
+    share = (places - low)[:, None].to(profile.dtype)
+    index = low[:, None].expand(-1, profile.shape[1], -1)
+    return profile.gather(2, index) * (1 - share) + profile.gather(2, index + 1) * share

@@ -1,10 +1,10 @@
 """octsam-tiny: a small promptable network that keeps thin layers.
 
-SAM's interface (encode a B-scan once, then decode each prompt) with segment_anything's prompt
-encoder and two-way transformer, but a convolutional encoder in the form of a U-Net, whose
-detailed maps reach the mask decoder, in the way of SAM 2 (arXiv:2408.00714) and HQ-SAM
-(arXiv:2306.01567). Prompts also reach the decoder as maps at every scale, so that a box edge is
-known to the pixel, and what the encoder sees under a prompt becomes a token of its own.
+SAM's interface (encode a B-scan once, then decode each prompt) with segment_anything's two-way
+transformer, but a convolutional encoder in the form of a U-Net, whose detailed maps reach the mask
+decoder, in the way of SAM 2 (arXiv:2408.00714) and HQ-SAM (arXiv:2306.01567). Masks have as many
+rows as the input. What the encoder sees along the sides of a box and around a point becomes a token
+of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from segment_anything.modeling import PromptEncoder
+from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor, nn
 
-from napari_octsam.models.prompt_maps import draw_prompt_maps
-from napari_octsam.models.tiny_decoder import DetailedMaskDecoder, TinyPrompts
-from napari_octsam.models.tiny_encoder import UNetEncoder
+from napari_octsam.models.prompt_band import TinyPrompts
+from napari_octsam.models.tiny_decoder import TinyMaskDecoder
+from napari_octsam.models.tiny_encoder import STRIDES, UNetEncoder
+from napari_octsam.models.two_way import grid_encoding
 
 __all__ = ["TinyConfig", "TinyNetwork", "TinyPrompts"]
 
@@ -31,34 +32,71 @@ class TinyConfig:
     input_size
         Rows and columns of the encoder's input; multiples of 32.
     widths
-        Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input.
+        Channels of the encoder at each of its scales, fine to coarse.
     embed_dim
-        Channels of the image embedding (at 1/16) and of the prompt tokens.
+        Channels of the image embedding and of the prompt tokens.
     """
 
     input_size: tuple[int, int] = (512, 512)
-    widths: tuple[int, int, int, int, int] = (24, 48, 80, 144, 192)
+    widths: tuple[int, int, int, int, int] = (24, 32, 64, 128, 192)
     embed_dim: int = 128
 
 
+class PromptTokens(nn.Module):
+    """Embeds points and the corners of boxes, each by its place and its kind."""
+
+    def __init__(self, dim: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.size = size
+        self.place = PositionEmbeddingRandom(dim // 2)
+        self.kind = nn.Embedding(4, dim)  # a point off the object, on it, and a box's two corners
+        self._spread_frequencies()
+
+    def forward(self, points: tuple[Tensor, Tensor] | None, boxes: Tensor | None) -> Tensor | None:
+        """Return (N, tokens, dim), or None where there is neither."""
+        tokens = []
+        if boxes is not None:
+            corners = boxes.float().view(-1, 2, 2)
+            tokens.append(self._placed(corners) + self.kind.weight[2:])
+        if points is not None:
+            coordinates, labels = points
+            tokens.append(self._placed(coordinates) + self.kind(labels.long()))
+        return torch.cat(tokens, dim=1) if tokens else None
+
+    def grid(self, rows: int, cols: int) -> Tensor:
+        """Return the encoding of the places of the map "image": (1, dim, rows, cols)."""
+        device = self.kind.weight.device
+        y = torch.arange(rows, device=device) * STRIDES["image"][0] + STRIDES["image"][0] / 2 - 0.5
+        x = torch.arange(cols, device=device) * STRIDES["image"][1] + STRIDES["image"][1] / 2 - 0.5
+        x_y = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        return self._placed(x_y).permute(2, 0, 1)[None]
+
+    def _placed(self, x_y: Tensor) -> Tensor:
+        rows, cols = self.size
+        share = (x_y.float() + 0.5) / torch.tensor([cols, rows], device=x_y.device)
+        encoded: Tensor = self.place._pe_encoding(share)
+        return encoded
+
+    def _spread_frequencies(self) -> None:
+        """Give the positional encoding finer waves than SAM's: layers are thin."""
+        matrix = self.place.positional_encoding_gaussian_matrix
+        scales = torch.logspace(-0.3, 0.9, matrix.shape[1], base=10.0)
+        matrix.copy_(torch.randn(matrix.shape) * scales)
+
+
 class TinyNetwork(nn.Module):
-    """The whole network; see the module's text and `Network` for the interface."""
+    """The whole network; see the module's text and `Network` for the interface.
+
+    An image may have fewer columns than the input: it is taken as its left part.
+    """
 
     def __init__(self, config: TinyConfig | None = None) -> None:
         super().__init__()
         self.config = config or TinyConfig()
-        rows, cols = self.config.input_size
-        grid = (rows // 16, cols // 16)
         dim = self.config.embed_dim
         self.image_encoder = UNetEncoder(self.config.widths, dim)
-        self.prompt_encoder = PromptEncoder(
-            embed_dim=dim,
-            image_embedding_size=grid,
-            input_image_size=(rows, cols),
-            mask_in_chans=16,
-        )
-        self._spread_frequencies()
-        self.mask_decoder = DetailedMaskDecoder(dim)
+        self.prompt_encoder = PromptTokens(dim, self.config.input_size)
+        self.mask_decoder = TinyMaskDecoder(dim)
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -69,13 +107,13 @@ class TinyNetwork(nn.Module):
     def mask_size(self) -> tuple[int, int]:
         """Rows and columns of the logits."""
         rows, cols = self.config.input_size
-        return rows // 2, cols // 2
+        return rows // STRIDES["fine"][0], cols // STRIDES["fine"][1]
 
     @property
     def mask_input_size(self) -> tuple[int, int]:
         """Rows and columns of a mask prompt."""
-        rows, cols = self.config.input_size
-        return rows // 4, cols // 4
+        rows, cols = self.mask_size
+        return rows // 2, cols // 2
 
     @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
@@ -88,7 +126,7 @@ class TinyNetwork(nn.Module):
         return ("image_encoder.",)
 
     def encode_image(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Encode (B, 1, H, W) float32 into maps "image" (1/16), "stride8", "stride4", "stride2"."""
+        """Encode (B, 1, H, W) float32 into the maps of `STRIDES`."""
         return self.image_encoder(pixels)  # type: ignore[no-any-return]
 
     def encode_prompts(
@@ -102,15 +140,17 @@ class TinyNetwork(nn.Module):
         Parameters
         ----------
         points
-            (N, P, 2) coordinates and (N, P) labels: 1 positive, 0 negative, -1 none.
+            (N, P, 2) coordinates and (N, P) labels: 1 positive, 0 negative.
         boxes
             (N, 4) x0, y0, x1, y1.
         masks
-            (N, 1, H/4, W/4) logits.
+            (N, 1, h, w) logits of the size `mask_input_size`.
         """
-        sparse, dense = self.prompt_encoder(points, boxes, masks)
-        maps = draw_prompt_maps(points, boxes, masks, self.mask_size)
-        return TinyPrompts(sparse, dense, maps, points, boxes)
+        tokens = self.prompt_encoder(points, boxes)
+        if tokens is None:
+            assert masks is not None
+            tokens = masks.new_zeros(len(masks), 0, self.config.embed_dim)
+        return TinyPrompts(tokens, points, boxes, masks)
 
     def decode_masks(
         self,
@@ -122,7 +162,7 @@ class TinyNetwork(nn.Module):
 
         Returns
         -------
-        (N, 4, H/2, W/2) logits, or their upper left `extent`, and (N, 4) predicted IoU.
+        (N, 4, *mask_size) logits, or their upper left `extent`, and (N, 4) predicted IoU.
         """
         rows, cols = extent or self.mask_size
         logits, iou, _ = self.decode_with_tokens(features, prompts)
@@ -132,11 +172,6 @@ class TinyNetwork(nn.Module):
         self, features: dict[str, Tensor], prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode_masks` does, and return the (N, 4, embed_dim) mask tokens too."""
-        pe = self.prompt_encoder.get_dense_pe()
-        return self.mask_decoder(features, pe, prompts)  # type: ignore[no-any-return]
-
-    def _spread_frequencies(self) -> None:
-        """Give the positional encoding finer waves than SAM's: layers are thin."""
-        matrix = self.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
-        scales = torch.logspace(-0.3, 0.9, matrix.shape[1], base=10.0)
-        matrix.copy_(torch.randn(matrix.shape) * scales)
+        rows, cols = features["image"].shape[-2:]
+        encoding = grid_encoding(self.prompt_encoder.grid(rows, cols))
+        return self.mask_decoder(features, encoding, prompts)  # type: ignore[no-any-return]

@@ -1,36 +1,36 @@
-"""octsam-tiny's mask decoder: segment_anything's, with detailed maps and maps of the prompts."""
+"""octsam-tiny's mask decoder: SAM's two-way transformer, then masks on every row."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
-from segment_anything.modeling import MaskDecoder, TwoWayTransformer
+from segment_anything.modeling import TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
 from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_octsam.models.mask_scores import MASK_FACTS, MaskScores
+from napari_octsam.models.prompt_band import (
+    SURELY_NOT,
+    TinyPrompts,
+    cut_place,
+    draw_on_stride4,
+    moved_up,
+    rows_of_interest,
+    without_far_rows,
+)
 from napari_octsam.models.prompt_features import PromptFeatures
-from napari_octsam.models.prompt_maps import PROMPT_MAPS
+from napari_octsam.models.prompt_maps import PROMPT_MAPS, draw_points, on_map
+from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 from napari_octsam.models.two_way import FoldedTwoWayTransformer
 
-__all__ = ["DetailedMaskDecoder", "TinyPrompts"]
+__all__ = ["MASKS", "TinyMaskDecoder"]
 
+MASKS = 4
+"""The single mask and three candidates."""
 
-class TinyPrompts(NamedTuple):
-    """Encoded prompts of N objects."""
-
-    sparse: Tensor
-    """(N, tokens, embed_dim) embedded points and box corners."""
-    dense: Tensor
-    """(N, embed_dim, H/16, W/16) embedded mask prompts."""
-    maps: Tensor
-    """(N, PROMPT_MAPS, H/2, W/2) prompts drawn as maps."""
-    points: tuple[Tensor, Tensor] | None
-    """The points and their labels as they came."""
-    boxes: Tensor | None
-    """The boxes as they came."""
+_POINT_RADIUS = 3.0  # standard deviation of a point's blob, in places of the finest map
+_NEAR = (1.5, 6.0, 24.0)  # pixels of the input within which a side of the box counts as near
 
 
 class PromptPyramid(nn.Module):
@@ -38,88 +38,161 @@ class PromptPyramid(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.stride2 = nn.Conv2d(PROMPT_MAPS, dim // 8, 3, padding=1)
-        self.stride4 = nn.Conv2d(dim // 8, dim // 4, 3, stride=2, padding=1)
+        self.stride4 = nn.Conv2d(PROMPT_MAPS, dim // 4, 3, padding=1)
         self.stride8 = nn.Conv2d(dim // 4, dim // 2, 3, stride=2, padding=1)
-        self.stride16 = nn.Conv2d(dim // 2, dim, 3, stride=2, padding=1)
+        self.image = nn.Conv2d(dim // 2, dim, 3, stride=2, padding=1)
 
-    def forward(self, maps: Tensor) -> list[Tensor]:
-        """(N, PROMPT_MAPS, H/2, W/2) -> maps at 1/2, 1/4, 1/8 and 1/16."""
-        levels = [F.relu(self.stride2(maps))]
-        for conv in (self.stride4, self.stride8, self.stride16):
-            levels.append(F.relu(conv(levels[-1])))
-        return levels
+    def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, PROMPT_MAPS, h, w) at "stride4" -> maps at "image", "stride8", "stride4"."""
+        fine = F.relu(self.stride4(maps))
+        middle = F.relu(self.stride8(fine))
+        return self.image(middle), middle, fine
 
 
-class DetailedMaskDecoder(MaskDecoder):  # type: ignore[misc]
-    """segment_anything's mask decoder with detailed maps in its upscaling path."""
+class BoxSides(nn.Module):
+    """How far each row and each column is from the sides of a box, to the pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = _side_network()
+        self.cols = _side_network()
+
+    def forward(self, boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Return (N, FINE_CHANNELS, rows, 1) and (N, FINE_CHANNELS, 1, cols) to add."""
+        x0, y0, x1, y1 = boxes.float().unbind(-1)
+        rows = self.rows(_distances(y0, y1, size[0], STRIDES["fine"][0]))
+        cols = self.cols(_distances(x0, x1, size[1], STRIDES["fine"][1]))
+        return rows.mT[..., None], cols.mT[:, :, None]
+
+
+class TinyMaskDecoder(nn.Module):
+    """Decodes prompts on the maps of `UNetEncoder`.
+
+    A mask is its token's weighing of two maps: the encoder's finest one, which knows the tissue,
+    and that map bent to the prompt, which knows the place. Rows far from a box cannot be its
+    object's, and are not looked at.
+
+    Parameters
+    ----------
+    dim
+        Channels of the tokens and of the map "image".
+    """
 
     def __init__(self, dim: int) -> None:
-        super().__init__(
-            transformer_dim=dim,
-            transformer=FoldedTwoWayTransformer(
-                TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=4 * dim)
-            ),
-            num_multimask_outputs=3,
-            iou_head_hidden_dim=dim,
+        super().__init__()
+        self.own_tokens = nn.Embedding(1 + MASKS, dim)
+        self.transformer = FoldedTwoWayTransformer(
+            TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=2 * dim)
         )
-        del self.output_upscaling
         self.prompt_pyramid = PromptPyramid(dim)
-        self.prompt_features = PromptFeatures(dim // 4, dim)
-        self.detail = nn.Conv2d(dim // 4, dim // 8, 1)
-        self.detail_weights = nn.ModuleList(
-            MLP(dim, dim, dim // 4, 3) for _ in range(self.num_mask_tokens)
-        )
-        self.to_eighth = nn.ConvTranspose2d(dim, dim // 2, 2, stride=2)
-        self.to_quarter = nn.ConvTranspose2d(dim // 2, dim // 4, 2, stride=2)
-        self.to_half = nn.ConvTranspose2d(dim // 4, dim // 8, 2, stride=2)
-        self.norm_eighth = LayerNorm2d(dim // 2)
-        self.mix_quarter = nn.Conv2d(dim // 4, dim // 4, 3, padding=1)
-        self.mix_half = nn.Conv2d(dim // 8, dim // 8, 3, padding=1)
+        self.prompt_features = PromptFeatures(dim)
+        self.to_stride8 = nn.ConvTranspose2d(dim, dim // 2, 2, stride=2)
+        self.norm_stride8 = LayerNorm2d(dim // 2)
+        self.mix_stride8 = nn.Conv2d(dim // 2, dim // 2, 3, padding=1)
+        self.to_stride4 = nn.ConvTranspose2d(dim // 2, dim // 4, 2, stride=2)
+        self.mix_stride4 = nn.Conv2d(dim // 4, dim // 4, 3, padding=1)
+        self.to_fine = nn.Conv2d(dim // 4, FINE_CHANNELS, 1)
+        self.tissue = nn.Linear(FINE_CHANNELS, FINE_CHANNELS)
+        self.box_sides = BoxSides()
+        self.point_weights = nn.Parameter(torch.zeros(2, FINE_CHANNELS))
+        self.mask_weights = nn.Parameter(torch.zeros(1, FINE_CHANNELS))
+        self.weigh = nn.ModuleList(MLP(dim, dim, 2 * FINE_CHANNELS + 1, 3) for _ in range(MASKS))
+        self.scores = MaskScores(dim + MASK_FACTS)
 
     def forward(
-        self, features: dict[str, Tensor], image_pe: Tensor, prompts: TinyPrompts
+        self, features: dict[str, Tensor], encoding: Tensor, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (N, 4, H/2, W/2) logits, (N, 4) predicted IoU and (N, 4, dim) mask tokens.
+        """Decode N prompts on one image.
 
-        A mask is its token's weighing of two maps: one drawn for the prompt, and the finest one
-        of the image, which knows the layers.
+        Parameters
+        ----------
+        features
+            The encoder's maps, each (1, ...).
+        encoding
+            (1, dim, h, w) positional encoding of the map "image".
+
+        Returns
+        -------
+        (N, MASKS, rows, cols) logits on the finest map, (N, MASKS) predicted IoU and
+        (N, MASKS, dim) mask tokens.
         """
-        half, quarter, eighth, sixteenth = self.prompt_pyramid(prompts.maps)
-        tokens, x = self._attend(features, image_pe, prompts, sixteenth)
-        x = F.relu(self.norm_eighth(self.to_eighth(x) + features["stride8"] + eighth))
-        x = F.relu(self.to_quarter(x) + features["stride4"] + quarter)
-        x = F.relu(x + self.mix_quarter(x))
-        x = F.relu(self.to_half(x) + self.detail(features["stride2"]) + half)
-        x = F.relu(x + self.mix_half(x))
-        mask_tokens = tokens[:, 1 : 1 + self.num_mask_tokens]
-        drawn = torch.einsum(
-            "nkc,nchw->nkhw", _each(self.output_hypernetworks_mlps, mask_tokens), x
-        )
-        known = torch.einsum(
-            "nkc,chw->nkhw", _each(self.detail_weights, mask_tokens), features["stride2"][0]
-        )
-        return drawn + known, self.iou_prediction_head(tokens[:, 0]), mask_tokens
+        drawn = self.prompt_pyramid(draw_on_stride4(prompts, features["stride4"]))
+        rows = features["fine"].shape[2]
+        band = rows_of_interest(prompts, rows)
+        fine = features["fine"][:, :, band]
+        near = moved_up(prompts, band.start)
+        tokens, image = self._attend(features["image"] + drawn[0], fine, encoding, near)
+        mask_tokens = tokens[:, :MASKS] + tokens[:, MASKS : MASKS + 1]
+        place = cut_place(self._place(features, image, drawn), band, fine.shape[-1])
+        bent = self._bend(fine, near, place)
+        logits = without_far_rows(self._weighed(mask_tokens, bent, fine), near)
+        scores = self.scores(mask_tokens, logits, near.boxes)
+        logits = F.pad(logits, (0, 0, band.start, rows - band.stop), value=SURELY_NOT)
+        return logits, scores, mask_tokens
 
     def _attend(
-        self,
-        features: dict[str, Tensor],
-        image_pe: Tensor,
-        prompts: TinyPrompts,
-        prompt_map: Tensor,
+        self, source: Tensor, fine: Tensor, encoding: Tensor, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor]:
-        n = prompts.sparse.shape[0]
-        own = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        tokens = torch.cat([own.expand(n, -1, -1), prompts.sparse], dim=1)
-        if prompts.points is not None or prompts.boxes is not None:
-            seen = self.prompt_features(features["stride2"], prompts.points, prompts.boxes)
-            tokens = torch.cat([tokens, seen], dim=1)
-        source = features["image"] + prompts.dense + prompt_map
-        tokens, source = self.transformer(source, image_pe.expand(n, -1, -1, -1), tokens)
-        _, dim, rows, cols = prompt_map.shape
-        return tokens, source.transpose(1, 2).reshape(n, dim, rows, cols)
+        """Let tokens and image attend to each other: (N, T, dim) and (N, dim, h, w)."""
+        n = len(source)
+        tokens = [self.own_tokens.weight.expand(n, -1, -1), prompts.tokens]
+        if prompts.boxes is not None:
+            tokens.append(self.prompt_features.of_boxes(fine, prompts.boxes))
+        if prompts.points is not None:
+            tokens.append(self.prompt_features.of_points(fine, *prompts.points))
+        if prompts.masks is not None:
+            tokens.append(self.prompt_features.of_masks(fine, prompts.masks))
+        told, image = self.transformer(
+            source, encoding.expand(n, -1, -1, -1), torch.cat(tokens, dim=1)
+        )
+        return told, image.mT.contiguous().unflatten(-1, source.shape[-2:])
+
+    def _place(
+        self, features: dict[str, Tensor], image: Tensor, drawn: tuple[Tensor, Tensor, Tensor]
+    ) -> Tensor:
+        """Say where the object is, at "stride4": (N, FINE_CHANNELS, h, w)."""
+        _, middle, fine = drawn
+        x = self.norm_stride8(self.to_stride8(image) + features["stride8"] + middle)
+        x = F.relu(x)
+        x = F.relu(x + self.mix_stride8(x))
+        x = F.relu(self.to_stride4(x) + features["stride4"] + fine)
+        x = F.relu(x + self.mix_stride4(x))
+        place: Tensor = self.to_fine(x)
+        return place
+
+    def _bend(self, fine: Tensor, prompts: TinyPrompts, bent: Tensor) -> Tensor:
+        """Bend the finest map (1, FINE_CHANNELS, rows, cols) to the prompts, in place."""
+        size = (fine.shape[-2], fine.shape[-1])
+        tissue = torch.addmm(self.tissue.bias[:, None], self.tissue.weight, fine[0].flatten(1))
+        bent = bent.add_(tissue.unflatten(1, size))
+        if prompts.boxes is not None:
+            rows, cols = self.box_sides(prompts.boxes, size)
+            bent = bent.add_(rows).add_(cols)
+        if prompts.points is not None:
+            blobs = draw_points(*prompts.points, size, STRIDES["fine"], _POINT_RADIUS)
+            bent = bent.add_(torch.einsum("nkrc,kd->ndrc", blobs, self.point_weights))
+        if prompts.masks is not None:
+            rough = F.interpolate(prompts.masks, size=size, mode="bilinear")
+            bent = bent.add_(torch.einsum("nkrc,kd->ndrc", rough.tanh(), self.mask_weights))
+        return F.relu_(bent)
+
+    def _weighed(self, mask_tokens: Tensor, bent: Tensor, fine: Tensor) -> Tensor:
+        weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
+        for_bent, for_fine, bias = weights.split([FINE_CHANNELS, FINE_CHANNELS, 1], dim=-1)
+        known = for_fine.flatten(0, 1) @ fine[0].flatten(1)
+        known = known.unflatten(0, (-1, MASKS)).add_(bias)
+        return torch.baddbmm(known, for_bent, bent.flatten(2)).unflatten(-1, bent.shape[-2:])
 
 
-def _each(networks: nn.ModuleList, tokens: Tensor) -> Tensor:
-    """Give each of the (N, K, dim) tokens to its own network: (N, K, C)."""
-    return torch.stack([net(tokens[:, i]) for i, net in enumerate(networks)], dim=1)
+def _side_network() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(2 * len(_NEAR), 32), nn.ReLU(), nn.Linear(32, FINE_CHANNELS))
+
+
+def _distances(low: Tensor, high: Tensor, count: int, stride: int) -> Tensor:
+    """Return how far (count,) places are inside both sides of N boxes: (N, count, 6), -1 to 1."""
+    places = torch.arange(count, device=low.device, dtype=torch.float32)
+    inside_low = (places - on_map(low, stride)[:, None]) * stride
+    inside_high = (on_map(high, stride)[:, None] - places) * stride
+    return torch.stack(
+        [torch.tanh(each / near) for each in (inside_low, inside_high) for near in _NEAR], dim=-1
+    )

@@ -1,4 +1,8 @@
-"""octsam-tiny's image encoder: a U-Net whose detailed maps reach the mask decoder."""
+"""octsam-tiny's image encoder: a U-Net that keeps every row, and half of the columns.
+
+A layer is 5 to 8 rows high and hundreds of columns wide, so that its maps have twice as many rows
+as columns at every scale.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,12 @@ from segment_anything.modeling.common import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["UNetEncoder"]
+__all__ = ["FINE_CHANNELS", "STRIDES", "UNetEncoder"]
+
+STRIDES = {"fine": (1, 2), "stride4": (4, 8), "stride8": (8, 16), "image": (16, 32)}
+"""Rows and columns of the input that one place of each map stands for."""
+
+FINE_CHANNELS = 24
 
 
 class ConvBlock(nn.Module):
@@ -26,15 +35,17 @@ class ConvBlock(nn.Module):
 
 
 class Down(nn.Module):
-    """Halve the resolution, then `blocks` residual blocks."""
+    """A step to fewer places, then `blocks` residual blocks."""
 
-    def __init__(self, channels_in: int, channels: int, blocks: int) -> None:
+    def __init__(
+        self, channels_in: int, channels: int, blocks: int, stride: tuple[int, int] = (2, 2)
+    ) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels_in, channels, 3, stride=2, padding=1)
+        self.reduce = nn.Conv2d(channels_in, channels, 3, stride=stride, padding=1)
         self.blocks = nn.Sequential(*(ConvBlock(channels) for _ in range(blocks)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, H, W) -> (B, C, H/2, W/2)."""
+        """(B, C_in, H, W) -> (B, C, H / stride, W / stride)."""
         return self.blocks(F.relu(self.reduce(x)))  # type: ignore[no-any-return]
 
 
@@ -53,56 +64,52 @@ class Up(nn.Module):
 
 
 class UNetEncoder(nn.Module):
-    """Image encoder: down to 1/32 and up again to 1/2, with a map for each scale."""
+    """Image encoder: down to 1/16 of the rows and 1/32 of the columns, and up again.
+
+    Parameters
+    ----------
+    widths
+        Channels at each scale, fine to coarse.
+    embed_dim
+        Channels of the map "image"; "stride8" has half of them, "stride4" a quarter.
+    """
 
     def __init__(self, widths: tuple[int, int, int, int, int], embed_dim: int) -> None:
         super().__init__()
-        half, quarter, eighth, sixteenth, lowest = widths
+        finest, second, third, fourth, lowest = widths
         self.down = nn.ModuleList(
             [
-                Down(1, half, 1),
-                Down(half, quarter, 1),
-                Down(quarter, eighth, 2),
-                Down(eighth, sixteenth, 2),
-                Down(sixteenth, lowest, 2),
+                Down(1, finest, 0, stride=(1, 2)),
+                Down(finest, second, 1),
+                Down(second, third, 2),
+                Down(third, fourth, 2),
+                Down(fourth, lowest, 2),
             ]
         )
         self.up = nn.ModuleList(
-            [
-                Up(lowest, sixteenth),
-                Up(sixteenth, eighth),
-                Up(eighth, quarter),
-                Up(quarter, half),
-            ]
+            [Up(lowest, fourth), Up(fourth, third), Up(third, second), Up(second, finest)]
         )
-        self.neck = nn.Sequential(nn.Conv2d(sixteenth, embed_dim, 1), LayerNorm2d(embed_dim))
+        self.neck = nn.Sequential(nn.Conv2d(lowest, embed_dim, 1), LayerNorm2d(embed_dim))
         self.detail = nn.ModuleDict(
             {
-                "stride8": nn.Conv2d(eighth, embed_dim // 2, 1),
-                "stride4": nn.Conv2d(quarter, embed_dim // 4, 1),
-                "stride2": nn.Conv2d(half, embed_dim // 4, 1),
+                "stride8": nn.Conv2d(fourth, embed_dim // 2, 1),
+                "stride4": nn.Conv2d(third, embed_dim // 4, 1),
+                "fine": nn.Conv2d(finest, FINE_CHANNELS, 1),
             }
         )
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
-        """(B, 1, H, W) -> maps "image" (1/16), "stride8", "stride4" and "stride2"."""
-        return self.project(self.pyramid(pixels))
-
-    def project(self, maps: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Bring the maps of `pyramid` to the channels that the decoder takes."""
-        features = {name: project(maps[name]) for name, project in self.detail.items()}
-        return {"image": self.neck(maps["stride16"]), **features}
-
-    def pyramid(self, pixels: Tensor) -> dict[str, Tensor]:
-        """Return the maps before they are projected for the decoder, coarse to fine."""
+        """(B, 1, H, W) -> the maps of `STRIDES`."""
         skips = []
         x = pixels
         for down in self.down:
             x = down(x)
             skips.append(x)
-        maps = {}
-        names = ("stride16", "stride8", "stride4", "stride2")
-        for name, up, skip in zip(names, self.up, reversed(skips[:-1]), strict=True):
+        maps = {"image": self.neck(x)}
+        for name, up, skip in zip(
+            ("stride8", "stride4", "", "fine"), self.up, reversed(skips[:-1]), strict=True
+        ):
             x = up(x, skip)
-            maps[name] = x
+            if name:
+                maps[name] = self.detail[name](x)
         return maps

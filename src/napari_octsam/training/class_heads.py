@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.models.tiny_encoder import STRIDES
 from napari_octsam.training.augment import View
 
 __all__ = ["ClassHeads"]
 
 _CLASSES = {"layers7": 8, "oct14": 14}  # schema -> number of its classes
+_SKIPPED = 2  # every second column of the finest map is named: neighbours say the same
 
 
 class ClassHeads(nn.Module):
@@ -42,18 +45,14 @@ class ClassHeads(nn.Module):
         )
 
     def pixel_loss(self, finest: Tensor, views: Sequence[View]) -> Tensor:
-        """Return the mean cross entropy of (B, C, H/2, W/2) maps over the labelled views."""
+        """Return the loss of naming the classes on (B, C, H, W/2) maps, added up over schemas."""
+        finest = finest[..., ::_SKIPPED]
         losses = [
-            F.cross_entropy(
-                head(finest[i : i + 1]),
-                torch.from_numpy(view.maps[name][None, ::2, ::2]).long().to(finest.device),
-                ignore_index=NOT_LABELLED,
-            )
-            for i, view in enumerate(views)
+            _naming_loss(head(finest), _named_places(views, name).to(finest.device))
             for name, head in self.pixels.items()
-            if name in view.maps
+            if any(name in view.maps for view in views)
         ]
-        return torch.stack(losses).mean() if losses else finest.sum() * 0.0
+        return torch.stack(losses).sum() if losses else finest.sum() * 0.0
 
     def object_loss(self, tokens: Tensor, named: Sequence[tuple[str, int] | None]) -> Tensor:
         """Return the mean cross entropy of (N, C) tokens over the objects that have a name."""
@@ -65,3 +64,32 @@ class ClassHeads(nn.Module):
             if name is not None and name[0] in _CLASSES
         ]
         return torch.stack(losses).mean() if losses else tokens.sum() * 0.0
+
+
+def _named_places(views: Sequence[View], schema: str) -> Tensor:
+    """Return the classes (B, rows, cols) of the views at the places of the finest map."""
+    rows, cols = STRIDES["fine"][0], STRIDES["fine"][1] * _SKIPPED
+    named = []
+    for view in views:
+        labels = view.maps.get(schema)
+        if labels is None:
+            labels = np.full(view.pixels.shape[1:], NOT_LABELLED, np.uint8)
+        named.append(torch.from_numpy(labels[::rows, ::cols]).long())
+    return torch.stack(named)
+
+
+def _naming_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Return cross entropy and Dice loss of (B, K, h, w) logits, over the labelled places.
+
+    The Dice loss is a mean over the classes that the batch shows: thin ones count as thick ones.
+    """
+    counted = (truth != NOT_LABELLED)[:, None]
+    one_hot = F.one_hot(truth.clamp(max=logits.shape[1] - 1), logits.shape[1]).movedim(-1, 1)
+    one_hot = one_hot * counted
+    probability = logits.softmax(1) * counted
+    overlap = (probability * one_hot).sum(dim=(0, 2, 3))
+    area = one_hot.sum(dim=(0, 2, 3))
+    dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(0, 2, 3)) + 1)
+    shown = (area > 0).to(dice.dtype)
+    cross_entropy = F.cross_entropy(logits, truth, ignore_index=NOT_LABELLED)
+    return cross_entropy + (dice * shown).sum() / shown.sum().clamp(min=1)

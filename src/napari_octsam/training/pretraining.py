@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,42 +16,22 @@ from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+from napari_octsam.models.tiny_encoder import FINE_CHANNELS
+from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.augment import View, random_view
-from napari_octsam.training.batches import object_batches
+from napari_octsam.training.batches import ObjectBatch, object_batches, predicted_masks
 from napari_octsam.training.class_heads import ClassHeads
+from napari_octsam.training.corrections import corrected
 from napari_octsam.training.losses import mask_losses
+from napari_octsam.training.recipe import PretrainConfig, Stage
 from napari_octsam.training.samples import SampleSource
-from napari_octsam.training.simulation import draw_objects
+from napari_octsam.training.simulation import SimulatedObject, draw_objects
 from napari_octsam.training.states import restore_state, write_state
 
-__all__ = ["PretrainConfig", "PretrainStep", "Pretraining"]
+__all__ = ["PretrainStep", "Pretraining"]
 
-
-@dataclass(frozen=True, slots=True)
-class PretrainConfig:
-    """How long and how fast.
-
-    The learning rate warms up, stays, and falls linearly to zero over the last `decay_steps`;
-    the weights kept are an exponential moving average.
-    """
-
-    steps: int = 3000
-    warmup_steps: int = 100
-    decay_steps: int = 1000
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    views: int = 2
-    objects: int = 6
-    average_decay: float = 0.998
-    pixel_weight: float = 1.0
-    object_weight: float = 0.5
-    seed: int = 0
-
-    def rate(self, step: int) -> float:
-        """Return the share of the learning rate at a step."""
-        warm = (step + 1) / self.warmup_steps
-        left = (self.steps - step) / max(self.decay_steps, 1)
-        return max(min(warm, left, 1.0), 0.0)
+_LAYERS = "layers7"  # schema whose classes are one piece each
+_MOST_CORRECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +40,14 @@ class PretrainStep:
 
     step: int
     losses: dict[str, float] = field(default_factory=dict)
+
+
+class _Draw(NamedTuple):
+    """What a step learns from: a view, its objects, and how many corrections they get."""
+
+    view: View
+    objects: list[SimulatedObject]
+    corrections: int
 
 
 class Pretraining:
@@ -76,14 +65,13 @@ class Pretraining:
         self.config = config
         self.device = torch.device(device)
         network = TinyNetwork(sizes)
-        dim = network.config.embed_dim
-        heads = ClassHeads(dim // 4, dim)
+        heads = ClassHeads(FINE_CHANNELS, network.config.embed_dim)
         self.trained = nn.ModuleDict({"network": network, "heads": heads}).to(self.device)
-        self.trained.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(network).requires_grad_(False).to(self.device)
         self.optimizer = torch.optim.AdamW(
             self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
+        self.topology = TopologyLoss()
         self.step = 0
 
     def run(self) -> Iterator[PretrainStep]:
@@ -94,57 +82,85 @@ class Pretraining:
         UserError
             The loss or the gradient is no number.
         """
-        while self.step < self.config.steps:
-            rng = np.random.default_rng((self.config.seed, self.step))
-            views = [self._draw_view(rng) for _ in range(self.config.views)]
-            losses = self._losses(views, rng)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * self.config.rate(self.step)
-            total = torch.stack(list(losses.values())).sum()
-            self.optimizer.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
-            if not (total + norm).isfinite():
-                raise UserError(
-                    f"The loss is no number any more, at step {self.step + 1}: delete the "
-                    "state that was saved, and begin again with another seed."
-                )
-            self.optimizer.step()
-            self._update_average()
-            self.step += 1
-            yield PretrainStep(
-                self.step, {name: float(loss.detach()) for name, loss in losses.items()}
+        with ThreadPoolExecutor(1) as ahead:  # the next step is drawn while this one is taken
+            drawn = ahead.submit(self._draw, self.step)
+            while self.step < self.config.steps:
+                draws = drawn.result()
+                drawn = ahead.submit(self._draw, min(self.step + 1, self.config.steps - 1))
+                yield self._take(draws)
+
+    def _draw(self, step: int) -> list[_Draw]:
+        """Draw all that is random of a step, from its number."""
+        rng = np.random.default_rng((self.config.seed, step))
+        stage = self.config.stage(step)
+        size = self.average.input_size
+        draws = []
+        for _ in range(stage.views):
+            view = random_view(self.source(rng), size, rng, min(stage.columns, size[1]))
+            objects = draw_objects(view.maps, stage.objects, rng)
+            corrections = 0
+            if rng.random() < stage.corrected:
+                corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
+            draws.append(_Draw(view, objects, corrections))
+        return draws
+
+    def _take(self, draws: Sequence[_Draw]) -> PretrainStep:
+        losses = self._losses(draws, self.config.stage(self.step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * self.config.rate(self.step)
+        total = torch.stack(list(losses.values())).sum()
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
+        if not (total + norm).isfinite():
+            raise UserError(
+                f"The loss is no number any more, at step {self.step + 1}: delete the "
+                "state that was saved, and begin again with another seed."
             )
+        self.optimizer.step()
+        self._update_average()
+        self.step += 1
+        return PretrainStep(
+            self.step, {name: float(loss.detach()) for name, loss in losses.items()}
+        )
 
-    def _draw_view(self, rng: np.random.Generator) -> View:
+    def _losses(self, draws: Sequence[_Draw], stage: Stage) -> dict[str, Tensor]:
         network: Any = self.trained["network"]
-        return random_view(self.source(rng), network.input_size, rng)
-
-    def _losses(self, views: Sequence[View], rng: np.random.Generator) -> dict[str, Tensor]:
-        network: Any = self.trained["network"]
-        pixels = torch.stack([view.pixels for view in views]).to(self.device)
         heads: Any = self.trained["heads"]
-        features = network.encode_image(pixels)
+        pixels = torch.stack([draw.view.pixels for draw in draws]).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            features = network.encode_image(pixels)
+        features = {name: maps.float() for name, maps in features.items()}
+        by_view = {name: maps.split(1) for name, maps in features.items()}
         parts: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
-        for i, view in enumerate(views):
-            own = {name: maps[i : i + 1] for name, maps in features.items()}
-            objects = draw_objects(view.maps, self.config.objects, rng)
-            for batch in object_batches(
-                objects, network.mask_size, network.mask_input_size, self.device
-            ):
-                prompts = network.encode_prompts(
-                    batch.prompts.points, batch.prompts.boxes, batch.prompts.masks
-                )
-                logits, iou, tokens = network.decode_with_tokens(own, prompts)
-                found = mask_losses(logits, iou, batch.target, batch.counts)
-                objects_loss = heads.object_loss(tokens[:, 0], batch.named)
-                for name, loss in {**found._asdict(), "objects": objects_loss}.items():
+        for i, draw in enumerate(draws):
+            own = {name: maps[i] for name, maps in by_view.items()}
+            objects = draw.objects
+            if draw.corrections:
+                objects = corrected(objects, draw.corrections, predicted_masks(network, own))
+            for batch in object_batches(objects, self.device):
+                for name, loss in self._object_losses(own, batch, stage).items():
                     parts[name].append((len(batch.target), loss))
         losses = {name: _mean(found) for name, found in parts.items()}
-        if "objects" in losses:
-            losses["objects"] = self.config.object_weight * losses["objects"]
-        pixel_loss = heads.pixel_loss(features["stride2"], views)
+        pixel_loss = heads.pixel_loss(features["fine"], [draw.view for draw in draws])
         losses["pixels"] = self.config.pixel_weight * pixel_loss
+        return losses
+
+    def _object_losses(
+        self, features: dict[str, Tensor], batch: ObjectBatch, stage: Stage
+    ) -> dict[str, Tensor]:
+        network: Any = self.trained["network"]
+        heads: Any = self.trained["heads"]
+        asked = batch.prompts
+        prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
+        logits, iou, tokens = network.decode_with_tokens(features, prompts)
+        losses = dict(mask_losses(logits, iou, batch.target, batch.counts)._asdict())
+        losses["objects"] = self.config.object_weight * heads.object_loss(tokens[:, 0], batch.named)
+        if stage.topology:
+            layers = [i for i, name in enumerate(batch.named) if name and name[0] == _LAYERS]
+            if layers:
+                cut = self.topology(logits[None, layers, 0], batch.target[None, layers])
+                losses["topology"] = stage.topology * cut
         return losses
 
     def _update_average(self) -> None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.config import PromptKind
 from napari_octsam.core.prompts import Point, Prompt
-from napari_octsam.training.simulation import jittered_box, simulate_prompt
+from napari_octsam.training.simulation import draw_parts, jittered_box, simulate_prompt
 
 __all__ = ["draw_prompt"]
 
@@ -36,7 +36,7 @@ def draw_prompt(mask: Mask, kind: PromptKind, rng: np.random.Generator) -> Promp
             fewest, most = _SEVERAL
             return Prompt(1, points=_points(mask, int(rng.integers(fewest, most + 1)), rng))
         case "mixed":
-            return simulate_prompt(mask, rng)
+            return simulate_prompt(mask, draw_parts(rng), rng)
 
 
 def _points(mask: Mask, count: int, rng: np.random.Generator) -> tuple[Point, ...]:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import read_pairs
-from napari_octsam.training.pretraining import PretrainConfig
-from napari_octsam.training.samples import Sample, SampleSource, mixed_source, sample_from_pair
+from napari_octsam.training.samples import Sample, SampleSource, layered_sample, mixed_source
 
-__all__ = ["HELD_OUT_FLUID", "TRAINING_SUBJECTS", "octsam_tiny_config", "octsam_tiny_source"]
+__all__ = [
+    "HELD_OUT_FLUID",
+    "TRAINING_SUBJECTS",
+    "DataShares",
+    "PretrainConfig",
+    "Stage",
+    "octsam_tiny_source",
+    "read_recipe",
+]
 
 TRAINING_SUBJECTS = "s0[1-5]_*"
 """B-scans of `octrima` to train on; subject 6 validates."""
@@ -19,12 +31,92 @@ HELD_OUT_FLUID = ("AMD_0005", "AMD_0011")
 """B-scans of `octdl_fluid` that are never trained on."""
 
 
-def octsam_tiny_config(steps: int, seed: int = 0) -> PretrainConfig:
-    """Return the numbers for a run of `steps`, of which the last three in ten slow down."""
-    return PretrainConfig(steps=steps, decay_steps=max(steps * 3 // 10, 1), objects=4, seed=seed)
+class _Numbers(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def octsam_tiny_source(data: Path) -> SampleSource:
+class Stage(_Numbers):
+    """A part of a training."""
+
+    steps: int = Field(ge=1)
+    views: int = Field(default=2, ge=1, description="B-scans of a step.")
+    columns: int = Field(default=512, description="Columns of a view; a multiple of 32.")
+    objects: int = Field(
+        default=6, ge=0, description="Most objects of a view; with none, pixels alone are named."
+    )
+    corrected: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the views with corrective points."
+    )
+    topology: float = Field(default=0.0, ge=0, description="Weight of the topology loss.")
+
+
+class DataShares(_Numbers):
+    """How often a B-scan of each kind is drawn."""
+
+    layers: float = Field(default=0.5, ge=0)
+    fluid: float = Field(default=0.1, ge=0)
+    phantoms: float = Field(default=0.4, ge=0)
+
+
+class PretrainConfig(_Numbers):
+    """How octsam-tiny is trained; `octsam-tiny.toml` says what each number means."""
+
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    data: DataShares = DataShares()
+    seed: int = 0
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    warmup_steps: int = Field(default=100, ge=0)
+    average_decay: float = Field(default=0.998, ge=0, lt=1)
+    pixel_weight: float = Field(default=1.0, ge=0)
+    object_weight: float = Field(default=0.3, ge=0)
+
+    @property
+    def steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage(self, step: int) -> Stage:
+        """Return the stage of a step, counted from 0."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        raise IndexError("the training is over")
+
+    def rate(self, step: int) -> float:
+        """Return the share of the learning rate at a step."""
+        warm = min((step + 1) / (self.warmup_steps + 1), 1.0)
+        return warm * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+
+def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainConfig:
+    """Return the numbers of a TOML file, by default octsam-tiny's; with another seed if given.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, or says something else.
+    """
+    if path is None:
+        text = files("napari_octsam.training").joinpath("octsam-tiny.toml").read_text("utf-8")
+    else:
+        text = _read(path)
+    try:
+        config = PretrainConfig.model_validate(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise UserError(f"{path} is no recipe for a training: {error}") from error
+    return config if seed is None else config.model_copy(update={"seed": seed})
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"Cannot read {path}: {error}.") from error
+
+
+def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
     """Return samples of the folders `octrima` and `octdl_fluid` in `data`, and phantoms.
 
     Raises
@@ -32,13 +124,10 @@ def octsam_tiny_source(data: Path) -> SampleSource:
     UserError
         A folder or a mask is missing.
     """
-    layers = [
-        sample_from_pair(pair, "layers7")
-        for pair in read_pairs(data / "octrima", TRAINING_SUBJECTS)
-    ]
+    layers = [layered_sample(pair) for pair in read_pairs(data / "octrima", TRAINING_SUBJECTS)]
     fluid = [
         Sample(pair.name, pair.image, {"fluid": (pair.labels > 0).astype(np.uint8)})
         for pair in read_pairs(data / "octdl_fluid")
         if pair.name not in HELD_OUT_FLUID
     ]
-    return mixed_source([(0.45, layers), (0.1, fluid)], phantoms=0.6)
+    return mixed_source([(shares.layers, layers), (shares.fluid, fluid)], shares.phantoms)

@@ -8,10 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.synthetic import Finding, make_phantom
 
-__all__ = ["Sample", "SampleSource", "mixed_source", "phantom_sample", "sample_from_pair"]
+__all__ = [
+    "Sample",
+    "SampleSource",
+    "layered_sample",
+    "mixed_source",
+    "phantom_sample",
+    "sample_from_pair",
+]
+
+_ABOVE, _RETINA, _RPE = 12, 2, 6  # values of oct14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +50,22 @@ SampleSource = Callable[[np.random.Generator], Sample]
 def sample_from_pair(pair: LabelledBScan, schema: str) -> Sample:
     """Take a labelled B-scan whose labels follow the schema of that name."""
     return Sample(pair.name, pair.image, {schema: pair.labels})
+
+
+def layered_sample(pair: LabelledBScan) -> Sample:
+    """Take a B-scan with its seven layers, and what they say of the 14 classes.
+
+    Above the first layer is the vitreous body; the layers but the last are the retina, the last is
+    the RPE; below is background. Columns without layers are not labelled.
+    """
+    layers = pair.labels
+    classes = np.zeros_like(layers)
+    found = layers > 0
+    classes[np.cumsum(found, axis=0) == 0] = _ABOVE
+    classes[found] = _RETINA
+    classes[layers == layers.max()] = _RPE
+    classes[:, ~found.any(axis=0)] = NOT_LABELLED
+    return Sample(pair.name, pair.image, {"layers7": layers, "oct14": classes})
 
 
 def phantom_sample(rng: np.random.Generator) -> Sample:

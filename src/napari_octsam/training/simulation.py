@@ -13,12 +13,22 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.masks import EIGHT_CONNECTED
 from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box
 
-__all__ = ["SimulatedObject", "draw_objects", "jittered_box", "simulate_prompt"]
+__all__ = [
+    "PromptParts",
+    "SimulatedObject",
+    "draw_objects",
+    "draw_parts",
+    "jittered_box",
+    "simulate_prompt",
+]
 
 Mask = npt.NDArray[np.bool_]
 
 _SMALLEST = 12  # pixels
-_PATHOLOGY_SHARE = 0.65  # of the objects of a phantom, which has a map with and one without
+_CLASS_SHARE = 0.65  # of the objects of a B-scan with findings that are classes of oct14
+_HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little beside the layers
+_HEALTHY = (2, 6, 12)  # neurosensory retina, RPE, vitreous body
+_WIDE = (2, 12)  # classes that hold others, which one point would rather mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,26 +53,43 @@ class SimulatedObject:
     named: tuple[str, int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PromptParts:
+    """What a prompt consists of: a box, points on and off the object or along it, a rough mask."""
+
+    box: bool = False
+    positives: int = 0
+    negatives: int = 0
+    scribble: bool = False
+    rough: bool = False
+
+
 def draw_objects(
     maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
 ) -> list[SimulatedObject]:
-    """Draw up to `count` objects from the label maps of one B-scan, with a prompt each."""
+    """Draw up to `count` objects from the label maps of one B-scan, with a prompt each.
+
+    The prompts have the same parts, so that they can be decoded together.
+    """
+    parts = draw_parts(rng)
     return [
-        SimulatedObject(mask, simulate_prompt(mask, rng), ignored, named)
-        for mask, ignored, named in _draw_masks(maps, count, rng)
+        SimulatedObject(mask, simulate_prompt(mask, parts, rng, few_points=few), ignored, named)
+        for mask, ignored, named, few in _draw_masks(maps, count, rng)
         if mask.sum() >= _SMALLEST
     ]
 
 
 def _draw_masks(
     maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
-) -> Iterator[tuple[Mask, Mask | None, tuple[str, int] | None]]:
+) -> Iterator[tuple[Mask, Mask | None, tuple[str, int] | None, bool]]:
     names = sorted(maps)
     present = {name: np.setdiff1d(np.unique(maps[name]), [0, NOT_LABELLED]) for name in names}
     names = [name for name in names if present[name].size]
     chosen: set[tuple[str, int]] = set()
+    healthy = not np.setdiff1d(present.get("oct14", ()), _HEALTHY).size
+    share = _HEALTHY_SHARE if healthy else _CLASS_SHARE
     for _ in range(count if names else 0):
-        name = "oct14" if rng.random() < _PATHOLOGY_SHARE else names[0]
+        name = "oct14" if rng.random() < share else names[0]
         name = name if name in names else names[0]
         labels, values = maps[name], present[name]
         value = int(rng.choice(values))
@@ -79,7 +106,8 @@ def _draw_masks(
                 named = named if last == value else None
         else:
             mask = _one_component(mask, rng)
-        yield mask, ignored if ignored.any() else None, named
+        few = not (name == "oct14" and value in _WIDE)
+        yield mask, ignored if ignored.any() else None, named, few
 
 
 def _one_component(mask: Mask, rng: np.random.Generator) -> Mask:
@@ -95,24 +123,38 @@ def _one_component(mask: Mask, rng: np.random.Generator) -> Mask:
     return np.asarray(components == 1 + rng.choice(count, p=odds / odds.sum()))
 
 
-def simulate_prompt(mask: Mask, rng: np.random.Generator) -> Prompt:
-    """Return a box, points, both, or a box with a rough mask, as a person might give them.
+def draw_parts(rng: np.random.Generator) -> PromptParts:
+    """Draw what a prompt consists of, as often as a person gives it."""
+    which = rng.random()
+    if which < 0.55:
+        return PromptParts(box=True)
+    if which < 0.77:
+        return PromptParts(positives=int(rng.choice([1, 1, 1, 2, 3, 5])))
+    if which < 0.82:
+        return PromptParts(positives=int(rng.integers(3, 9)), scribble=True)
+    if which < 0.94:
+        return PromptParts(True, int(rng.integers(1, 4)), int(rng.integers(0, 3)))
+    return PromptParts(box=True, rough=True)
+
+
+def simulate_prompt(
+    mask: Mask, parts: PromptParts, rng: np.random.Generator, *, few_points: bool = True
+) -> Prompt:
+    """Return a prompt as a person might give it.
 
     Parameters
     ----------
     mask
         (H, W) bool, the object; not empty.
+    few_points
+        Whether one or two points without a box can mean it.
     """
-    kind = rng.random()
-    if kind < 0.60:
-        return Prompt(1, box=jittered_box(mask, rng))
-    if kind < 0.80:
-        return Prompt(1, points=_points(mask, int(rng.choice([1, 1, 1, 2, 3, 5])), 0, rng))
-    negatives = int(rng.integers(0, 3))
-    points = _points(mask, int(rng.integers(1, 4)), negatives, rng)
-    if kind < 0.95:
-        return Prompt(1, box=jittered_box(mask, rng), points=points)
-    return Prompt(1, box=jittered_box(mask, rng), mask=_rough(mask, rng))
+    box = jittered_box(mask, rng) if parts.box else None
+    if parts.scribble:
+        return Prompt(1, box=box, points=_scribble(mask, parts.positives, rng))
+    positives = parts.positives if parts.box or few_points else max(parts.positives, 3)
+    points = _points(mask, positives, parts.negatives, rng) if positives else ()
+    return Prompt(1, box, points, mask=_rough(mask, rng) if parts.rough else None)
 
 
 def jittered_box(mask: Mask, rng: np.random.Generator, most: int | None = None) -> Box:
@@ -134,14 +176,36 @@ def jittered_box(mask: Mask, rng: np.random.Generator, most: int | None = None) 
 def _points(
     mask: Mask, positives: int, negatives: int, rng: np.random.Generator
 ) -> tuple[Point, ...]:
-    depth = ndimage.distance_transform_edt(mask)
-    odds = mask.astype(float) if rng.random() < 0.5 else depth**2
+    near = _around(mask, 25)
+    part = mask[near]
+    deep = rng.random() < 0.5
+    odds = ndimage.distance_transform_edt(part) ** 2 if deep else part.astype(float)
     points = [Point(r, c, True) for r, c in _drawn(odds, positives, rng)]
     if negatives:
-        around = ndimage.distance_transform_edt(~mask)
+        around = ndimage.distance_transform_edt(~part)
         odds = ((around > 2) & (around < 25)).astype(float)
         points += [Point(r, c, False) for r, c in _drawn(odds, negatives, rng)]
+    top, left = near[0].start, near[1].start
+    return tuple(Point(p.row + top, p.col + left, p.positive) for p in points)
+
+
+def _scribble(mask: Mask, count: int, rng: np.random.Generator) -> tuple[Point, ...]:
+    """Return points along a stroke through the object, as a line or a path gives them."""
+    cols = np.flatnonzero(mask.any(axis=0))
+    ends = np.sort(rng.uniform(0, len(cols) - 1, 2))
+    along = np.linspace(*ends, count).round().astype(int)
+    points = []
+    for col in cols[along]:
+        rows = np.flatnonzero(mask[:, col])
+        points.append(Point(float(rows[len(rows) // 2]), float(col), True))
     return tuple(points)
+
+
+def _around(mask: Mask, margin: int) -> tuple[slice, slice]:
+    """Return the rows and columns of an object, and a margin where the B-scan has one."""
+    (part,) = ndimage.find_objects(mask.astype(np.uint8))
+    rows, cols = (slice(max(each.start - margin, 0), each.stop + margin) for each in part)
+    return rows, cols
 
 
 def _drawn(
@@ -156,6 +220,8 @@ def _drawn(
 
 def _rough(mask: Mask, rng: np.random.Generator) -> Mask:
     """Return the mask as a hasty polygon would have it: smoothed, grown or shrunk."""
-    blurred = ndimage.gaussian_filter(mask.astype(np.float32), rng.uniform(1.5, 5.0))
-    rough = blurred > rng.uniform(0.25, 0.6)
+    near = _around(mask, 20)
+    blurred = ndimage.gaussian_filter(mask[near].astype(np.float32), rng.uniform(1.5, 5.0))
+    rough = np.zeros_like(mask)
+    rough[near] = blurred > rng.uniform(0.25, 0.6)
     return rough if rough.any() else mask

@@ -1,0 +1,90 @@
+"""octsam-tiny's network: what its maps, prompts and scores promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.models.header import Header
+from napari_octsam.models.mask_scores import mask_facts
+from napari_octsam.models.prompt_band import SURELY_NOT
+from napari_octsam.models.sam import Model
+from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+
+SIZES = TinyConfig(input_size=(256, 128), widths=(8, 8, 16, 16, 16), embed_dim=32)
+SHAPE = (200, 160)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.manual_seed(0)
+    network = TinyNetwork(SIZES).eval().requires_grad_(False)
+    header = Header(name="small", architecture="octsam-tiny", profile="octsam-tiny")
+    return Model(network, header, torch.device("cpu"))
+
+
+def bscan(rows: int = SHAPE[0]) -> np.typing.NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 255, (rows, SHAPE[1]), np.uint8)
+
+
+def prompts() -> list[Prompt]:
+    rough = np.zeros(SHAPE, bool)
+    rough[90:120, 20:140] = True
+    return [
+        Prompt(1, box=Box(12, 3, 30, 150)),
+        Prompt(1, box=Box(150, 40, 180, 90)),
+        Prompt(1, box=Box(80, 0, 88, 159), points=(Point(84, 60),)),
+        Prompt(1, box=Box(100, 0, 120, 159), points=(Point(40, 60, False),)),
+        Prompt(1, points=(Point(100, 60),)),
+        Prompt(1, points=(Point(20, 30),)),
+        Prompt(1, box=Box(90, 20, 120, 140), mask=rough),
+    ]
+
+
+def test_a_mask_does_not_depend_on_what_is_decoded_with_it(model: Model) -> None:
+    embedding = model.encode(bscan())
+    together = model.decode(embedding, prompts())
+    for prompt, found in zip(prompts(), together, strict=True):
+        (alone,) = model.decode(embedding, [prompt])
+        assert found.scores == pytest.approx(alone.scores, abs=1e-4)
+        for one, other in zip(found.candidates, alone.candidates, strict=True):
+            assert one.window.mask(SHAPE).tolist() == other.window.mask(SHAPE).tolist()
+
+
+def test_rows_far_from_a_box_are_surely_not_its_object(model: Model) -> None:
+    network = model.network
+    features = network.encode_image(torch.randn(1, 1, 256, 128))
+    encoded = network.encode_prompts(boxes=torch.tensor([[5.0, 100.0, 120.0, 110.0]]))
+    logits, _ = network.decode_masks(features, encoded)
+    assert logits.shape == (1, 4, 256, 64)
+    assert (logits[:, :, :60] == SURELY_NOT).all()
+    assert (logits[:, :, 150:] == SURELY_NOT).all()
+    assert (logits[:, :, 80:130] != SURELY_NOT).all()
+
+
+def test_masks_have_every_row_of_the_input_and_a_thin_layer_survives(model: Model) -> None:
+    assert model.network.mask_size == (256, 64)
+    assert model.network.mask_input_size == (128, 32)
+
+
+def test_the_part_of_an_image_gives_its_masks(model: Model) -> None:
+    features = model.network.encode_image(torch.randn(1, 1, 256, 64))
+    encoded = model.network.encode_prompts(points=(torch.tensor([[[9.0, 9]]]), torch.ones(1, 1)))
+    logits, iou = model.network.decode_masks(features, encoded, (256, 32))
+    assert logits.shape == (1, 4, 256, 32)
+    assert iou.shape == (1, 4)
+
+
+def test_a_mask_tells_of_its_own_quality() -> None:
+    sure = torch.full((1, 1, 16, 16), -30.0)
+    sure[..., 4:8, :] = 30
+    half = sure.clone()
+    half[..., 4:8, :] = 0.01
+    box = torch.tensor([[-0.5, 3.5, 31.5, 7.5]])
+    expected, unsure, _, outside = mask_facts(sure, box)[0, 0].tolist()
+    assert (expected, unsure, outside) == pytest.approx((1, 0, 0), abs=1e-4)
+    assert mask_facts(half, box)[0, 0, 0] == pytest.approx(0.5, abs=0.01)
+    below = torch.tensor([[-0.5, 7.5, 31.5, 15.5]])
+    assert mask_facts(sure, below)[0, 0, 3] == pytest.approx(1, abs=0.3)
