@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import bounding_box, check_prompt
 from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.models.tiny import TinyConfig
+from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.training.augment import plain_view, random_view
 from napari_octsam.training.losses import area_targets, mask_losses
 from napari_octsam.training.pretraining import Pretraining
@@ -175,13 +176,20 @@ def test_the_recipe_in_the_package_is_whole_and_others_are_named(tmp_path: Path)
         read_recipe(wrong)
 
 
+def pretraining(config: PretrainConfig) -> Pretraining:
+    source = mixed_source([(1.0, [band()])], phantoms=0)
+    return Pretraining(source, config, partial(TinyNetwork, SMALL))
+
+
 def train(steps: int, saved: Path | None = None) -> Pretraining:
     stages = (
         Stage(steps=2, views=2, columns=32, objects=3),
         Stage(steps=2, objects=2, corrected=1.0, topology=0.1),
     )
     config = PretrainConfig(stages=stages, warmup_steps=1)
-    training = Pretraining(mixed_source([(1.0, [band()])], phantoms=0), config, SMALL)
+    training = Pretraining(
+        mixed_source([(1.0, [band()])], phantoms=0), config, partial(TinyNetwork, SMALL)
+    )
     if saved is not None:
         training.restore(saved)
     for event in training.run():
@@ -202,7 +210,9 @@ def test_a_stopped_and_restored_run_ends_with_the_same_weights(tmp_path: Path) -
 def test_a_few_steps_learn_the_band() -> None:
     stages = (Stage(steps=40, views=2, objects=6),)
     config = PretrainConfig(stages=stages, warmup_steps=5, learning_rate=3e-3)
-    training = Pretraining(mixed_source([(1.0, [band()])], phantoms=0), config, SMALL)
+    training = Pretraining(
+        mixed_source([(1.0, [band()])], phantoms=0), config, partial(TinyNetwork, SMALL)
+    )
     losses = [event.losses["single"] for event in training.run()]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 

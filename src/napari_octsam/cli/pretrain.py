@@ -68,4 +68,4 @@ def _export(run: Pretraining, output: Path) -> None:
     header = Header(
         name="octsam-tiny", architecture="octsam-tiny", profile="octsam-tiny", training=record
     )
-    save_checkpoint(output, run.average, header)
+    save_checkpoint(output, run.weights, header)

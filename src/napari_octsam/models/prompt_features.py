@@ -18,8 +18,9 @@ from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 
 __all__ = ["PromptFeatures"]
 
-_ACROSS = (0.5, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 20.0, 32.0)
-"""Pixels of the input off a side of the box, or above and below a point, at which to look."""
+_OFF = (0.5, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 20.0, 32.0)
+_ACROSS = (*(-off for off in reversed(_OFF)), *_OFF)
+"""Pixels of the input across a side of the box, or the row of a point, at which to look."""
 _BESIDE = (-8.0, 0.0, 8.0)
 """Pixels of the input beside a point at which to look."""
 _EVIDENCE = 16
@@ -39,7 +40,7 @@ class PromptFeatures(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        steps = 2 * len(_ACROSS)
+        steps = len(_ACROSS)
         self.evidence = nn.Linear(FINE_CHANNELS, _EVIDENCE)
         self.sides = nn.ModuleList(nn.Linear(2 * _EVIDENCE * steps, dim) for _ in range(4))
         self.inside = nn.Linear(2 * _EVIDENCE, dim)
@@ -47,9 +48,6 @@ class PromptFeatures(nn.Module):
         self.on = nn.Linear(seen, dim)
         self.off = nn.Linear(seen, dim)
         self.under_mask = nn.Linear(FINE_CHANNELS, dim)
-        across = torch.tensor(_ACROSS)
-        self.register_buffer("across", torch.cat([-across.flip(0), across]), persistent=False)
-        self.register_buffer("beside", torch.tensor(_BESIDE), persistent=False)
 
     def of_boxes(self, fine: Tensor, boxes: Tensor) -> Tensor:
         """Return (N, 5, dim): a token for each side (up, down, left, right) and the inside.
@@ -64,18 +62,19 @@ class PromptFeatures(nn.Module):
         evidence = torch.addmm(
             self.evidence.bias[:, None], self.evidence.weight, fine[0].flatten(1)
         )
-        evidence = F.relu_(evidence).unflatten(1, fine.shape[-2:])
+        evidence = F.relu_(evidence).view(-1, *fine.shape[-2:])
         by_row = _pooled(evidence)  # profiles of rows run along the columns
-        by_col = _pooled(evidence.mT)
+        by_col = _pooled(evidence.mT.contiguous())
         x0, y0, x1, y1 = boxes.float().unbind(-1)
         top, bottom = on_map(y0, STRIDES["fine"][0]), on_map(y1, STRIDES["fine"][0])
         left, right = on_map(x0, STRIDES["fine"][1]), on_map(x1, STRIDES["fine"][1])
         rows = _profile(by_row, left, right)  # (N, 2 * _EVIDENCE, rows)
         cols = _profile(by_col, top, bottom)
-        across_cols = self.across / STRIDES["fine"][1]
+        across = torch.tensor(_ACROSS, device=boxes.device) / STRIDES["fine"][0]
+        across_cols = torch.tensor(_ACROSS, device=boxes.device) / STRIDES["fine"][1]
         seen = [
-            _read(rows, top[:, None] + self.across),
-            _read(rows, bottom[:, None] + self.across),
+            _read(rows, top[:, None] + across),
+            _read(rows, bottom[:, None] + across),
             _read(cols, left[:, None] + across_cols),
             _read(cols, right[:, None] + across_cols),
         ]
@@ -91,9 +90,10 @@ class PromptFeatures(nn.Module):
         n, count, _ = coordinates.shape
         x, y = coordinates.float().unbind(-1)
         rows, cols = fine.shape[-2:]
-        x = on_map(x[..., None] + self.beside, STRIDES["fine"][1])[:, :, None]
-        y = on_map(y[..., None] + self.across, STRIDES["fine"][0])[..., None]
-        x, y = torch.broadcast_tensors(x, y)
+        x = on_map(x[..., None] + torch.tensor(_BESIDE, device=x.device), STRIDES["fine"][1])
+        y = on_map(y[..., None] + torch.tensor(_ACROSS, device=y.device), STRIDES["fine"][0])
+        x = x[:, :, None].expand(-1, -1, len(_ACROSS), -1)
+        y = y[..., None].expand(-1, -1, -1, len(_BESIDE))
         grid = torch.stack([(2 * x + 1) / cols - 1, (2 * y + 1) / rows - 1], dim=-1)
         seen = F.grid_sample(
             fine.float(),
@@ -107,7 +107,8 @@ class PromptFeatures(nn.Module):
     def of_masks(self, fine: Tensor, masks: Tensor) -> Tensor:
         """Return (N, 1, dim): the mean features under (N, 1, h, w) logits."""
         weights = masks.float().sigmoid().flatten(1)
-        small = F.adaptive_avg_pool2d(fine, masks.shape[-2:]).flatten(2)[0]
+        size = (masks.shape[-2], masks.shape[-1])
+        small = F.adaptive_avg_pool2d(fine, size).flatten(2)[0]
         mean = weights @ small.mT / weights.sum(1, keepdim=True).clamp(min=1e-3)
         token: Tensor = self.under_mask(mean)
         return token[:, None]
@@ -115,7 +116,7 @@ class PromptFeatures(nn.Module):
 
 def _pooled(evidence: Tensor) -> Tensor:
     """(C, rows, cols) -> (2, C, rows, cols / _POOL): the most and the mean of a few columns."""
-    parts = evidence.unflatten(-1, (-1, _POOL))
+    parts = evidence.view(*evidence.shape[:2], -1, _POOL)
     return torch.stack([parts.amax(-1), parts.mean(-1)])
 
 

@@ -99,6 +99,11 @@ class TinyNetwork(nn.Module):
         self.mask_decoder = TinyMaskDecoder(dim)
 
     @property
+    def embed_dim(self) -> int:
+        """Channels of a mask token."""
+        return self.config.embed_dim
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """Rows and columns of the encoder's input."""
         return self.config.input_size

@@ -145,7 +145,7 @@ class TinyMaskDecoder(nn.Module):
         told, image = self.transformer(
             source, encoding.expand(n, -1, -1, -1), torch.cat(tokens, dim=1)
         )
-        return told, image.mT.contiguous().unflatten(-1, source.shape[-2:])
+        return told, image.mT.reshape(source.shape)
 
     def _place(
         self, features: dict[str, Tensor], image: Tensor, drawn: tuple[Tensor, Tensor, Tensor]
@@ -164,7 +164,7 @@ class TinyMaskDecoder(nn.Module):
         """Bend the finest map (1, FINE_CHANNELS, rows, cols) to the prompts, in place."""
         size = (fine.shape[-2], fine.shape[-1])
         tissue = torch.addmm(self.tissue.bias[:, None], self.tissue.weight, fine[0].flatten(1))
-        bent = bent.add_(tissue.unflatten(1, size))
+        bent = bent.add_(tissue.view(-1, *size))
         if prompts.boxes is not None:
             rows, cols = self.box_sides(prompts.boxes, size)
             bent = bent.add_(rows).add_(cols)
@@ -178,10 +178,11 @@ class TinyMaskDecoder(nn.Module):
 
     def _weighed(self, mask_tokens: Tensor, bent: Tensor, fine: Tensor) -> Tensor:
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
-        for_bent, for_fine, bias = weights.split([FINE_CHANNELS, FINE_CHANNELS, 1], dim=-1)
+        for_bent, for_fine = weights[..., :FINE_CHANNELS], weights[..., FINE_CHANNELS:-1]
         known = for_fine.flatten(0, 1) @ fine[0].flatten(1)
-        known = known.unflatten(0, (-1, MASKS)).add_(bias)
-        return torch.baddbmm(known, for_bent, bent.flatten(2)).unflatten(-1, bent.shape[-2:])
+        known = known.view(len(bent), MASKS, -1).add_(weights[..., -1:])
+        logits = torch.baddbmm(known, for_bent, bent.flatten(2))
+        return logits.view(len(bent), MASKS, *bent.shape[-2:])
 
 
 def _side_network() -> nn.Sequential:

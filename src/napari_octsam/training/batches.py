@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
+from napari_octsam.models.network import Features, Network
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
-from napari_octsam.models.tiny import TinyNetwork
-from napari_octsam.models.tiny_encoder import STRIDES
 from napari_octsam.training.losses import area_targets
 from napari_octsam.training.simulation import SimulatedObject
 
-__all__ = ["ObjectBatch", "object_batches", "predicted_masks"]
+__all__ = ["ObjectBatch", "Promptable", "object_batches", "predicted_masks"]
 
 
 _MOST = 16  # prompts decoded at once: gradients want few batches
+
+
+class Promptable(Network, Protocol):
+    """A network that also says what it made of the prompts, so that the objects can be named."""
+
+    def decode_with_tokens(self, features: Features, prompts: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Decode as `decode_masks` does, and return the (N, 4, dim) mask tokens too."""
+        ...
 
 
 class ObjectBatch(NamedTuple):
@@ -37,14 +45,17 @@ class ObjectBatch(NamedTuple):
 
 
 def object_batches(
-    objects: Sequence[SimulatedObject], device: torch.device
+    objects: Sequence[SimulatedObject], network: Promptable, device: torch.device
 ) -> Iterator[ObjectBatch]:
-    """Batch objects whose masks and prompts are in the frame of the network's input."""
+    """Batch objects whose masks and prompts are in the frame of the network's input.
+
+    Their view may have fewer columns than the input.
+    """
     if not objects:
         return
-    rows, cols = objects[0].mask.shape
-    size = rows // STRIDES["fine"][0], cols // STRIDES["fine"][1]
-    for batch in _batches([o.prompt for o in objects], (rows, cols), device):
+    shape = objects[0].mask.shape
+    size = _scaled(network.mask_size, shape, network.input_size)
+    for batch in _batches([o.prompt for o in objects], shape, network, device):
         members = [objects[i] for i in batch.indices]
         truth = torch.from_numpy(np.stack([o.mask for o in members]))
         ignored = [np.zeros_like(o.mask) if o.ignored is None else o.ignored for o in members]
@@ -57,21 +68,18 @@ def object_batches(
 
 
 def predicted_masks(
-    network: TinyNetwork, features: dict[str, Tensor]
+    network: Promptable, features: Features, shape: tuple[int, int]
 ) -> Callable[[Sequence[Prompt]], list[npt.NDArray[np.bool_]]]:
-    """Return what gives the mask of each prompt on one encoded view, in the view's pixels."""
-    rows, cols = (
-        size * stride
-        for size, stride in zip(features["fine"].shape[-2:], STRIDES["fine"], strict=True)
-    )
+    """Return what gives the mask of each prompt on one encoded view of `shape`, in its pixels."""
+    device = next(iter(features.values())).device
 
     def predict(prompts: Sequence[Prompt]) -> list[npt.NDArray[np.bool_]]:
         found: dict[int, npt.NDArray[np.bool_]] = {}
         with torch.no_grad():
-            for batch in _batches(prompts, (rows, cols), features["fine"].device):
+            for batch in _batches(prompts, shape, network, device):
                 encoded = network.encode_prompts(batch.points, batch.boxes, batch.masks)
-                logits, _ = network.decode_masks(features, encoded)
-                masks = (logits[:, 0] > 0).repeat_interleave(STRIDES["fine"][1], dim=-1)
+                logits = network.decode_with_tokens(features, encoded)[0][:, :1]
+                masks = F.interpolate(logits, shape, mode="bilinear")[:, 0] > 0
                 found |= dict(zip(batch.indices, masks.cpu().numpy(), strict=True))
         return [found[i] for i in range(len(prompts))]
 
@@ -79,8 +87,15 @@ def predicted_masks(
 
 
 def _batches(
-    prompts: Sequence[Prompt], shape: tuple[int, int], device: torch.device
+    prompts: Sequence[Prompt], shape: tuple[int, int], network: Promptable, device: torch.device
 ) -> Iterator[PromptBatch]:
-    rows, cols = shape
     frame = make_frame("octsam-tiny", shape, shape)
-    return prompt_batches(prompts, frame, (rows // 2, cols // 4), device, _MOST)
+    mask_size = _scaled(network.mask_input_size, shape, network.input_size)
+    return prompt_batches(prompts, frame, mask_size, device, _MOST)
+
+
+def _scaled(
+    size: tuple[int, int], shape: tuple[int, int], input_size: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the size of a map of a view of `shape`, if it is `size` for the whole input."""
+    return size[0] * shape[0] // input_size[0], size[1] * shape[1] // input_size[1]

@@ -20,7 +20,7 @@ from napari_octsam.training.augment import View
 
 __all__ = ["ClassHeads"]
 
-_CLASSES = {"layers7": 8, "oct14": 14}  # schema -> number of its classes
+_CLASSES = {"layers7": 8, "oct14": 14, "fluid": 2}  # schema -> number of its classes
 _SKIPPED = 2  # every second column of the finest map is named: neighbours say the same
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.augment import View, random_view
-from napari_octsam.training.batches import ObjectBatch, object_batches, predicted_masks
+from napari_octsam.training.batches import ObjectBatch, Promptable, object_batches, predicted_masks
 from napari_octsam.training.class_heads import ClassHeads
 from napari_octsam.training.corrections import corrected
 from napari_octsam.training.losses import mask_losses
@@ -51,23 +51,40 @@ class _Draw(NamedTuple):
 
 
 class Pretraining:
-    """The state of a training run; `run` goes on from wherever it stands."""
+    """The state of a training run; `run` goes on from wherever it stands.
+
+    Parameters
+    ----------
+    source
+        Draws labelled B-scans.
+    config
+        The numbers.
+    make_network
+        Makes the network that learns, with random weights.
+    device
+        Where it computes.
+
+    Attributes
+    ----------
+    average : torch.nn.ModuleDict
+        The moving average of all that is trained: "network" and "heads".
+    """
 
     def __init__(
         self,
         source: SampleSource,
         config: PretrainConfig,
-        sizes: TinyConfig | None = None,
+        make_network: Callable[[], Promptable] = TinyNetwork,
         device: torch.device | str = "cpu",
     ) -> None:
         torch.manual_seed(config.seed)
         self.source = source
         self.config = config
         self.device = torch.device(device)
-        network = TinyNetwork(sizes)
-        heads = ClassHeads(FINE_CHANNELS, network.config.embed_dim)
+        network: Any = make_network()
+        heads = ClassHeads(FINE_CHANNELS, network.embed_dim)
         self.trained = nn.ModuleDict({"network": network, "heads": heads}).to(self.device)
-        self.average = copy.deepcopy(network).requires_grad_(False).to(self.device)
+        self.average = copy.deepcopy(self.trained).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -93,7 +110,7 @@ class Pretraining:
         """Draw all that is random of a step, from its number."""
         rng = np.random.default_rng((self.config.seed, step))
         stage = self.config.stage(step)
-        size = self.average.input_size
+        size = self._network.input_size
         draws = []
         for _ in range(stage.views):
             view = random_view(self.source(rng), size, rng, min(stage.columns, size[1]))
@@ -125,32 +142,32 @@ class Pretraining:
         )
 
     def _losses(self, draws: Sequence[_Draw], stage: Stage) -> dict[str, Tensor]:
-        network: Any = self.trained["network"]
-        heads: Any = self.trained["heads"]
+        network, heads = self._network, self._heads
         pixels = torch.stack([draw.view.pixels for draw in draws]).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             features = network.encode_image(pixels)
         features = {name: maps.float() for name, maps in features.items()}
-        by_view = {name: maps.split(1) for name, maps in features.items()}
+        by_view = {name: torch.split(maps, 1) for name, maps in features.items()}
+        size = (pixels.shape[2], pixels.shape[3])
         parts: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
         for i, draw in enumerate(draws):
             own = {name: maps[i] for name, maps in by_view.items()}
             objects = draw.objects
             if draw.corrections:
-                objects = corrected(objects, draw.corrections, predicted_masks(network, own))
-            for batch in object_batches(objects, self.device):
+                objects = corrected(objects, draw.corrections, predicted_masks(network, own, size))
+            for batch in object_batches(objects, network, self.device):
                 for name, loss in self._object_losses(own, batch, stage).items():
                     parts[name].append((len(batch.target), loss))
         losses = {name: _mean(found) for name, found in parts.items()}
-        pixel_loss = heads.pixel_loss(features["fine"], [draw.view for draw in draws])
-        losses["pixels"] = self.config.pixel_weight * pixel_loss
+        if "fine" in features:
+            pixel_loss = heads.pixel_loss(features["fine"], [draw.view for draw in draws])
+            losses["pixels"] = self.config.pixel_weight * pixel_loss
         return losses
 
     def _object_losses(
         self, features: dict[str, Tensor], batch: ObjectBatch, stage: Stage
     ) -> dict[str, Tensor]:
-        network: Any = self.trained["network"]
-        heads: Any = self.trained["heads"]
+        network, heads = self._network, self._heads
         asked = batch.prompts
         prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
         logits, iou, tokens = network.decode_with_tokens(features, prompts)
@@ -165,12 +182,26 @@ class Pretraining:
 
     def _update_average(self) -> None:
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
-        network = self.trained["network"]
         with torch.no_grad():
             for mean, now in zip(
-                self.average.state_dict().values(), network.state_dict().values(), strict=True
+                self.average.state_dict().values(), self.trained.state_dict().values(), strict=True
             ):
                 mean.lerp_(now, 1 - decay)
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights of the network."""
+        return self.average["network"].state_dict()
+
+    @property
+    def _network(self) -> Promptable:
+        network: Any = self.trained["network"]
+        return network  # type: ignore[no-any-return]
+
+    @property
+    def _heads(self) -> ClassHeads:
+        heads: Any = self.trained["heads"]
+        return heads  # type: ignore[no-any-return]
 
     def save(self, path: Path) -> None:
         """Write all that `restore` needs; where that fails, the last state stays as it was.

@@ -192,8 +192,8 @@ def _points(
 def _scribble(mask: Mask, count: int, rng: np.random.Generator) -> tuple[Point, ...]:
     """Return points along a stroke through the object, as a line or a path gives them."""
     cols = np.flatnonzero(mask.any(axis=0))
-    ends = np.sort(rng.uniform(0, len(cols) - 1, 2))
-    along = np.linspace(*ends, count).round().astype(int)
+    first, last = np.sort(rng.uniform(0, len(cols) - 1, 2))
+    along = np.linspace(first, last, count).round().astype(int)
     points = []
     for col in cols[along]:
         rows = np.flatnonzero(mask[:, col])
