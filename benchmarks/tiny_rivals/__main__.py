@@ -1,0 +1,100 @@
+"""The rivals' commands; see the package's text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from safetensors.torch import load_file, save_file
+
+from benchmarks.tiny_rivals.classical import otsu, walker
+from benchmarks.tiny_rivals.contest import Entry, read_contest
+from benchmarks.tiny_rivals.page import as_page
+from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
+from benchmarks.tiny_rivals.unet import UNet
+from napari_octsam.core.files import replacing
+from napari_octsam.models.checkpoints import load_model
+from napari_octsam.models.header import Header
+from napari_octsam.models.sam import Model
+from napari_octsam.models.tiny import TinyNetwork
+from napari_octsam.training.pretraining import Pretraining
+from napari_octsam.training.recipe import octsam_tiny_source, read_recipe
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+_SAVE_EVERY = 100
+
+Data = Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")]
+Folder = Annotated[Path, typer.Argument(help="Folder for the rivals' weights.")]
+
+
+class Rival(StrEnum):
+    """Those that learn."""
+
+    UNET = "unet"
+    SAM = "sam"
+
+
+_NETWORKS: dict[Rival, Callable[[], Any]] = {Rival.UNET: TinyNetwork, Rival.SAM: ShrunkSam}
+
+
+@app.command()
+def train(rival: Rival, data: Data, folder: Folder) -> None:
+    """Train a rival on what octsam-tiny learnt from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = read_recipe(Path(__file__).with_name(f"{rival}.toml"))
+    source = octsam_tiny_source(data, recipe.data)
+    run = Pretraining(source, recipe, _NETWORKS[rival])
+    state = folder / f"{rival}.state"
+    if state.exists():
+        run.restore(state)
+    for event in run.run():
+        if event.step % _SAVE_EVERY == 0 or event.step == recipe.steps:
+            run.save(state)
+            print(f"{event.step} of {recipe.steps}: {event.losses}", flush=True)
+    weights = {name: each.contiguous() for name, each in run.average.state_dict().items()}
+    save_file(weights, folder / f"{rival}.safetensors")
+
+
+@app.command()
+def page(data: Data, folder: Folder, target: Path) -> None:
+    """Judge everyone, and write the page."""
+    contest = read_contest(data)
+    tiny = load_model("octsam-tiny", device="cpu")
+    sam, unet = _shrunk_sam(folder), UNet(folder / f"{Rival.UNET}.safetensors")
+    entries: dict[str, tuple[str, Entry]] = {
+        "**octsam-tiny**": (_millions(_size(tiny.network)), contest.of_model(tiny)),
+        "U-Net, no prompt": (_millions(unet.parameters), contest.of_unet(unet)),
+        "SAM, shrunk": (_millions(_size(sam.network)), contest.of_model(sam)),
+        "Otsu": ("0", contest.of_segment(otsu)),
+        "random walks": ("0", contest.of_segment(walker)),
+    }
+    with replacing(target) as part:
+        part.write_text(as_page(contest, entries), "utf-8")
+
+
+def _shrunk_sam(folder: Path) -> Model:
+    weights = load_file(folder / f"{Rival.SAM}.safetensors")
+    network = ShrunkSam()
+    prefix = "network."
+    network.load_state_dict(
+        {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+    )
+    header = Header(name="SAM, shrunk", architecture="octsam-tiny", profile="octsam-tiny")
+    return Model(network.eval().requires_grad_(False), header, torch.device("cpu"))
+
+
+def _size(network: Any) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.1f} M"
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks.tiny_rivals")

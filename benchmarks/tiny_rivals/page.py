@@ -1,0 +1,62 @@
+"""The contest as a page of the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmarks.markdown import grid
+from benchmarks.tiny_rivals.contest import Contest, Entry
+from napari_octsam.evaluation.figures import mean_known
+from napari_octsam.evaluation.report import Report
+
+__all__ = ["as_page"]
+
+_INTRO = """\
+# octsam-tiny and its rivals
+
+Made by `python -m benchmarks.tiny_rivals page DATA FOLDER docs/octsam_tiny_rivals.md`. Everyone
+had subjects 1 to 5, five B-scans with fluid, and phantoms to learn from, and is judged on subject 6
+({layers} B-scans) and on {pockets} pockets of fluid of two other B-scans, with one tight box for
+each layer and each pocket; all figures are means over the B-scans (or pockets).
+"""
+
+_NOTES = """\
+- *U-Net* is octsam-tiny's encoder with a head that names every pixel, trained alone. It needs no
+  box for the layers; of its fluid, what lies in a pocket's box counts.
+- *SAM, shrunk* is segment_anything's code at this size: a plain vision transformer of 6 blocks of
+  192 channels on 512 x 512 pixels, masks of 128 x 128.
+- *Otsu* takes the pixels of the box on one side of the threshold; *random walks* begin at the
+  surest of those, and outside the box (both scikit-image).
+- *Edge* is the mean distance of a layer's boundaries in pixels, *Betti* the errors in the numbers
+  of pieces and holes of a layer.
+
+Research use only. Not a medical device.
+"""
+
+
+def as_page(contest: Contest, entries: Mapping[str, tuple[str, Entry]]) -> str:
+    """Return the page; entries are size and figures by name."""
+    first = next(iter(entries.values()))[1].layers
+    short = [each.label.short for each in first.classes]
+    columns = ("", "parameters", *short, "**mean**", "Edge", "Betti", "fluid")
+    rows = [_row(name, size, entry) for name, (size, entry) in entries.items()]
+    table = grid(columns, rows)
+    intro = _INTRO.format(layers=len(contest.layers), pockets=len(contest.fluid))
+    return "\n".join([intro, table, _NOTES])
+
+
+def _row(name: str, size: str, entry: Entry) -> Sequence[str]:
+    dice = _by_class(entry.layers, "dice")
+    return (
+        name,
+        size,
+        *(f"{value:.3f}" for value in dice),
+        f"**{mean_known(dice):.3f}**",
+        f"{mean_known(_by_class(entry.layers, 'boundary_error_px')):.2f} px",
+        f"{mean_known(_by_class(entry.layers, 'betti_error')):.2f}",
+        f"{mean_known(_by_class(entry.fluid, 'dice')):.3f}",
+    )
+
+
+def _by_class(report: Report, figure: str) -> list[float]:
+    return [each.averaged[figure] for each in report.classes]
