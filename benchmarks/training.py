@@ -104,7 +104,7 @@ def _measure_topology(run: Run, checkpoint: Path) -> Findings:
         notes=(
             f"{counted(steps, 'step')} after the first, {count_objects()} objects in each; forward "
             "and backward. The loss is computed at the resolution of the decoder's masks: 248 x "
-            "256 of vit_b, whose input keeps the B-scan's proportions, and 256 x 256 of "
+            "256 of vit_b, whose input keeps the B-scan's proportions, and 512 x 256 of "
             "octsam-tiny. Random weights give masks of noise.",
         ),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from docs.tiny_figures import draw_failures
 from docs.topology_figures import draw_topology
 from docs.tutorial_figures import draw_tutorial
 from napari_octsam.core.classes import bundled_schema
@@ -51,6 +52,7 @@ def labelled(phantom: Phantom) -> np.ndarray:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     phantom_sheet(IMAGES / "phantoms.png")
+    draw_failures(IMAGES / "octsam-tiny-failures.png")
     draw_topology(IMAGES)
     prompt_window(IMAGES / "prompt.png")
     draw_tutorial(IMAGES)

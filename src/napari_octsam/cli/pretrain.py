@@ -68,4 +68,4 @@ def _export(run: Pretraining, output: Path) -> None:
     header = Header(
         name="octsam-tiny", architecture="octsam-tiny", profile="octsam-tiny", training=record
     )
-    save_checkpoint(output, run.weights, header)
+    save_checkpoint(output, {name: w.half() for name, w in run.weights.items()}, header)

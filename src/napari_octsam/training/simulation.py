@@ -28,7 +28,7 @@ _SMALLEST = 12  # pixels
 _CLASS_SHARE = 0.65  # of the objects of a B-scan with findings that are classes of oct14
 _HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little beside the layers
 _HEALTHY = (2, 6, 12)  # neurosensory retina, RPE, vitreous body
-_WIDE = (2, 12)  # classes that hold others, which one point would rather mean
+_RETINA = 2  # one point in it would rather mean a layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,7 @@ def _draw_masks(
                 named = named if last == value else None
         else:
             mask = _one_component(mask, rng)
-        few = not (name == "oct14" and value in _WIDE)
+        few = not (name == "oct14" and value == _RETINA)
         yield mask, ignored if ignored.any() else None, named, few
 
 

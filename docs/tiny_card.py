@@ -1,0 +1,172 @@
+"""Fill the figures of octsam-tiny's card: `python -m docs.tiny_card DATA`.
+
+Each table comes from one `octsam evaluate` command, which stands above it.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.markdown import grid
+from napari_octsam.core.files import replacing
+
+CARD = Path(__file__).with_name("octsam-tiny.md")
+
+Report = Mapping[str, Any]
+
+_LAYERS = '--data DATA/octrima --schema layers7 --only "s06_*"'
+_FLUID = "--data DATA/octdl_fluid --schema fluid --pieces 12"
+_PHANTOMS = "--data PHANTOMS --schema oct14 --pieces 40"
+_DRAW = "phantoms PHANTOMS --count 16 --seed 9000"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the card: which commands give the reports, and what is shown of them."""
+
+    commands: Mapping[str, str]
+    table: Callable[[Mapping[str, Report]], str]
+    before: str | None = None
+
+
+def layers_table(reports: Mapping[str, Report]) -> str:
+    """Dice of each layer by prompt, with what the boundaries and the topology are like."""
+    first = next(iter(reports.values()))
+    rows = [
+        [layer["name"], *(f"{_figure(r, i, 'dice'):.3f}" for r in reports.values())]
+        for i, layer in enumerate(first["classes"])
+    ]
+    rows.append(["**mean Dice**", *(f"**{_mean(r, 'dice'):.3f}**" for r in reports.values())])
+    for title, figure in (
+        ("boundary error, pixels", "boundary_error_px"),
+        ("Betti error", "betti_error"),
+        ("HD95, pixels", "hd95_px"),
+    ):
+        rows.append([title, *(f"{_mean(r, figure):.2f}" for r in reports.values())])
+    return grid(["layer", *reports], rows)
+
+
+def pockets_table(reports: Mapping[str, Report]) -> str:
+    """Dice of each pocket of fluid, and the mean of all."""
+    rows = [
+        [score["bscan"], str(score["tp"] + score["fn"]), f"{score['dice']:.3f}"]
+        for report in reports.values()
+        for score in report["scores"]
+    ]
+    mean = sum(float(row[2]) for row in rows) / len(rows)
+    return grid(["pocket", "pixels", "Dice"], [*rows, ["**mean**", "", f"**{mean:.3f}**"]])
+
+
+def pieces_table(reports: Mapping[str, Report]) -> str:
+    """Dice of the pieces of each class, the best first."""
+    (report,) = reports.values()
+    classes = sorted(report["classes"], key=lambda each: -each["averaged"]["dice"])
+    rows = [[c["name"], str(c["bscans"]), f"{c['averaged']['dice']:.3f}"] for c in classes]
+    return grid(["class", "pieces", "Dice"], rows)
+
+
+def calibration_table(reports: Mapping[str, Report]) -> str:
+    """How far the model's own judgement can be trusted."""
+    found = {name: report["calibration"] for name, report in reports.items()}
+    rows = [
+        [title, *(f"{each[key]:.3f}" for each in found.values())]
+        for title, key in (
+            ("rank correlation of predicted and actual IoU", "rank_correlation"),
+            ("the same within the three candidates of a prompt", "rank_within"),
+            ("mean error of the predicted IoU", "iou_error"),
+            ("IoU of the candidate that is ranked first", "ranked_first"),
+            ("IoU of the best candidate", "best"),
+        )
+    ]
+    thresholds = next(iter(found.values()))["dice"]
+    rows += [
+        [f"Dice at a threshold of {t}", *(f"{each['dice'][t]:.3f}" for each in found.values())]
+        for t in thresholds
+    ]
+    return grid(["", *found], rows)
+
+
+SECTIONS = {
+    "layers": Section(
+        {
+            "one tight box": _LAYERS,
+            "one point": f"{_LAYERS} --prompt point",
+            "box and 3 corrections": f"{_LAYERS} --corrections 3",
+        },
+        layers_table,
+    ),
+    "fluid": Section(
+        {name: f"{_FLUID} --only {name}" for name in ("AMD_0005", "AMD_0011")}, pockets_table
+    ),
+    "phantoms": Section({"one tight box": _PHANTOMS}, pieces_table, before=_DRAW),
+    "calibration": Section(
+        {"layers, one box": _LAYERS, "layers, one point": f"{_LAYERS} --prompt point"},
+        calibration_table,
+    ),
+}
+
+
+def fill_card(text: str, sections: Mapping[str, str]) -> str:
+    """Return the card with what stands between its marks replaced."""
+    for name, content in sections.items():
+        begin, end = f"<!-- {name}: made by docs/tiny_card.py -->\n", f"<!-- end of {name} -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (found and ended):
+            raise ValueError(f"the card has no place for {name}")
+        text = before + begin + content + end + after
+    return text
+
+
+def _section(section: Section, run: Callable[[str], Report]) -> str:
+    lines = [f"octsam {section.before}"] if section.before else []
+    lines += [f"octsam evaluate octsam-tiny {arguments}" for arguments in section.commands.values()]
+    commands = "".join(f"    {line}\n" for line in lines)
+    reports = {name: run(arguments) for name, arguments in section.commands.items()}
+    return f"{commands}\n{section.table(reports)}"
+
+
+def _figure(report: Report, number: int, name: str) -> float:
+    return float(report["classes"][number]["averaged"][name])
+
+
+def _mean(report: Report, name: str) -> float:
+    return float(report["overall"]["averaged"][name])
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the commands of every section and write the card."""
+    (data,) = arguments
+    with tempfile.TemporaryDirectory() as folder:
+        places = {"DATA": data, "PHANTOMS": f"{folder}/phantoms"}
+        done: dict[str, Report] = {}
+
+        def octsam(words: str, *more: str) -> None:
+            for name, place in places.items():
+                words = words.replace(name, place)
+            command = [sys.executable, "-m", "napari_octsam", *shlex.split(words), *more]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+        def run(words: str) -> Report:
+            if words not in done:
+                target = Path(folder) / f"{len(done)}.json"
+                octsam(f"evaluate octsam-tiny {words}", "--json", str(target))
+                done[words] = json.loads(target.read_text("utf-8"))
+            return done[words]
+
+        octsam(_DRAW)
+        sections = {name: _section(section, run) for name, section in SECTIONS.items()}
+    with replacing(CARD) as part:
+        part.write_text(fill_card(CARD.read_text("utf-8"), sections), "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
