@@ -163,6 +163,16 @@ def test_octsam_tiny_is_recognised_without_a_header(tmp_path: Path, tiny_checkpo
     assert read_checkpoint(path).header.architecture == "octsam-tiny"
 
 
+def test_a_fine_tuned_first_version_of_octsam_tiny_is_named(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    state = read_checkpoint(tiny_checkpoint).state_dict
+    old = state | {"image_encoder.detail.stride2.weight": torch.ones(1)}
+    said = refusal(saved(tmp_path / "mine.pt", old))
+    assert "mine.pt was made with version 1 of octsam-tiny" in said
+    assert "fine-tune octsam-tiny again" in said
+
+
 FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
     "missing": (
         lambda state: {k: w for k, w in state.items() if "neck" not in k},

@@ -60,7 +60,7 @@ def test_the_page_shows_each_of_them(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = PretrainConfig(stages=(Stage(steps=1),))
     run = Pretraining(mixed_source([], phantoms=1), config, TinyNetwork)
-    save_file(run.average.state_dict(), tmp_path / "unet.safetensors")
+    save_file(run.weights, tmp_path / "unet.safetensors")
     image, mask = blob(190, 60)
     layers = [LabelledBScan("a", image, mask * np.uint8(3))]
     contest = Contest(layers, [LabelledBScan("b", image, mask.astype(np.uint8))])

@@ -56,7 +56,7 @@ def train(rival: Rival, data: Data, folder: Folder) -> None:
         if event.step % _SAVE_EVERY == 0 or event.step == recipe.steps:
             run.save(state)
             print(f"{event.step} of {recipe.steps}: {event.losses}", flush=True)
-    weights = {name: each.contiguous() for name, each in run.average.state_dict().items()}
+    weights = {name: each.contiguous() for name, each in run.weights.items()}
     save_file(weights, folder / f"{rival}.safetensors")
 
 
@@ -78,12 +78,8 @@ def page(data: Data, folder: Folder, target: Path) -> None:
 
 
 def _shrunk_sam(folder: Path) -> Model:
-    weights = load_file(folder / f"{Rival.SAM}.safetensors")
     network = ShrunkSam()
-    prefix = "network."
-    network.load_state_dict(
-        {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
-    )
+    network.load_state_dict(load_file(folder / f"{Rival.SAM}.safetensors"))
     header = Header(name="SAM, shrunk", architecture="octsam-tiny", profile="octsam-tiny")
     return Model(network.eval().requires_grad_(False), header, torch.device("cpu"))
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_octsam.models.pixel_names import CLASSES
 from napari_octsam.models.prompt_maps import on_map
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 
@@ -23,8 +24,6 @@ _ACROSS = (*(-off for off in reversed(_OFF)), *_OFF)
 """Pixels of the input across a side of the box, or the row of a point, at which to look."""
 _BESIDE = (-8.0, 0.0, 8.0)
 """Pixels of the input beside a point at which to look."""
-_EVIDENCE = 16
-"""Channels of the profiles."""
 _POOL = 4
 """Places of the finest map that are pooled before a profile is taken along them."""
 
@@ -41,34 +40,58 @@ class PromptFeatures(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         steps = len(_ACROSS)
-        self.evidence = nn.Linear(FINE_CHANNELS, _EVIDENCE)
-        self.sides = nn.ModuleList(nn.Linear(2 * _EVIDENCE * steps, dim) for _ in range(4))
-        self.inside = nn.Linear(2 * _EVIDENCE, dim)
+        self.sides = nn.ModuleList(nn.Linear(2 * CLASSES * steps, dim) for _ in range(4))
+        self.inside = nn.Linear(2 * CLASSES, dim)
         seen = FINE_CHANNELS * steps * len(_BESIDE)
         self.on = nn.Linear(seen, dim)
         self.off = nn.Linear(seen, dim)
         self.under_mask = nn.Linear(FINE_CHANNELS, dim)
+        self.of_all_sides = nn.Linear(5 * dim, dim)
+        self.of_each_point = nn.Linear(dim, dim)
 
-    def of_boxes(self, fine: Tensor, boxes: Tensor) -> Tensor:
-        """Return (N, 5, dim): a token for each side (up, down, left, right) and the inside.
+    def forward(
+        self,
+        fine: Tensor,
+        evidence: Tensor,
+        points: tuple[Tensor, Tensor] | None,
+        boxes: Tensor | None,
+        masks: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return (N, T, dim) tokens and (N, dim), what they say together of the object.
 
         Parameters
         ----------
         fine
             (1, FINE_CHANNELS, rows, cols), the finest map.
+        evidence
+            (classes, rows, cols) probabilities, from `PixelNames`.
+        points
+            (N, P, 2) coordinates (x, y) in pixels of the input, and (N, P) labels.
         boxes
-            (N, 4) x0, y0, x1, y1 in pixels of the input.
+            (N, 4) x0, y0, x1, y1.
+        masks
+            (N, 1, h, w) logits.
         """
-        evidence = torch.addmm(
-            self.evidence.bias[:, None], self.evidence.weight, fine[0].flatten(1)
-        )
-        evidence = F.relu_(evidence).view(-1, *fine.shape[-2:])
+        tokens, summary = [], []
+        if boxes is not None:
+            tokens.append(self._of_boxes(evidence, boxes))
+            summary.append(self.of_all_sides(tokens[-1].flatten(1)))
+        if points is not None:
+            tokens.append(self._of_points(fine, *points))
+            summary.append(self.of_each_point(tokens[-1]).mean(1))
+        if masks is not None:
+            tokens.append(self._of_masks(fine, masks))
+            summary.append(tokens[-1][:, 0])
+        return torch.cat(tokens, dim=1), torch.stack(summary).sum(0)
+
+    def _of_boxes(self, evidence: Tensor, boxes: Tensor) -> Tensor:
+        """Return (N, 5, dim): a token for each side (up, down, left, right) and the inside."""
         by_row = _pooled(evidence)  # profiles of rows run along the columns
         by_col = _pooled(evidence.mT.contiguous())
         x0, y0, x1, y1 = boxes.float().unbind(-1)
         top, bottom = on_map(y0, STRIDES["fine"][0]), on_map(y1, STRIDES["fine"][0])
         left, right = on_map(x0, STRIDES["fine"][1]), on_map(x1, STRIDES["fine"][1])
-        rows = _profile(by_row, left, right)  # (N, 2 * _EVIDENCE, rows)
+        rows = _profile(by_row, left, right)  # (N, 2 * CLASSES, rows)
         cols = _profile(by_col, top, bottom)
         across = torch.tensor(_ACROSS, device=boxes.device) / STRIDES["fine"][0]
         across_cols = torch.tensor(_ACROSS, device=boxes.device) / STRIDES["fine"][1]
@@ -85,8 +108,8 @@ class PromptFeatures(nn.Module):
         inside = self.inside(torch.cat([most.amax(-1), mean.mean(-1)], dim=1))
         return torch.stack([*tokens, inside], dim=1)
 
-    def of_points(self, fine: Tensor, coordinates: Tensor, labels: Tensor) -> Tensor:
-        """Return (N, P, dim), a token a point: (N, P, 2) (x, y) of the input, (N, P) labels."""
+    def _of_points(self, fine: Tensor, coordinates: Tensor, labels: Tensor) -> Tensor:
+        """Return (N, P, dim), a token a point."""
         n, count, _ = coordinates.shape
         x, y = coordinates.float().unbind(-1)
         rows, cols = fine.shape[-2:]
@@ -104,8 +127,8 @@ class PromptFeatures(nn.Module):
         seen = seen[0].transpose(0, 1).reshape(n, count, -1)
         return torch.where((labels == 1)[..., None], self.on(seen), self.off(seen))
 
-    def of_masks(self, fine: Tensor, masks: Tensor) -> Tensor:
-        """Return (N, 1, dim): the mean features under (N, 1, h, w) logits."""
+    def _of_masks(self, fine: Tensor, masks: Tensor) -> Tensor:
+        """Return (N, 1, dim): the mean features under each mask."""
         weights = masks.float().sigmoid().flatten(1)
         size = (masks.shape[-2], masks.shape[-1])
         small = F.adaptive_avg_pool2d(fine, size).flatten(2)[0]

@@ -18,6 +18,7 @@ __all__ = ["Weights", "check_weights", "encoder_of_width", "is_plain", "recognis
 
 _WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 _PREFIX = "module."  # of torch's DataParallel
+_ONLY_IN_VERSION_1 = "image_encoder.detail.stride2.weight"
 _CONSTANTS = ("pixel_mean", "pixel_std")  # in some state dicts, never trained
 _ENCODER_WIDTHS: dict[int, Architecture] = {768: "vit_b", 1024: "vit_l", 1280: "vit_h"}
 
@@ -66,6 +67,11 @@ def recognise(state: dict[str, torch.Tensor], source: str) -> Weights:
         It is none of these; the message says what it looks like.
     """
     if "image_encoder.down.0.reduce.weight" in state:
+        if _ONLY_IN_VERSION_1 in state:
+            raise UserError(
+                f"{source} was made with version 1 of octsam-tiny, which this version of "
+                "napari-octsam does not have: fine-tune octsam-tiny again on the same labels."
+            )
         return Weights("octsam-tiny", state)
     foreign = "vision_encoder.pos_embed" in state
     positions = state.get("vision_encoder.pos_embed" if foreign else "image_encoder.pos_embed")

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_octsam.models.mask_scores import MASK_FACTS, MaskScores
+from napari_octsam.models.pixel_names import CLASSES, PixelNames
 from napari_octsam.models.prompt_band import (
     SURELY_NOT,
     TinyPrompts,
@@ -30,6 +31,7 @@ MASKS = 4
 """The single mask and three candidates."""
 
 _POINT_RADIUS = 3.0  # standard deviation of a point's blob, in places of the finest map
+_SURE = 8.0  # logit of a pixel that surely has a name, weighed by 1
 _NEAR = (1.5, 6.0, 24.0)  # pixels of the input within which a side of the box counts as near
 
 
@@ -68,9 +70,9 @@ class BoxSides(nn.Module):
 class TinyMaskDecoder(nn.Module):
     """Decodes prompts on the maps of `UNetEncoder`.
 
-    A mask is its token's weighing of two maps: the encoder's finest one, which knows the tissue,
-    and that map bent to the prompt, which knows the place. Rows far from a box cannot be its
-    object's, and are not looked at.
+    A mask is its token's weighing of three maps: the encoder's finest one, which knows the tissue,
+    the names of its pixels, and the finest map bent to the prompt, which knows the place. Rows far
+    from a box cannot be its object's, and are not looked at.
 
     Parameters
     ----------
@@ -85,6 +87,7 @@ class TinyMaskDecoder(nn.Module):
             TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=2 * dim)
         )
         self.prompt_pyramid = PromptPyramid(dim)
+        self.pixel_names = PixelNames()
         self.prompt_features = PromptFeatures(dim)
         self.to_stride8 = nn.ConvTranspose2d(dim, dim // 2, 2, stride=2)
         self.norm_stride8 = LayerNorm2d(dim // 2)
@@ -96,7 +99,9 @@ class TinyMaskDecoder(nn.Module):
         self.box_sides = BoxSides()
         self.point_weights = nn.Parameter(torch.zeros(2, FINE_CHANNELS))
         self.mask_weights = nn.Parameter(torch.zeros(1, FINE_CHANNELS))
-        self.weigh = nn.ModuleList(MLP(dim, dim, 2 * FINE_CHANNELS + 1, 3) for _ in range(MASKS))
+        self.weigh = nn.ModuleList(
+            MLP(dim, dim, 2 * FINE_CHANNELS + CLASSES + 1, 3) for _ in range(MASKS)
+        )
         self.scores = MaskScores(dim + MASK_FACTS)
 
     def forward(
@@ -121,30 +126,28 @@ class TinyMaskDecoder(nn.Module):
         band = rows_of_interest(prompts, rows)
         fine = features["fine"][:, :, band]
         near = moved_up(prompts, band.start)
-        tokens, image = self._attend(features["image"] + drawn[0], fine, encoding, near)
-        mask_tokens = tokens[:, :MASKS] + tokens[:, MASKS : MASKS + 1]
+        named = self.pixel_names.evidence(fine)
+        seen, summary = self.prompt_features(fine, named, near.points, near.boxes, near.masks)
+        tokens, image = self._attend(
+            features["image"] + drawn[0], encoding, torch.cat([prompts.tokens, seen], dim=1)
+        )
+        mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary)[:, None]
         place = cut_place(self._place(features, image, drawn), band, fine.shape[-1])
         bent = self._bend(fine, near, place)
-        logits = without_far_rows(self._weighed(mask_tokens, bent, fine), near)
+        known = torch.cat([fine[0].flatten(1), _SURE * named.flatten(1)])
+        logits = without_far_rows(self._weighed(mask_tokens, bent, known), near)
         scores = self.scores(mask_tokens, logits, near.boxes)
         logits = F.pad(logits, (0, 0, band.start, rows - band.stop), value=SURELY_NOT)
         return logits, scores, mask_tokens
 
-    def _attend(
-        self, source: Tensor, fine: Tensor, encoding: Tensor, prompts: TinyPrompts
-    ) -> tuple[Tensor, Tensor]:
-        """Let tokens and image attend to each other: (N, T, dim) and (N, dim, h, w)."""
+    def _attend(self, source: Tensor, encoding: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+        """Let own tokens, the prompt's and the image attend to each other.
+
+        Returns (N, T, dim) tokens and the (N, dim, h, w) image.
+        """
         n = len(source)
-        tokens = [self.own_tokens.weight.expand(n, -1, -1), prompts.tokens]
-        if prompts.boxes is not None:
-            tokens.append(self.prompt_features.of_boxes(fine, prompts.boxes))
-        if prompts.points is not None:
-            tokens.append(self.prompt_features.of_points(fine, *prompts.points))
-        if prompts.masks is not None:
-            tokens.append(self.prompt_features.of_masks(fine, prompts.masks))
-        told, image = self.transformer(
-            source, encoding.expand(n, -1, -1, -1), torch.cat(tokens, dim=1)
-        )
+        tokens = torch.cat([self.own_tokens.weight.expand(n, -1, -1), asked], dim=1)
+        told, image = self.transformer(source, encoding.expand(n, -1, -1, -1), tokens)
         return told, image.mT.reshape(source.shape)
 
     def _place(
@@ -176,12 +179,12 @@ class TinyMaskDecoder(nn.Module):
             bent = bent.add_(torch.einsum("nkrc,kd->ndrc", rough.tanh(), self.mask_weights))
         return F.relu_(bent)
 
-    def _weighed(self, mask_tokens: Tensor, bent: Tensor, fine: Tensor) -> Tensor:
+    def _weighed(self, mask_tokens: Tensor, bent: Tensor, known: Tensor) -> Tensor:
+        """Weigh the channels of the (N, FINE_CHANNELS, rows, cols) map and of what is known."""
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
-        for_bent, for_fine = weights[..., :FINE_CHANNELS], weights[..., FINE_CHANNELS:-1]
-        known = for_fine.flatten(0, 1) @ fine[0].flatten(1)
-        known = known.view(len(bent), MASKS, -1).add_(weights[..., -1:])
-        logits = torch.baddbmm(known, for_bent, bent.flatten(2))
+        for_bent, for_known = weights[..., :FINE_CHANNELS], weights[..., FINE_CHANNELS:-1]
+        logits = (for_known.flatten(0, 1) @ known).view(len(bent), MASKS, -1)
+        logits = torch.baddbmm(logits.add_(weights[..., -1:]), for_bent, bent.flatten(2))
         return logits.view(len(bent), MASKS, *bent.shape[-2:])
 
 

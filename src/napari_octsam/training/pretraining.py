@@ -16,13 +16,12 @@ from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.tiny import TinyNetwork
-from napari_octsam.models.tiny_encoder import FINE_CHANNELS
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.augment import View, random_view
 from napari_octsam.training.batches import ObjectBatch, Promptable, object_batches, predicted_masks
-from napari_octsam.training.class_heads import ClassHeads
 from napari_octsam.training.corrections import corrected
 from napari_octsam.training.losses import mask_losses
+from napari_octsam.training.naming import ObjectNames, naming_loss
 from napari_octsam.training.recipe import PretrainConfig, Stage
 from napari_octsam.training.samples import SampleSource
 from napari_octsam.training.simulation import SimulatedObject, draw_objects
@@ -67,7 +66,7 @@ class Pretraining:
     Attributes
     ----------
     average : torch.nn.ModuleDict
-        The moving average of all that is trained: "network" and "heads".
+        The moving average of all that is trained: "network" and "names".
     """
 
     def __init__(
@@ -82,8 +81,8 @@ class Pretraining:
         self.config = config
         self.device = torch.device(device)
         network: Any = make_network()
-        heads = ClassHeads(FINE_CHANNELS, network.embed_dim)
-        self.trained = nn.ModuleDict({"network": network, "heads": heads}).to(self.device)
+        names = ObjectNames(network.embed_dim)
+        self.trained = nn.ModuleDict({"network": network, "names": names}).to(self.device)
         self.average = copy.deepcopy(self.trained).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -142,7 +141,7 @@ class Pretraining:
         )
 
     def _losses(self, draws: Sequence[_Draw], stage: Stage) -> dict[str, Tensor]:
-        network, heads = self._network, self._heads
+        network = self._network
         pixels = torch.stack([draw.view.pixels for draw in draws]).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
             features = network.encode_image(pixels)
@@ -159,20 +158,22 @@ class Pretraining:
                 for name, loss in self._object_losses(own, batch, stage).items():
                     parts[name].append((len(batch.target), loss))
         losses = {name: _mean(found) for name, found in parts.items()}
-        if "fine" in features:
-            pixel_loss = heads.pixel_loss(features["fine"], [draw.view for draw in draws])
-            losses["pixels"] = self.config.pixel_weight * pixel_loss
+        if isinstance(network, TinyNetwork):
+            views = [draw.view for draw in draws]
+            named = naming_loss(network.mask_decoder.pixel_names, features["fine"], views)
+            losses["pixels"] = self.config.pixel_weight * named
         return losses
 
     def _object_losses(
         self, features: dict[str, Tensor], batch: ObjectBatch, stage: Stage
     ) -> dict[str, Tensor]:
-        network, heads = self._network, self._heads
+        network = self._network
         asked = batch.prompts
         prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
         logits, iou, tokens = network.decode_with_tokens(features, prompts)
         losses = dict(mask_losses(logits, iou, batch.target, batch.counts)._asdict())
-        losses["objects"] = self.config.object_weight * heads.object_loss(tokens[:, 0], batch.named)
+        names: Any = self.trained["names"]
+        losses["objects"] = self.config.object_weight * names.loss(tokens[:, 0], batch.named)
         if stage.topology:
             layers = [i for i, name in enumerate(batch.named) if name and name[0] == _LAYERS]
             if layers:
@@ -197,11 +198,6 @@ class Pretraining:
     def _network(self) -> Promptable:
         network: Any = self.trained["network"]
         return network  # type: ignore[no-any-return]
-
-    @property
-    def _heads(self) -> ClassHeads:
-        heads: Any = self.trained["heads"]
-        return heads  # type: ignore[no-any-return]
 
     def save(self, path: Path) -> None:
         """Write all that `restore` needs; where that fails, the last state stays as it was.

@@ -1,4 +1,4 @@
-"""Heads that name classes, used only while octsam-tiny learns, and thrown away.
+"""Losses of naming classes: of pixels by octsam-tiny's own heads, of objects by heads thrown away.
 
 Masks alone teach slowly which layer a prompt means. Naming the class of every pixel teaches the
 encoder the layers from few B-scans; naming the class of the object asked for teaches the decoder
@@ -15,55 +15,51 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.models.pixel_names import NAMED, PixelNames
 from napari_octsam.models.tiny_encoder import STRIDES
 from napari_octsam.training.augment import View
 
-__all__ = ["ClassHeads"]
+__all__ = ["ObjectNames", "naming_loss"]
 
-_CLASSES = {"layers7": 8, "oct14": 14, "fluid": 2}  # schema -> number of its classes
 _SKIPPED = 2  # every second column of the finest map is named: neighbours say the same
 
 
-class ClassHeads(nn.Module):
-    """Linear heads for pixels and objects, one pair a schema.
+class ObjectNames(nn.Module):
+    """Linear heads that name the object asked for, one for each schema.
 
     Parameters
     ----------
-    pixel_channels
-        Channels of the image encoder's finest map.
-    token_channels
+    channels
         Channels of a mask token.
     """
 
-    def __init__(self, pixel_channels: int, token_channels: int) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.pixels = nn.ModuleDict(
-            {name: nn.Conv2d(pixel_channels, count, 1) for name, count in _CLASSES.items()}
-        )
-        self.objects = nn.ModuleDict(
-            {name: nn.Linear(token_channels, count) for name, count in _CLASSES.items()}
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(channels, count) for name, count in NAMED.items()}
         )
 
-    def pixel_loss(self, finest: Tensor, views: Sequence[View]) -> Tensor:
-        """Return the loss of naming the classes on (B, C, H, W/2) maps, added up over schemas."""
-        finest = finest[..., ::_SKIPPED]
-        losses = [
-            _naming_loss(head(finest), _named_places(views, name).to(finest.device))
-            for name, head in self.pixels.items()
-            if any(name in view.maps for view in views)
-        ]
-        return torch.stack(losses).sum() if losses else finest.sum() * 0.0
-
-    def object_loss(self, tokens: Tensor, named: Sequence[tuple[str, int] | None]) -> Tensor:
+    def loss(self, tokens: Tensor, named: Sequence[tuple[str, int] | None]) -> Tensor:
         """Return the mean cross entropy of (N, C) tokens over the objects that have a name."""
         losses = [
             F.cross_entropy(
-                self.objects[name[0]](token[None]), torch.tensor([name[1]], device=token.device)
+                self.heads[name[0]](token[None]), torch.tensor([name[1]], device=token.device)
             )
             for token, name in zip(tokens, named, strict=True)
-            if name is not None and name[0] in _CLASSES
+            if name is not None and name[0] in NAMED
         ]
         return torch.stack(losses).mean() if losses else tokens.sum() * 0.0
+
+
+def naming_loss(names: PixelNames, finest: Tensor, views: Sequence[View]) -> Tensor:
+    """Return the loss of naming the pixels of (B, C, H, W/2) maps, added up over schemas."""
+    finest = finest[..., ::_SKIPPED]
+    losses = [
+        _naming_loss(names(finest, schema), _named_places(views, schema).to(finest.device))
+        for schema in NAMED
+        if any(schema in view.maps for view in views)
+    ]
+    return torch.stack(losses).sum() if losses else finest.sum() * 0.0
 
 
 def _named_places(views: Sequence[View], schema: str) -> Tensor:
