@@ -56,12 +56,9 @@ def layers_table(reports: Mapping[str, Report]) -> str:
 
 def pockets_table(reports: Mapping[str, Report]) -> str:
     """Dice of each pocket of fluid, and the mean of all."""
-    rows = [
-        [score["bscan"], str(score["tp"] + score["fn"]), f"{score['dice']:.3f}"]
-        for report in reports.values()
-        for score in report["scores"]
-    ]
-    mean = sum(float(row[2]) for row in rows) / len(rows)
+    scores = [score for report in reports.values() for score in report["scores"]]
+    rows = [[s["bscan"], str(s["tp"] + s["fn"]), f"{s['dice']:.3f}"] for s in scores]
+    mean = sum(score["dice"] for score in scores) / len(scores)
     return grid(["pocket", "pixels", "Dice"], [*rows, ["**mean**", "", f"**{mean:.3f}**"]])
 
 
@@ -150,9 +147,10 @@ def main(arguments: Sequence[str]) -> None:
         done: dict[str, Report] = {}
 
         def octsam(words: str, *more: str) -> None:
+            asked = shlex.split(words)
             for name, place in places.items():
-                words = words.replace(name, place)
-            command = [sys.executable, "-m", "napari_octsam", *shlex.split(words), *more]
+                asked = [word.replace(name, place) for word in asked]
+            command = [sys.executable, "-m", "napari_octsam", *asked, *more]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
         def run(words: str) -> Report:

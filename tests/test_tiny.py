@@ -64,7 +64,46 @@ def test_rows_far_from_a_box_are_surely_not_its_object(model: Model) -> None:
     assert (logits[:, :, 80:130] != SURELY_NOT).all()
 
 
-def test_masks_have_every_row_of_the_input_and_a_thin_layer_survives(model: Model) -> None:
+@pytest.mark.parametrize("last", range(104, 112))
+def test_the_last_row_that_is_looked_at_is_the_same_alone(model: Model, last: int) -> None:
+    network = model.network
+    features = network.encode_image(torch.randn(1, 1, 256, 128))
+    box = torch.tensor([[5.0, 100.0, 120.0, last]])
+    beside = torch.cat([box, torch.tensor([[5.0, 150.0, 120.0, 200.0]])])
+    alone, _ = network.decode_masks(features, network.encode_prompts(boxes=box))
+    together, _ = network.decode_masks(features, network.encode_prompts(boxes=beside))
+    torch.testing.assert_close(together[:1], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        Prompt(1, box=Box(40, 10, 40, 10)),
+        Prompt(1, box=Box(0, 0, 0, 159)),
+        Prompt(1, box=Box(199, 150, 199, 159)),
+        Prompt(1, box=Box(10, 10, 20, 20), points=(Point(199, 159, False),)),
+        Prompt(1, points=(Point(0, 0), Point(199, 159))),
+        Prompt(1, mask=np.eye(*SHAPE, dtype=bool)),
+    ],
+    ids=["point-like box", "first row", "corner", "far point", "corners", "mask alone"],
+)
+def test_prompts_at_the_edges_are_answered(model: Model, prompt: Prompt) -> None:
+    (found,) = model.decode(model.encode(bscan()), [prompt])
+    assert all(np.isfinite(candidate.logits).all() for candidate in found.candidates)
+    assert all(0 <= score <= 1 for score in found.scores)
+
+
+def test_the_decoder_learns_from_embeddings(model: Model) -> None:
+    network = TinyNetwork(SIZES)
+    features = {name: f.clone() for name, f in model.encode(bscan()).features.items()}
+    points = torch.tensor([[[20.0, 100.0]]]), torch.ones(1, 1)
+    logits, iou = network.decode_masks(features, network.encode_prompts(points))
+    (logits.mean() + iou.mean()).backward()
+    moved = [p for p in network.mask_decoder.parameters() if p.grad is not None and p.grad.any()]
+    assert len(moved) > 40
+
+
+def test_masks_have_every_row_of_the_input(model: Model) -> None:
     assert model.network.mask_size == (256, 64)
     assert model.network.mask_input_size == (128, 32)
 
@@ -77,14 +116,15 @@ def test_the_part_of_an_image_gives_its_masks(model: Model) -> None:
     assert iou.shape == (1, 4)
 
 
-def test_a_mask_tells_of_its_own_quality() -> None:
-    sure = torch.full((1, 1, 16, 16), -30.0)
-    sure[..., 4:8, :] = 30
-    half = sure.clone()
-    half[..., 4:8, :] = 0.01
-    box = torch.tensor([[-0.5, 3.5, 31.5, 7.5]])
-    expected, unsure, _, outside = mask_facts(sure, box)[0, 0].tolist()
-    assert (expected, unsure, outside) == pytest.approx((1, 0, 0), abs=1e-4)
-    assert mask_facts(half, box)[0, 0, 0] == pytest.approx(0.5, abs=0.01)
-    below = torch.tensor([[-0.5, 7.5, 31.5, 15.5]])
-    assert mask_facts(sure, below)[0, 0, 3] == pytest.approx(1, abs=0.3)
+@pytest.mark.parametrize("top", [4, 5])
+def test_a_mask_tells_of_its_own_quality(top: int) -> None:
+    sure = torch.full((1, 1, 24, 16), -30.0)
+    sure[..., top : top + 5, 2:14] = 30
+    unsure = sure.clone()
+    unsure[..., top : top + 5, 2:14] = 0.01
+    box = torch.tensor([[4.0, top, 27.0, top + 4.0]])
+    facts = mask_facts(sure, box)[0, 0]
+    assert facts[[0, 1, 3]].tolist() == pytest.approx([1, 0, 0], abs=0.02)
+    assert mask_facts(unsure, box)[0, 0, 0] == pytest.approx(0.5, abs=0.01)
+    below = box + torch.tensor([0.0, 6.0, 0.0, 6.0])
+    assert mask_facts(sure, below)[0, 0, 3] == pytest.approx(1, abs=0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
@@ -15,11 +16,20 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import bounding_box, check_prompt
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.models.pixel_names import PixelNames
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
-from napari_octsam.training.augment import plain_view, random_view
+from napari_octsam.models.tiny_encoder import FINE_CHANNELS
+from napari_octsam.training.augment import View, plain_view, random_view
 from napari_octsam.training.losses import area_targets, mask_losses
+from napari_octsam.training.naming import naming_loss
 from napari_octsam.training.pretraining import Pretraining
-from napari_octsam.training.recipe import PretrainConfig, Stage, read_recipe
+from napari_octsam.training.recipe import (
+    DataShares,
+    PretrainConfig,
+    Stage,
+    octsam_tiny_source,
+    read_recipe,
+)
 from napari_octsam.training.samples import Sample, layered_sample, mixed_source
 from napari_octsam.training.simulation import (
     PromptParts,
@@ -172,7 +182,7 @@ def test_the_recipe_in_the_package_is_whole_and_others_are_named(tmp_path: Path)
     assert recipe.rate(recipe.steps - 1) < 1e-3 < recipe.rate(recipe.steps // 2) < 1
     wrong = tmp_path / "mine.toml"
     wrong.write_text("stages = 3")
-    with pytest.raises(UserError, match=r"mine\.toml is no recipe"):
+    with pytest.raises(UserError, match=r"mine\.toml, stages: "):
         read_recipe(wrong)
 
 
@@ -215,6 +225,68 @@ def test_a_few_steps_learn_the_band() -> None:
     )
     losses = [event.losses["single"] for event in training.run()]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    train(1).save(tmp_path / "state.pt")
+    other = pretraining(PretrainConfig(stages=(Stage(steps=4),), seed=1))
+    with pytest.raises(UserError, match=r"state\.pt: it was made with another recipe or seed"):
+        other.restore(tmp_path / "state.pt")
+
+
+def test_a_step_without_an_object_is_taken_all_the_same() -> None:
+    empty = Sample("empty", np.full((96, 96), 90, np.uint8), {})
+    source = mixed_source([(1.0, [empty])], phantoms=0)
+    config = PretrainConfig(stages=(Stage(steps=2, views=1),))
+    run = Pretraining(source, config, partial(TinyNetwork, SMALL))
+    assert [event.step for event in run.run()] == [1, 2]
+
+
+def test_a_healthy_bscan_asks_for_layers_also_where_a_view_shows_padding() -> None:
+    labels = np.zeros((96, 120), np.uint8)
+    labels[40:48], labels[48:56] = 1, 7
+    classes = layered_sample(LabelledBScan("a", labels, labels)).maps["oct14"]
+    classes[80:] = 13
+    rng = np.random.default_rng(0)
+    maps = {"layers7": labels, "oct14": classes}
+    named = [o.named[0] for _ in range(100) for o in draw_objects(maps, 4, rng) if o.named]
+    assert named.count("layers7") > 0.65 * len(named)
+
+
+def test_pixels_that_nobody_labelled_are_not_named() -> None:
+    names = PixelNames()
+    fine = torch.randn(1, FINE_CHANNELS, 8, 8, requires_grad=True)
+    labels = np.full((8, 16), NOT_LABELLED, np.uint8)
+    labels[:4] = 2
+    naming_loss(names, fine, [View(torch.zeros(1, 8, 16), {"layers7": labels})]).backward()
+    assert fine.grad is not None
+    assert fine.grad[:, :, :4].any()
+    assert not fine.grad[:, :, 4:].any()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ("[[stages]]\nsteps = 3\ncolumns = 50", "columns"),
+        ("seed = -1\n[[stages]]\nsteps = 3", "seed"),
+        ("[[stages]]\nsteps = 3\n[data]\nlayers = 0\nfluid = 0\nphantoms = 0", "above 0"),
+        ("[[stages]", "is no TOML"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_one_sentence(tmp_path: Path, numbers: str, said: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(numbers)
+    with pytest.raises(UserError, match=said) as error:
+        read_recipe(path)
+    assert "\n" not in str(error.value)
+
+
+def test_label_values_that_the_schema_lacks_are_named(tmp_path: Path) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / "octrima" / kind).mkdir(parents=True)
+        iio.imwrite(tmp_path / "octrima" / kind / "s01_b01.png", np.full((8, 8), 9, np.uint8))
+    with pytest.raises(UserError, match="s01_b01 has the value 9, which layers7 does not know"):
+        octsam_tiny_source(tmp_path, DataShares(fluid=0))
 
 
 def test_a_pretraining_says_when_its_state_or_its_numbers_are_lost(tmp_path: Path) -> None:

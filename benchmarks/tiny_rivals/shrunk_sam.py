@@ -57,6 +57,6 @@ class ShrunkSam(SamNetwork):
     def decode_with_tokens(
         self, features: Features, prompts: PromptEmbedding
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Decode; the naming of objects, which SAM does not have, gets no tokens to learn from."""
+        """Decode; the tokens are zeros, for nothing is named by them (see sam.toml)."""
         logits, iou = self.decode_masks(features, prompts)
         return logits, iou, torch.zeros(*iou.shape, _DIM, device=iou.device)

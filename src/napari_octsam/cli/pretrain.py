@@ -9,7 +9,9 @@ import typer
 from pydantic import JsonValue
 
 from napari_octsam.cli.console import note, out, steps_bar
+from napari_octsam.cli.interrupt import asked_to_stop
 from napari_octsam.cli.outputs import Overwrite, check_output
+from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
     from napari_octsam.training.pretraining import Pretraining
@@ -26,32 +28,50 @@ def pretrain(
         Path | None,
         typer.Option(help="TOML file of numbers; default: octsam-tiny's, in the package."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, views and prompts.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, views and prompts.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "cpu",
     overwrite: Overwrite = False,
 ) -> None:
     """Train octsam-tiny on labelled B-scans and phantoms, as docs/octsam-tiny.md tells.
 
-    A run that was stopped goes on where it was saved, beside the output, every 100 steps.
+    A run that was stopped, by Ctrl+C too, goes on where it was saved, beside the output.
     """
-    check_output(output, overwrite)
+    check_output(output, overwrite, [config] if config else [])
+    if output.suffix != ".safetensors":
+        raise UserError(f"{output} must end in .safetensors.")
+    from napari_octsam.models.devices import choose_device, explaining_memory
     from napari_octsam.training.pretraining import Pretraining
     from napari_octsam.training.recipe import octsam_tiny_source, read_recipe
 
-    recipe = read_recipe(config, seed)
-    run = Pretraining(octsam_tiny_source(data, recipe.data), recipe, device=device)
-    state = output.with_suffix(".state")
-    if state.exists():
-        run.restore(state)
-        note(f"Going on from step {run.step} of {state}.")
-    with steps_bar("Training", recipe.steps) as show:
-        for event in run.run():
-            losses = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
-            show(event.step, losses)
-            if event.step % _SAVE_EVERY == 0 or event.step == recipe.steps:
-                run.save(state)
+    chosen, recipe = choose_device(device), read_recipe(config, seed)
+    state = output.with_name(f"{output.name}.state")
+    with explaining_memory(chosen):
+        run = Pretraining(octsam_tiny_source(data, recipe.data), recipe, device=chosen)
+        if state.exists():
+            run.restore(state)
+            note(f"Going on from step {run.step} of {state}.")
+        _train(run, state)
+    if run.step < recipe.steps:
+        note(f"Stopped after step {run.step}: the same command goes on from {state}.")
+        raise typer.Exit(130)
     _export(run, output)
+    state.unlink(missing_ok=True)
     out.print(f"Wrote {output}.", soft_wrap=True, highlight=False)
+
+
+def _train(run: Pretraining, state: Path) -> None:
+    """Train to the end, or until somebody stops it; what was reached is saved."""
+    steps = run.config.steps
+    with (
+        steps_bar("Training", steps) as show,
+        asked_to_stop(lambda: note("Stopping after this step.")) as stopping,
+    ):
+        for event in run.run():
+            show(event.step, "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items()))
+            if event.step % _SAVE_EVERY == 0 or event.step == steps or stopping():
+                run.save(state)
+            if stopping():
+                break
 
 
 def _export(run: Pretraining, output: Path) -> None:
@@ -66,6 +86,6 @@ def _export(run: Pretraining, output: Path) -> None:
         "recipe": run.config.model_dump(mode="json"),
     }
     header = Header(
-        name="octsam-tiny", architecture="octsam-tiny", profile="octsam-tiny", training=record
+        name=output.stem, architecture="octsam-tiny", profile="octsam-tiny", training=record
     )
     save_checkpoint(output, {name: w.half() for name, w in run.weights.items()}, header)

@@ -62,15 +62,16 @@ def _outside(probability: Tensor, mass: Tensor, boxes: Tensor | None) -> Tensor:
     if boxes is None:
         return torch.zeros_like(mass)
     x0, y0, x1, y1 = boxes.float().unbind(-1)
-    rows = _inside(y0, y1, probability.shape[-2], STRIDES["fine"][0] * _SKIP)
-    cols = _inside(x0, x1, probability.shape[-1], STRIDES["fine"][1] * _SKIP)
+    rows = _inside(y0, y1, probability.shape[-2], STRIDES["fine"][0])
+    cols = _inside(x0, x1, probability.shape[-1], STRIDES["fine"][1])
     within = torch.einsum("nkrc,nr,nc->nk", probability, rows, cols)
     return 1 - within / mass.clamp(min=1e-3)
 
 
 def _inside(low: Tensor, high: Tensor, count: int, stride: int) -> Tensor:
-    places = torch.arange(count, device=low.device, dtype=torch.float32)
+    """Return whether places that were looked at lie in a box, its outermost pixels included."""
+    places = torch.arange(count, device=low.device, dtype=torch.float32) * _SKIP
     reach = torch.minimum(
         places - on_map(low, stride)[:, None], on_map(high, stride)[:, None] - places
     )
-    return F.hardtanh(reach + 0.5, 0.0, 1.0)
+    return F.hardtanh(reach + 1, 0.0, 1.0)

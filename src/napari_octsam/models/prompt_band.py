@@ -51,7 +51,7 @@ def rows_of_interest(prompts: TinyPrompts, rows: int) -> slice:
         return slice(0, rows)
     low, high = float(reach[0].min()), float(reach[1].max())
     start = min(max(int(low) // _STEP * _STEP, 0), rows - _STEP)
-    stop = max(min(-int(-high // _STEP) * _STEP, rows), start + _STEP)
+    stop = max(min((int(high) // _STEP + 1) * _STEP, rows), start + _STEP)
     return slice(start, stop)
 
 

@@ -1,10 +1,10 @@
 """What the image encoder sees where a prompt lies, as tokens for the mask decoder.
 
 Layers look alike but for their place, and a layer's box overlaps its neighbours. What tells them
-apart is which tissue begins and ends where the box does, so a box is answered by profiles: how much
-of each feature a row holds within the box's columns, read around its upper and lower side, and a
-column within its rows, read around the left and the right one. A point is answered by the A-scan
-that runs through it.
+apart is which tissue begins and ends where the box does, so a box is answered by profiles: how
+probable each class is in a row within the box's columns, read around its upper and lower side, and
+in a column within its rows, read around the left and the right one. A point is answered by the
+A-scan that runs through it.
 """
 
 from __future__ import annotations
@@ -110,21 +110,11 @@ class PromptFeatures(nn.Module):
 
     def _of_points(self, fine: Tensor, coordinates: Tensor, labels: Tensor) -> Tensor:
         """Return (N, P, dim), a token a point."""
-        n, count, _ = coordinates.shape
         x, y = coordinates.float().unbind(-1)
-        rows, cols = fine.shape[-2:]
         x = on_map(x[..., None] + torch.tensor(_BESIDE, device=x.device), STRIDES["fine"][1])
         y = on_map(y[..., None] + torch.tensor(_ACROSS, device=y.device), STRIDES["fine"][0])
-        x = x[:, :, None].expand(-1, -1, len(_ACROSS), -1)
-        y = y[..., None].expand(-1, -1, -1, len(_BESIDE))
-        grid = torch.stack([(2 * x + 1) / cols - 1, (2 * y + 1) / rows - 1], dim=-1)
-        seen = F.grid_sample(
-            fine.float(),
-            grid.reshape(1, n * count, -1, 2),
-            padding_mode="border",
-            align_corners=False,
-        )
-        seen = seen[0].transpose(0, 1).reshape(n, count, -1)
+        seen = _sampled(fine[0], x[:, :, None], y[..., None])  # (C, N, P, across, beside)
+        seen = seen.permute(1, 2, 0, 3, 4).flatten(2)
         return torch.where((labels == 1)[..., None], self.on(seen), self.off(seen))
 
     def _of_masks(self, fine: Tensor, masks: Tensor) -> Tensor:
@@ -162,3 +152,19 @@ def _read(profile: Tensor, places: Tensor) -> Tensor:
     share = (places - low)[:, None].to(profile.dtype)
     index = low[:, None].expand(-1, profile.shape[1], -1)
     return profile.gather(2, index) * (1 - share) + profile.gather(2, index + 1) * share
+
+
+def _sampled(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Interpolate (C, rows, cols) maps at places that broadcast to (...): (C, ...).
+
+    Beyond its border a map goes on as it ends. `grid_sample` cannot do that on every device.
+    """
+    rows, cols = maps.shape[1:]
+    x, y = torch.broadcast_tensors(x.clamp(0, cols - 1), y.clamp(0, rows - 1))  # type: ignore[no-untyped-call]
+    left, top = x.floor().clamp(max=cols - 2), y.floor().clamp(max=rows - 2)
+    right_share, low_share = x - left, y - top
+    first = (top * cols + left).long()
+    flat = maps.flatten(1)
+    upper = flat[:, first] * (1 - right_share) + flat[:, first + 1] * right_share
+    lower = flat[:, first + cols] * (1 - right_share) + flat[:, first + cols + 1] * right_share
+    return upper * (1 - low_share) + lower * low_share

@@ -3,8 +3,8 @@
 SAM's interface (encode a B-scan once, then decode each prompt) with segment_anything's two-way
 transformer, but a convolutional encoder in the form of a U-Net, whose detailed maps reach the mask
 decoder, in the way of SAM 2 (arXiv:2408.00714) and HQ-SAM (arXiv:2306.01567). Masks have as many
-rows as the input. What the encoder sees along the sides of a box and around a point becomes a token
-of its own.
+rows as the input. The decoder names each pixel before it is asked anything; what is named along the
+sides of a box, and what the encoder sees around a point, become tokens.
 """
 
 from __future__ import annotations

@@ -27,6 +27,11 @@ _MOST = 16  # prompts decoded at once: gradients want few batches
 class Promptable(Network, Protocol):
     """A network that also says what it made of the prompts, so that the objects can be named."""
 
+    @property
+    def embed_dim(self) -> int:
+        """Channels of a mask token."""
+        ...
+
     def decode_with_tokens(self, features: Features, prompts: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode_masks` does, and return the (N, 4, dim) mask tokens too."""
         ...

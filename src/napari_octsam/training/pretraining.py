@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.network import Features
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.augment import View, random_view
-from napari_octsam.training.batches import ObjectBatch, Promptable, object_batches, predicted_masks
+from napari_octsam.training.batches import (
+    ObjectBatch,
+    Promptable,
+    object_batches,
+    predicted_masks,
+)
 from napari_octsam.training.corrections import corrected
 from napari_octsam.training.losses import mask_losses
 from napari_octsam.training.naming import ObjectNames, naming_loss
@@ -31,6 +37,7 @@ __all__ = ["PretrainStep", "Pretraining"]
 
 _LAYERS = "layers7"  # schema whose classes are one piece each
 _MOST_CORRECTIONS = 3
+_SURELY_NOT = -20.0  # logit of what nobody labelled, for the topology loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +87,20 @@ class Pretraining:
         self.source = source
         self.config = config
         self.device = torch.device(device)
-        network: Any = make_network()
-        names = ObjectNames(network.embed_dim)
-        self.trained = nn.ModuleDict({"network": network, "names": names}).to(self.device)
+        network = make_network()
+        parts = {"network": cast(nn.Module, network), "names": ObjectNames(network.embed_dim)}
+        self.trained = nn.ModuleDict(parts).to(self.device)
         self.average = copy.deepcopy(self.trained).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.topology = TopologyLoss()
         self.step = 0
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights of the network."""
+        return self.average["network"].state_dict()
 
     def run(self) -> Iterator[PretrainStep]:
         """Train to the last step, telling each.
@@ -98,11 +110,13 @@ class Pretraining:
         UserError
             The loss or the gradient is no number.
         """
+        last = self.config.steps - 1
         with ThreadPoolExecutor(1) as ahead:  # the next step is drawn while this one is taken
-            drawn = ahead.submit(self._draw, self.step)
-            while self.step < self.config.steps:
+            drawn = ahead.submit(self._draw, min(self.step, last))
+            while self.step <= last:
                 draws = drawn.result()
-                drawn = ahead.submit(self._draw, min(self.step + 1, self.config.steps - 1))
+                if self.step < last:
+                    drawn = ahead.submit(self._draw, self.step + 1)
                 yield self._take(draws)
 
     def _draw(self, step: int) -> list[_Draw]:
@@ -122,9 +136,16 @@ class Pretraining:
 
     def _take(self, draws: Sequence[_Draw]) -> PretrainStep:
         losses = self._losses(draws, self.config.stage(self.step))
+        if losses:  # else no view has an object to ask for
+            self._descend(torch.stack(list(losses.values())).sum())
+        self.step += 1
+        return PretrainStep(
+            self.step, {name: float(loss.detach()) for name, loss in losses.items()}
+        )
+
+    def _descend(self, total: Tensor) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self.config.rate(self.step)
-        total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
@@ -135,10 +156,6 @@ class Pretraining:
             )
         self.optimizer.step()
         self._update_average()
-        self.step += 1
-        return PretrainStep(
-            self.step, {name: float(loss.detach()) for name, loss in losses.items()}
-        )
 
     def _losses(self, draws: Sequence[_Draw], stage: Stage) -> dict[str, Tensor]:
         network = self._network
@@ -155,8 +172,8 @@ class Pretraining:
             if draw.corrections:
                 objects = corrected(objects, draw.corrections, predicted_masks(network, own, size))
             for batch in object_batches(objects, network, self.device):
-                for name, loss in self._object_losses(own, batch, stage).items():
-                    parts[name].append((len(batch.target), loss))
+                for name, counted in self._object_losses(own, batch, stage).items():
+                    parts[name].append(counted)
         losses = {name: _mean(found) for name, found in parts.items()}
         if isinstance(network, TinyNetwork):
             views = [draw.view for draw in draws]
@@ -165,21 +182,30 @@ class Pretraining:
         return losses
 
     def _object_losses(
-        self, features: dict[str, Tensor], batch: ObjectBatch, stage: Stage
-    ) -> dict[str, Tensor]:
-        network = self._network
-        asked = batch.prompts
+        self, features: Features, batch: ObjectBatch, stage: Stage
+    ) -> dict[str, tuple[int, Tensor]]:
+        """Return each loss of a batch, and how many objects it is a mean of."""
+        network, asked = self._network, batch.prompts
         prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
         logits, iou, tokens = network.decode_with_tokens(features, prompts)
-        losses = dict(mask_losses(logits, iou, batch.target, batch.counts)._asdict())
-        names: Any = self.trained["names"]
-        losses["objects"] = self.config.object_weight * names.loss(tokens[:, 0], batch.named)
-        if stage.topology:
-            layers = [i for i, name in enumerate(batch.named) if name and name[0] == _LAYERS]
-            if layers:
-                cut = self.topology(logits[None, layers, 0], batch.target[None, layers])
-                losses["topology"] = stage.topology * cut
+        found = mask_losses(logits, iou, batch.target, batch.counts)
+        losses = {name: (len(logits), loss) for name, loss in found._asdict().items()}
+        named = [i for i, name in enumerate(batch.named) if name is not None]
+        if named and self.config.object_weight:
+            names = cast(ObjectNames, self.trained["names"])
+            loss = names.loss(tokens[named, 0], [batch.named[i] for i in named])
+            losses["objects"] = len(named), self.config.object_weight * loss
+        layers = [i for i in named if (batch.named[i] or ("",))[0] == _LAYERS]
+        if layers and stage.topology and bool(logits.isfinite().all()):
+            loss = self._topology_loss(logits[layers, 0], batch, layers)
+            losses["topology"] = len(layers), stage.topology * loss
         return losses
+
+    def _topology_loss(self, logits: Tensor, batch: ObjectBatch, layers: list[int]) -> Tensor:
+        ignored = batch.counts[layers] < 0.5
+        target = batch.target[layers].masked_fill(ignored, 0)
+        loss: Tensor = self.topology(logits.masked_fill(ignored, _SURELY_NOT)[None], target[None])
+        return loss
 
     def _update_average(self) -> None:
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
@@ -190,14 +216,8 @@ class Pretraining:
                 mean.lerp_(now, 1 - decay)
 
     @property
-    def weights(self) -> dict[str, Tensor]:
-        """The averaged weights of the network."""
-        return self.average["network"].state_dict()
-
-    @property
     def _network(self) -> Promptable:
-        network: Any = self.trained["network"]
-        return network  # type: ignore[no-any-return]
+        return cast(Promptable, self.trained["network"])
 
     def save(self, path: Path) -> None:
         """Write all that `restore` needs; where that fails, the last state stays as it was.
@@ -208,6 +228,7 @@ class Pretraining:
             The file cannot be written.
         """
         state = {
+            "recipe": self.config.model_dump(mode="json"),
             "trained": self.trained.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -221,11 +242,15 @@ class Pretraining:
         Raises
         ------
         UserError
-            It is damaged, or no such state.
+            It is damaged, no such state, or one of a training by other numbers.
         """
         restore_state(path, self._take_over, self.device)
 
     def _take_over(self, state: dict[str, Any]) -> None:
+        if state["recipe"] != self.config.model_dump(mode="json"):
+            raise UserError(
+                "it was made with another recipe or seed: use those, or move the state away."
+            )
         self.trained.load_state_dict(state["trained"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

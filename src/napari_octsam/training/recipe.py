@@ -8,11 +8,18 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from napari_octsam.core.classes import NOT_LABELLED, bundled_schema
+from napari_octsam.core.config import sentence_of
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.pairs import read_pairs
-from napari_octsam.training.samples import Sample, SampleSource, layered_sample, mixed_source
+from napari_octsam.io.pairs import LabelledBScan, read_pairs
+from napari_octsam.training.samples import (
+    SampleSource,
+    layered_sample,
+    mixed_source,
+    sample_from_pair,
+)
 
 __all__ = [
     "HELD_OUT_FLUID",
@@ -40,7 +47,7 @@ class Stage(_Numbers):
 
     steps: int = Field(ge=1)
     views: int = Field(default=2, ge=1, description="B-scans of a step.")
-    columns: int = Field(default=512, description="Columns of a view; a multiple of 32.")
+    columns: int = Field(default=512, ge=32, le=512, multiple_of=32, description="Of a view.")
     objects: int = Field(
         default=6, ge=0, description="Most objects of a view; with none, pixels alone are named."
     )
@@ -57,13 +64,19 @@ class DataShares(_Numbers):
     fluid: float = Field(default=0.1, ge=0)
     phantoms: float = Field(default=0.4, ge=0)
 
+    @model_validator(mode="after")
+    def _something_is_drawn(self) -> DataShares:
+        if not self.layers + self.fluid + self.phantoms > 0:
+            raise ValueError("one of the shares of layers, fluid and phantoms must be above 0")
+        return self
+
 
 class PretrainConfig(_Numbers):
     """How octsam-tiny is trained; `octsam-tiny.toml` says what each number means."""
 
     stages: tuple[Stage, ...] = Field(min_length=1)
     data: DataShares = DataShares()
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     warmup_steps: int = Field(default=100, ge=0)
@@ -103,10 +116,13 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
     else:
         text = _read(path)
     try:
-        config = PretrainConfig.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise UserError(f"{path} is no recipe for a training: {error}") from error
-    return config if seed is None else config.model_copy(update={"seed": seed})
+        numbers = tomllib.loads(text) | ({} if seed is None else {"seed": seed})
+        return PretrainConfig.model_validate(numbers)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is no TOML: {error}.") from error
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise UserError(f"{path or 'The recipe'}, {where}: {sentence_of(error)}") from error
 
 
 def _read(path: Path) -> str:
@@ -124,10 +140,21 @@ def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
     UserError
         A folder or a mask is missing.
     """
-    layers = [layered_sample(pair) for pair in read_pairs(data / "octrima", TRAINING_SUBJECTS)]
-    fluid = [
-        Sample(pair.name, pair.image, {"fluid": (pair.labels > 0).astype(np.uint8)})
-        for pair in read_pairs(data / "octdl_fluid")
-        if pair.name not in HELD_OUT_FLUID
-    ]
+    layers, fluid = [], []
+    if shares.layers:
+        pairs = read_pairs(data / "octrima", TRAINING_SUBJECTS)
+        layers = [layered_sample(_checked(pair, "layers7")) for pair in pairs]
+    if shares.fluid:
+        pairs = [p for p in read_pairs(data / "octdl_fluid") if p.name not in HELD_OUT_FLUID]
+        fluid = [sample_from_pair(_checked(pair, "fluid"), "fluid") for pair in pairs]
+        if not fluid:
+            raise UserError(f"{data / 'octdl_fluid'} has no B-scan to train on.")
     return mixed_source([(shares.layers, layers), (shares.fluid, fluid)], shares.phantoms)
+
+
+def _checked(pair: LabelledBScan, schema: str) -> LabelledBScan:
+    known = [each.value for each in bundled_schema(schema).classes]
+    foreign = np.setdiff1d(np.unique(pair.labels), [*known, NOT_LABELLED])
+    if foreign.size:
+        raise UserError(f"{pair.name} has the value {foreign[0]}, which {schema} does not know.")
+    return pair

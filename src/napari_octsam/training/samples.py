@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _ABOVE, _RETINA, _RPE = 12, 2, 6  # values of oct14
+_LAST_LAYER = 7  # the RPE's value of layers7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +57,16 @@ def layered_sample(pair: LabelledBScan) -> Sample:
     """Take a B-scan with its seven layers, and what they say of the 14 classes.
 
     Above the first layer is the vitreous body; the layers but the last are the retina, the last is
-    the RPE; below is background. Columns without layers are not labelled.
+    the RPE; below is background. Columns without layers are not labelled in either.
     """
-    layers = pair.labels
+    layers = pair.labels.copy()
+    found = (layers > 0) & (layers != NOT_LABELLED)
+    layers[:, ~found.any(axis=0)] = NOT_LABELLED
     classes = np.zeros_like(layers)
-    found = layers > 0
-    classes[np.cumsum(found, axis=0) == 0] = _ABOVE
+    classes[np.cumsum(layers > 0, axis=0) == 0] = _ABOVE
     classes[found] = _RETINA
-    classes[layers == layers.max()] = _RPE
-    classes[:, ~found.any(axis=0)] = NOT_LABELLED
+    classes[layers == _LAST_LAYER] = _RPE
+    classes[layers == NOT_LABELLED] = NOT_LABELLED
     return Sample(pair.name, pair.image, {"layers7": layers, "oct14": classes})
 
 

@@ -27,7 +27,8 @@ Mask = npt.NDArray[np.bool_]
 _SMALLEST = 12  # pixels
 _CLASS_SHARE = 0.65  # of the objects of a B-scan with findings that are classes of oct14
 _HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little beside the layers
-_HEALTHY = (2, 6, 12)  # neurosensory retina, RPE, vitreous body
+_HEALTHY = (2, 6, 12, 13)  # neurosensory retina, RPE, vitreous body, image padding
+_PADDING, _PADDING_SHARE = 13, 0.2  # it is in most views: of those that have it, so many show it
 _RETINA = 2  # one point in it would rather mean a layer
 
 
@@ -69,7 +70,7 @@ def draw_objects(
 ) -> list[SimulatedObject]:
     """Draw up to `count` objects from the label maps of one B-scan, with a prompt each.
 
-    The prompts have the same parts, so that they can be decoded together.
+    Their prompts have the same parts, where one point can mean each, to be decoded together.
     """
     parts = draw_parts(rng)
     return [
@@ -84,6 +85,8 @@ def _draw_masks(
 ) -> Iterator[tuple[Mask, Mask | None, tuple[str, int] | None, bool]]:
     names = sorted(maps)
     present = {name: np.setdiff1d(np.unique(maps[name]), [0, NOT_LABELLED]) for name in names}
+    if rng.random() >= _PADDING_SHARE and "oct14" in present:
+        present["oct14"] = np.setdiff1d(present["oct14"], _PADDING)
     names = [name for name in names if present[name].size]
     chosen: set[tuple[str, int]] = set()
     healthy = not np.setdiff1d(present.get("oct14", ()), _HEALTHY).size
