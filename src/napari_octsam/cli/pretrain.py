@@ -66,6 +66,7 @@ def _train(run: Pretraining, state: Path) -> None:
         steps_bar("Training", steps) as show,
         asked_to_stop(lambda: note("Stopping after this step.")) as stopping,
     ):
+        note(f"{steps - run.step} steps to go. Ctrl+C saves what was reached and stops.")
         for event in run.run():
             show(event.step, "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items()))
             if event.step % _SAVE_EVERY == 0 or event.step == steps or stopping():

@@ -128,8 +128,10 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"Cannot read {path}: {error}.") from error
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no text file.") from error
 
 
 def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
