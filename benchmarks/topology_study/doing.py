@@ -18,7 +18,7 @@ from napari_octsam.evaluation.prompting import FIRST_PROMPTS, FirstPrompt, Promp
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.sam import Model
-from napari_octsam.models.tiny_decoder import DetailedMaskDecoder
+from napari_octsam.models.tiny_decoder import TinyMaskDecoder
 from napari_octsam.training.finetuning import FineTuning
 
 __all__ = ["do_trial"]
@@ -50,7 +50,7 @@ def _starting_model(start: Start, seed: int) -> Model:
     if start == "fresh decoder":
         torch.manual_seed(seed)
         network = model.network
-        network.mask_decoder = DetailedMaskDecoder(network.config.embed_dim)  # type: ignore[attr-defined]
+        network.mask_decoder = TinyMaskDecoder(network.config.embed_dim)  # type: ignore[attr-defined]
     return model
 
 
