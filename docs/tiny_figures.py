@@ -51,11 +51,8 @@ def _draw(rows: Sequence[JudgedMask], schema: LabelSchema, target: Path) -> None
     for line, judged in zip(axes, rows, strict=True):
         window, value = around(judged.truth), judged.score.class_value
         grey = judged.bscan.image[window]
-        truth, found = (m[window] * np.uint8(value) for m in (judged.truth, judged.predicted))
-        shown = (
-            np.stack([grey] * 3, -1),
-            *(labels_picture(grey, m, schema) for m in (truth, found)),
-        )
+        masks = (np.zeros_like(judged.truth), judged.truth, judged.predicted)
+        shown = [labels_picture(grey, m[window] * np.uint8(value), schema) for m in masks]
         titles = (names[value], "truth", f"one box: Dice {judged.score.dice:.2f}")
         for axis, picture, title in zip(line, shown, titles, strict=True):
             axis.imshow(picture, aspect="auto")

@@ -26,7 +26,7 @@ from napari_octsam.training.recipe import octsam_tiny_source, read_recipe
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-_SAVE_EVERY = 100
+_TELL_EVERY = 100
 
 Data = Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")]
 Folder = Annotated[Path, typer.Argument(help="Folder for the rivals' weights.")]
@@ -52,9 +52,8 @@ def train(rival: Rival, data: Data, folder: Folder) -> None:
     state = folder / f"{rival}.state"
     if state.exists():
         run.restore(state)
-    for event in run.run():
-        if event.step % _SAVE_EVERY == 0 or event.step == recipe.steps:
-            run.save(state)
+    for event in run.run_saving(state):
+        if event.step % _TELL_EVERY == 0:
             print(f"{event.step} of {recipe.steps}: {event.losses}", flush=True)
     weights = {name: each.contiguous() for name, each in run.weights.items()}
     save_file(weights, folder / f"{rival}.safetensors")

@@ -9,7 +9,7 @@ from skimage.segmentation import random_walker
 
 from napari_octsam.core.prompts import Box
 
-__all__ = ["otsu", "walker"]
+__all__ = ["inside", "otsu", "walker"]
 
 Mask = npt.NDArray[np.bool_]
 
@@ -23,7 +23,7 @@ def otsu(image: npt.NDArray[np.uint8], box: Box) -> Mask:
     Nothing says whether the object is the bright side or the dark one: that which is the rarer at
     the box's upper and lower edge is taken, since there the object ends.
     """
-    rows, cols = _inside(box)
+    rows, cols = inside(box)
     grey = gaussian(image[rows, cols], 1)
     bright = grey > threshold_otsu(grey)
     edges = np.concatenate([bright[0], bright[-1]])
@@ -34,14 +34,14 @@ def otsu(image: npt.NDArray[np.uint8], box: Box) -> Mask:
 
 def walker(image: npt.NDArray[np.uint8], box: Box) -> Mask:
     """Return random walks from the surest pixels of `otsu`, and from outside the box."""
-    near = tuple(slice(max(part.start - _MARGIN, 0), part.stop + _MARGIN) for part in _inside(box))
+    near = tuple(slice(max(part.start - _MARGIN, 0), part.stop + _MARGIN) for part in inside(box))
     grey = gaussian(image[near], 1)
     candidates = otsu(image, box)[near]
     seeds = np.full(grey.shape, 2)
-    inside = np.zeros(image.shape, bool)
-    inside[_inside(box)] = True
-    seeds[inside[near]] = 0
-    middle = np.median(grey[inside[near]])
+    boxed = np.zeros(image.shape, bool)
+    boxed[inside(box)] = True
+    seeds[boxed[near]] = 0
+    middle = np.median(grey[boxed[near]])
     clear = np.where(candidates, np.abs(grey - middle), -1.0)
     if candidates.any():
         seeds[clear >= np.quantile(clear[candidates], 1 - _SURE)] = 1
@@ -51,7 +51,8 @@ def walker(image: npt.NDArray[np.uint8], box: Box) -> Mask:
     return found
 
 
-def _inside(box: Box) -> tuple[slice, slice]:
+def inside(box: Box) -> tuple[slice, slice]:
+    """Return the rows and columns of a box."""
     return (
         slice(round(box.row0), round(box.row1) + 1),
         slice(round(box.col0), round(box.col1) + 1),

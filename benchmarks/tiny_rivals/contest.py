@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.tiny_rivals.classical import inside
 from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.core.decoded import LogitWindow
@@ -28,6 +29,10 @@ _SMALLEST = 12  # pixels of a pocket of fluid
 
 Judge = Callable[[Sequence[LabelledBScan], LabelSchema], Iterator[JudgedMask]]
 Segment = Callable[[npt.NDArray[np.uint8], Box], npt.NDArray[np.bool_]]
+Find = Callable[[int, Box], npt.NDArray[np.bool_]]
+"""Gives the mask of a class that has this box."""
+Open = Callable[[npt.NDArray[np.uint8], LabelSchema], Find]
+"""Looks at a B-scan once, for all of its classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,11 @@ class Contest:
 
     def of_segment(self, segment: Segment) -> Entry:
         """Judge what makes a mask of a box."""
-        return self._entry(partial(_judge_boxes, segment))
+        return self._entry(partial(_judge, _with_boxes(segment)))
 
     def of_unet(self, unet: UNet) -> Entry:
         """Judge a U-Net: layers as it names them, a pocket as what it names fluid in the box."""
-        return self._entry(partial(_judge_unet, unet))
+        return self._entry(partial(_judge, _with_unet(unet)))
 
     def _entry(self, judge: Judge) -> Entry:
         layers, fluid = bundled_schema("layers7"), bundled_schema("fluid")
@@ -81,35 +86,35 @@ def read_contest(data: Path) -> Contest:
     return Contest(read_pairs(data / "octrima", "s06_*"), pockets)
 
 
-def _judge_boxes(
-    segment: Segment, bscans: Sequence[LabelledBScan], schema: LabelSchema
+def _with_boxes(segment: Segment) -> Open:
+    return lambda image, _: lambda _, box: segment(image, box)
+
+
+def _with_unet(unet: UNet) -> Open:
+    def opened(image: npt.NDArray[np.uint8], schema: LabelSchema) -> Find:
+        named = unet(image, schema.name)
+
+        def find(value: int, box: Box) -> npt.NDArray[np.bool_]:
+            part = inside(box) if schema.name == "fluid" else (slice(None), slice(None))
+            found = np.zeros(named.shape, bool)
+            found[part] = named[part] == value
+            return found
+
+        return find
+
+    return opened
+
+
+def _judge(
+    opened: Open, bscans: Sequence[LabelledBScan], schema: LabelSchema
 ) -> Iterator[JudgedMask]:
     for bscan in bscans:
+        find = opened(bscan.image, schema)
         for label in schema.foreground:
             truth = bscan.labels == label.value
             if truth.any():
-                found = segment(bscan.image, bounding_box(truth))
+                found = find(label.value, bounding_box(truth))
                 yield judge_mask(bscan, label.value, _as_window(found))
-
-
-def _judge_unet(
-    unet: UNet, bscans: Sequence[LabelledBScan], schema: LabelSchema
-) -> Iterator[JudgedMask]:
-    for bscan in bscans:
-        named = unet(bscan.image, schema.name)
-        for label in schema.foreground:
-            truth = bscan.labels == label.value
-            if truth.any():
-                found = named == label.value
-                if schema.name == "fluid":
-                    found &= _box_mask(bounding_box(truth), found.shape)
-                yield judge_mask(bscan, label.value, _as_window(found))
-
-
-def _box_mask(box: Box, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    rows, cols = (np.arange(size) for size in shape)
-    within_rows = (rows >= box.row0) & (rows <= box.row1)
-    return within_rows[:, None] & ((cols >= box.col0) & (cols <= box.col1))
 
 
 def _as_window(mask: npt.NDArray[np.bool_]) -> LogitWindow:

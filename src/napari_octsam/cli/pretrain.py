@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["pretrain"]
 
-_SAVE_EVERY = 100
-
 
 def pretrain(
     data: Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")],
@@ -67,11 +65,10 @@ def _train(run: Pretraining, state: Path) -> None:
         asked_to_stop(lambda: note("Stopping after this step.")) as stopping,
     ):
         note(f"{steps - run.step} steps to go. Ctrl+C saves what was reached and stops.")
-        for event in run.run():
+        for event in run.run_saving(state):
             show(event.step, "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items()))
-            if event.step % _SAVE_EVERY == 0 or event.step == steps or stopping():
-                run.save(state)
             if stopping():
+                run.save(state)
                 break
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -106,6 +107,11 @@ class LabelSchema(BaseModel):
     def asked(self, *, background: bool) -> tuple[LabelClass, ...]:
         """All classes, or those of the foreground."""
         return self.classes if background else self.foreground
+
+    def lacking(self, values: Iterable[int]) -> list[int]:
+        """Return those of the label values that no class has; `NOT_LABELLED` is none of them."""
+        known = {c.value for c in self.classes} | {NOT_LABELLED}
+        return [value for value in values if value not in known]
 
     def __getitem__(self, value: int) -> LabelClass:
         """Return the class of a label value; KeyError where the schema has none."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
 from napari_octsam.io.dataset import Dataset, Item, Problem, listed
@@ -115,12 +115,11 @@ def _read(item: Item, schema: str) -> LabelledBScan:
 
 
 def _check_values(bscans: Iterable[LabelledBScan], schema: LabelSchema, folder: Path) -> None:
-    known = [each.value for each in schema.classes] + [NOT_LABELLED]
     strange: set[int] = set()
     names = []
     for bscan in bscans:
-        if unknown := set(np.unique(bscan.labels).tolist()) - set(known):
-            strange |= unknown
+        if unknown := schema.lacking(np.unique(bscan.labels).tolist()):
+            strange.update(unknown)
             names.append(bscan.name)
     if names:
         values = listed([str(value) for value in sorted(strange)])

@@ -244,15 +244,14 @@ def _counted(
     labels: npt.NDArray[Any], schema: LabelSchema
 ) -> tuple[npt.NDArray[np.int64], list[int]]:
     """Return how many pixels have each value, and the values that the schema lacks."""
-    known = {c.value for c in schema.classes} | {NOT_LABELLED}
     if labels.dtype == np.uint8:
         counts = np.bincount(labels.ravel(), minlength=_VALUES)
-        return counts, [v for v in map(int, np.flatnonzero(counts)) if v not in known]
+        return counts, schema.lacking(map(int, np.flatnonzero(counts)))
     values, times_found = np.unique(labels, return_counts=True)
     counts = np.zeros(_VALUES, np.int64)
     inside = (values >= 0) & (values < _VALUES)
     counts[values[inside].astype(int)] = times_found[inside]
-    return counts, [v for v in values.tolist() if v not in known]
+    return counts, schema.lacking(values.tolist())
 
 
 def _faults(facts: Sequence[Facts]) -> Iterator[Problem]:

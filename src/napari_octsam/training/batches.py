@@ -20,7 +20,6 @@ from napari_octsam.training.simulation import SimulatedObject
 
 __all__ = ["ObjectBatch", "Promptable", "object_batches", "predicted_masks"]
 
-
 _MOST = 16  # prompts decoded at once: gradients want few batches
 
 

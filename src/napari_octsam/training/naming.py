@@ -39,16 +39,18 @@ class ObjectNames(nn.Module):
             {name: nn.Linear(channels, count) for name, count in NAMED.items()}
         )
 
-    def loss(self, tokens: Tensor, named: Sequence[tuple[str, int] | None]) -> Tensor:
-        """Return the mean cross entropy of (N, C) tokens over the objects that have a name."""
+    def loss(self, tokens: Tensor, named: Sequence[tuple[str, int]]) -> Tensor:
+        """Return the mean cross entropy of (N, C) tokens of objects with these schemas and values.
+
+        N is at least 1.
+        """
         losses = [
             F.cross_entropy(
-                self.heads[name[0]](token[None]), torch.tensor([name[1]], device=token.device)
+                self.heads[schema](token[None]), torch.tensor([value], device=token.device)
             )
-            for token, name in zip(tokens, named, strict=True)
-            if name is not None and name[0] in NAMED
+            for token, (schema, value) in zip(tokens, named, strict=True)
         ]
-        return torch.stack(losses).mean() if losses else tokens.sum() * 0.0
+        return torch.stack(losses).mean()
 
 
 def naming_loss(names: PixelNames, finest: Tensor, views: Sequence[View]) -> Tensor:

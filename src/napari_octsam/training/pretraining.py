@@ -37,6 +37,7 @@ __all__ = ["PretrainStep", "Pretraining"]
 
 _LAYERS = "layers7"  # schema whose classes are one piece each
 _MOST_CORRECTIONS = 3
+_SAVE_EVERY = 100  # steps
 _SURELY_NOT = -20.0  # logit of what nobody labelled, for the topology loss
 
 
@@ -119,6 +120,19 @@ class Pretraining:
                     drawn = ahead.submit(self._draw, self.step + 1)
                 yield self._take(draws)
 
+    def run_saving(self, path: Path) -> Iterator[PretrainStep]:
+        """Train as `run` does, saving to `path` now and then and after the last step.
+
+        Raises
+        ------
+        UserError
+            As of `run` and `save`.
+        """
+        for event in self.run():
+            if event.step % _SAVE_EVERY == 0 or event.step == self.config.steps:
+                self.save(path)
+            yield event
+
     def _draw(self, step: int) -> list[_Draw]:
         """Draw all that is random of a step, from its number."""
         rng = np.random.default_rng((self.config.seed, step))
@@ -190,12 +204,12 @@ class Pretraining:
         logits, iou, tokens = network.decode_with_tokens(features, prompts)
         found = mask_losses(logits, iou, batch.target, batch.counts)
         losses = {name: (len(logits), loss) for name, loss in found._asdict().items()}
-        named = [i for i, name in enumerate(batch.named) if name is not None]
+        named = {i: name for i, name in enumerate(batch.named) if name is not None}
         if named and self.config.object_weight:
             names = cast(ObjectNames, self.trained["names"])
-            loss = names.loss(tokens[named, 0], [batch.named[i] for i in named])
+            loss = names.loss(tokens[list(named), 0], list(named.values()))
             losses["objects"] = len(named), self.config.object_weight * loss
-        layers = [i for i in named if (batch.named[i] or ("",))[0] == _LAYERS]
+        layers = [i for i, (schema, _) in named.items() if schema == _LAYERS]
         if layers and stage.topology and bool(logits.isfinite().all()):
             loss = self._topology_loss(logits[layers, 0], batch, layers)
             losses["topology"] = len(layers), stage.topology * loss

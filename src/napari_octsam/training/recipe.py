@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from napari_octsam.core.classes import NOT_LABELLED, bundled_schema
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import sentence_of
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
@@ -155,8 +155,7 @@ def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
 
 
 def _checked(pair: LabelledBScan, schema: str) -> LabelledBScan:
-    known = [each.value for each in bundled_schema(schema).classes]
-    foreign = np.setdiff1d(np.unique(pair.labels), [*known, NOT_LABELLED])
-    if foreign.size:
+    foreign = bundled_schema(schema).lacking(np.unique(pair.labels).tolist())
+    if foreign:
         raise UserError(f"{pair.name} has the value {foreign[0]}, which {schema} does not know.")
     return pair
