@@ -55,6 +55,12 @@ class Stage(_Numbers):
         default=0.0, ge=0, le=1, description="Share of the views with corrective points."
     )
     topology: float = Field(default=0.0, ge=0, description="Weight of the topology loss.")
+    restart: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the learning rate from which it falls anew; 0: it goes on falling.",
+    )
 
 
 class DataShares(_Numbers):
@@ -98,9 +104,24 @@ class PretrainConfig(_Numbers):
         raise IndexError("the training is over")
 
     def rate(self, step: int) -> float:
-        """Return the share of the learning rate at a step."""
-        warm = min((step + 1) / (self.warmup_steps + 1), 1.0)
-        return warm * (1 + math.cos(math.pi * step / self.steps)) / 2
+        """Return the share of the learning rate at a step: half a cosine between restarts.
+
+        After Loshchilov and Hutter 2017, arXiv:1608.03983.
+        """
+        first, peak, length = self._fall(step)
+        warm = min((step - first + 1) / (self.warmup_steps + 1), 1.0)
+        return peak * warm * (1 + math.cos(math.pi * (step - first) / length)) / 2
+
+    def _fall(self, step: int) -> tuple[int, float, int]:
+        """Return the first step of the fall that a step is part of, its peak and its length."""
+        first, peak, begin = 0, 1.0, 0
+        for stage in self.stages:
+            if stage.restart:
+                if step < begin:
+                    break
+                first, peak = begin, stage.restart
+            begin += stage.steps
+        return first, peak, begin - first
 
 
 def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainConfig:
