@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.models import tiny_decoder
 from napari_octsam.models.header import Header
 from napari_octsam.models.mask_scores import mask_facts
-from napari_octsam.models.prompt_band import SURELY_NOT
+from napari_octsam.models.prompt_windows import SURELY_NOT, Window
 from napari_octsam.models.sam import Model
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 
@@ -53,26 +54,33 @@ def test_a_mask_does_not_depend_on_what_is_decoded_with_it(model: Model) -> None
             assert one.window.mask(SHAPE).tolist() == other.window.mask(SHAPE).tolist()
 
 
-def test_rows_far_from_a_box_are_surely_not_its_object(model: Model) -> None:
+def test_what_is_far_from_a_box_is_surely_not_its_object(model: Model) -> None:
     network = model.network
-    features = network.encode_image(torch.randn(1, 1, 256, 128))
-    encoded = network.encode_prompts(boxes=torch.tensor([[5.0, 100.0, 120.0, 110.0]]))
+    features = network.prepare(network.encode_image(torch.randn(1, 1, 256, 128)))
+    encoded = network.encode_prompts(boxes=torch.tensor([[5.0, 100.0, 12.0, 110.0]]))
     logits, _ = network.decode_masks(features, encoded)
     assert logits.shape == (1, 4, 256, 64)
-    assert (logits[:, :, :60] == SURELY_NOT).all()
-    assert (logits[:, :, 150:] == SURELY_NOT).all()
-    assert (logits[:, :, 80:130] != SURELY_NOT).all()
+    near = torch.zeros(256, 64, dtype=torch.bool)
+    near[64:160, :32] = True  # whole places of 16 x 32 pixels, at least 36 pixels beyond the box
+    assert ((logits == SURELY_NOT).all(dim=(0, 1)) == ~near).all()
 
 
-@pytest.mark.parametrize("last", range(104, 112))
-def test_the_last_row_that_is_looked_at_is_the_same_alone(model: Model, last: int) -> None:
+@pytest.mark.parametrize(
+    "box", [(5, 100, 12, 110), (40, 0, 60, 8), (70, 240, 127, 255), (60, 120, 62, 122)]
+)
+def test_a_window_shows_what_the_whole_image_would(
+    model: Model, box: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = model.network
-    features = network.encode_image(torch.randn(1, 1, 256, 128))
-    box = torch.tensor([[5.0, 100.0, 120.0, last]])
-    beside = torch.cat([box, torch.tensor([[5.0, 150.0, 120.0, 200.0]])])
-    alone, _ = network.decode_masks(features, network.encode_prompts(boxes=box))
-    together, _ = network.decode_masks(features, network.encode_prompts(boxes=beside))
-    torch.testing.assert_close(together[:1], alone, atol=1e-4, rtol=1e-4)
+    features = network.prepare(network.encode_image(torch.randn(1, 1, 256, 128)))
+    encoded = network.encode_prompts(boxes=torch.tensor([box]).float())
+    seen, _ = network.decode_masks(features, encoded)
+    everywhere = [Window(slice(0, 16), slice(0, 4))]
+    monkeypatch.setattr(tiny_decoder, "windows_of_interest", lambda *_: everywhere)
+    whole, _ = network.decode_masks(features, encoded)
+    looked_at = seen != SURELY_NOT
+    assert 0 < looked_at.sum() < looked_at.numel()
+    torch.testing.assert_close(seen[looked_at], whole[looked_at], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +105,7 @@ def test_the_decoder_learns_from_embeddings(model: Model) -> None:
     network = TinyNetwork(SIZES)
     features = {name: f.clone() for name, f in model.encode(bscan()).features.items()}
     points = torch.tensor([[[20.0, 100.0]]]), torch.ones(1, 1)
-    logits, iou = network.decode_masks(features, network.encode_prompts(points))
+    logits, iou = network.decode_masks(network.prepare(features), network.encode_prompts(points))
     (logits.mean() + iou.mean()).backward()
     moved = [p for p in network.mask_decoder.parameters() if p.grad is not None and p.grad.any()]
     assert len(moved) > 40
@@ -109,7 +117,7 @@ def test_masks_have_every_row_of_the_input(model: Model) -> None:
 
 
 def test_the_part_of_an_image_gives_its_masks(model: Model) -> None:
-    features = model.network.encode_image(torch.randn(1, 1, 256, 64))
+    features = model.network.prepare(model.network.encode_image(torch.randn(1, 1, 256, 64)))
     encoded = model.network.encode_prompts(points=(torch.tensor([[[9.0, 9]]]), torch.ones(1, 1)))
     logits, iou = model.network.decode_masks(features, encoded, (256, 32))
     assert logits.shape == (1, 4, 256, 32)

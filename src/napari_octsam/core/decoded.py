@@ -170,10 +170,12 @@ def threshold_logit(threshold: float) -> np.float32:
 
 def _bounds(logits: npt.NDArray[np.float32]) -> tuple[slice, slice]:
     """Return the bounding box of the logits above the floor; of one place where there are none."""
-    (in_rows, in_cols) = (np.flatnonzero((logits > _FLOOR).any(axis=axis)) for axis in (1, 0))
+    in_rows = np.flatnonzero((logits > _FLOOR).any(axis=1))
     if not len(in_rows):
         return _FIRST, _FIRST
-    return slice(in_rows[0], in_rows[-1] + 1), slice(in_cols[0], in_cols[-1] + 1)
+    tall = slice(in_rows[0], in_rows[-1] + 1)
+    in_cols = np.flatnonzero((logits[tall] > _FLOOR).any(axis=0))
+    return tall, slice(in_cols[0], in_cols[-1] + 1)
 
 
 def _needed(bounds: slice, axis: Resampling) -> slice:

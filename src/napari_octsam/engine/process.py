@@ -132,12 +132,14 @@ def _creation_flags(yields: bool) -> int:
 def _environment() -> dict[str, str]:
     """Return the parent's environment with what the engine needs besides.
 
-    The engine finds the same modules as napari. Its OpenMP threads sleep while they wait for one
-    another: by default they spin, and then one busy thread of napari on a machine of few cores
-    makes a decode several times slower.
+    The engine finds the same modules as napari. Its OpenMP threads sleep when they have waited a
+    moment for one another: by default they spin on, and then one busy thread of napari on a machine
+    of few cores makes a decode several times slower. Without that moment (which GNU's OpenMP takes
+    in rounds of its loop, and others do not know) each small operation would wake them anew.
     """
+    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
     modules = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONPATH": modules}
+    return waiting | os.environ | {"PYTHONPATH": modules}
 
 
 def _widen(pipe: IO[bytes]) -> None:

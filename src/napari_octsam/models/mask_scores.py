@@ -64,7 +64,7 @@ def _outside(probability: Tensor, mass: Tensor, boxes: Tensor | None) -> Tensor:
     x0, y0, x1, y1 = boxes.float().unbind(-1)
     rows = _inside(y0, y1, probability.shape[-2], STRIDES["fine"][0])
     cols = _inside(x0, x1, probability.shape[-1], STRIDES["fine"][1])
-    within = torch.einsum("nkrc,nr,nc->nk", probability, rows, cols)
+    within = ((probability @ cols[:, None, :, None])[..., 0] * rows[:, None]).sum(-1)
     return 1 - within / mass.clamp(min=1e-3)
 
 

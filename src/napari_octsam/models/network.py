@@ -60,6 +60,13 @@ class Network(Protocol):
         """Encode (B, C, H, W) float32 preprocessed pixels of the size `input_size`."""
         ...
 
+    def prepare(self, features: Features) -> Features:
+        """Add to an image's features, (1, ...), what is the same for all prompts on it.
+
+        It depends on the mask decoder's weights: embeddings are kept without it.
+        """
+        ...
+
     def encode_prompts(
         self,
         points: PointPrompts | None = None,
@@ -82,10 +89,12 @@ class Network(Protocol):
     def decode_masks(
         self, features: Features, prompts: Any, extent: tuple[int, int] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode N prompts, from `encode_prompts`, on one image, whose features are (1, ...).
+        """Decode N prompts, from `encode_prompts`, on one image.
 
         Parameters
         ----------
+        features
+            Of the image, from `prepare`.
         extent
             Rows and columns of the logits that are wanted, from the upper left corner on; by
             default all, `mask_size`.

@@ -16,8 +16,8 @@ __all__ = ["PromptBatch", "prompt_batches"]
 
 _MAX_BATCH = 16
 """Most prompts to decode at once: SAM's decoder takes about 40 MB for each."""
-_MAX_BATCH_CPU = 2
-"""On a CPU more at once is slower: what the decoder writes no longer fits the cache."""
+_MAX_BATCH_CPU = 4
+"""On a CPU more at once is no faster: what the decoder writes no longer fits the cache."""
 
 
 class PromptBatch(NamedTuple):
@@ -53,7 +53,6 @@ def prompt_batches(
     if most is None:
         most = _MAX_BATCH_CPU if device.type == "cpu" else _MAX_BATCH
     for indices in groups.values():
-        indices.sort(key=lambda i: _height(prompts[i]))
         for start in range(0, len(indices), most):
             batch = indices[start : start + most]
             members = [prompts[i] for i in batch]
@@ -63,11 +62,6 @@ def prompt_batches(
                 _boxes(members, frame, device),
                 _masks(members, frame, mask_input_size, device),
             )
-
-
-def _height(prompt: Prompt) -> float:
-    """Return where a prompt's box lies: neighbours share the rows that octsam-tiny looks at."""
-    return 0.0 if prompt.box is None else prompt.box.row0 + prompt.box.row1
 
 
 def _points(prompts: list[Prompt], frame: Frame, device: torch.device) -> PointPrompts | None:

@@ -9,6 +9,10 @@ A-scan that runs through it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -17,15 +21,38 @@ from napari_octsam.models.pixel_names import CLASSES
 from napari_octsam.models.prompt_maps import on_map
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 
-__all__ = ["PromptFeatures"]
+__all__ = ["Pooled", "PromptFeatures", "pooled"]
 
 _OFF = (0.5, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 20.0, 32.0)
 _ACROSS = (*(-off for off in reversed(_OFF)), *_OFF)
 """Pixels of the input across a side of the box, or the row of a point, at which to look."""
 _BESIDE = (-8.0, 0.0, 8.0)
 """Pixels of the input beside a point at which to look."""
+_WITHIN = 16
+"""Rows within a box at which to look."""
 _POOL = 4
 """Places of the finest map that are pooled before a profile is taken along them."""
+
+
+class Pooled(NamedTuple):
+    """Names of pixels, the most and the mean of a few of them, for profiles."""
+
+    by_row: Tensor
+    """(2, classes, rows, cols / 4): profiles of rows run along the columns."""
+    by_col: Tensor
+    """(2, classes, cols, rows / 4)."""
+
+
+def pooled(evidence: Tensor) -> Pooled:
+    """Pool (classes, rows, cols) probabilities along the columns, and along the rows."""
+    count, rows, cols = evidence.shape
+    along_cols = evidence.view(count, rows, -1, _POOL).unbind(3)
+    along_rows = evidence.view(count, -1, _POOL, cols).unbind(2)
+    return Pooled(_most_and_mean(along_cols), _most_and_mean(along_rows).mT.contiguous())
+
+
+def _most_and_mean(maps: Sequence[Tensor]) -> Tensor:
+    return torch.stack([reduce(torch.maximum, maps), reduce(torch.add, maps) / len(maps)])
 
 
 class PromptFeatures(nn.Module):
@@ -52,7 +79,7 @@ class PromptFeatures(nn.Module):
     def forward(
         self,
         fine: Tensor,
-        evidence: Tensor,
+        names: Pooled,
         points: tuple[Tensor, Tensor] | None,
         boxes: Tensor | None,
         masks: Tensor | None,
@@ -63,8 +90,8 @@ class PromptFeatures(nn.Module):
         ----------
         fine
             (1, FINE_CHANNELS, rows, cols), the finest map.
-        evidence
-            (classes, rows, cols) probabilities, from `PixelNames`.
+        names
+            Of its pixels, from `PixelNames`.
         points
             (N, P, 2) coordinates (x, y) in pixels of the input, and (N, P) labels.
         boxes
@@ -74,7 +101,7 @@ class PromptFeatures(nn.Module):
         """
         tokens, summary = [], []
         if boxes is not None:
-            tokens.append(self._of_boxes(evidence, boxes))
+            tokens.append(self._of_boxes(names, boxes))
             summary.append(self.of_all_sides(tokens[-1].flatten(1)))
         if points is not None:
             tokens.append(self._of_points(fine, *points))
@@ -84,29 +111,26 @@ class PromptFeatures(nn.Module):
             summary.append(tokens[-1][:, 0])
         return torch.cat(tokens, dim=1), torch.stack(summary).sum(0)
 
-    def _of_boxes(self, evidence: Tensor, boxes: Tensor) -> Tensor:
+    def _of_boxes(self, names: Pooled, boxes: Tensor) -> Tensor:
         """Return (N, 5, dim): a token for each side (up, down, left, right) and the inside."""
-        by_row = _pooled(evidence)  # profiles of rows run along the columns
-        by_col = _pooled(evidence.mT.contiguous())
         x0, y0, x1, y1 = boxes.float().unbind(-1)
         top, bottom = on_map(y0, STRIDES["fine"][0]), on_map(y1, STRIDES["fine"][0])
         left, right = on_map(x0, STRIDES["fine"][1]), on_map(x1, STRIDES["fine"][1])
-        rows = _profile(by_row, left, right)  # (N, 2 * CLASSES, rows)
-        cols = _profile(by_col, top, bottom)
-        across = torch.tensor(_ACROSS, device=boxes.device) / STRIDES["fine"][0]
-        across_cols = torch.tensor(_ACROSS, device=boxes.device) / STRIDES["fine"][1]
-        seen = [
-            _read(rows, top[:, None] + across),
-            _read(rows, bottom[:, None] + across),
-            _read(cols, left[:, None] + across_cols),
-            _read(cols, right[:, None] + across_cols),
-        ]
+        device = boxes.device
+        across = torch.tensor(_ACROSS, device=device) / STRIDES["fine"][0]
+        across_cols = torch.tensor(_ACROSS, device=device) / STRIDES["fine"][1]
+        step = torch.linspace(0, 1, _WITHIN, device=device)
+        within = top[:, None] + (bottom - top)[:, None] * step
+        rows = torch.cat([top[:, None] + across, bottom[:, None] + across, within], dim=1)
+        cols = torch.cat([left[:, None] + across_cols, right[:, None] + across_cols], dim=1)
+        steps = len(_ACROSS)
+        by_row = _profile(names.by_row, rows, left, right)
+        up, down, inside = torch.split_with_sizes(by_row, [steps, steps, _WITHIN], dim=2)
+        seen = [up, down, *_profile(names.by_col, cols, top, bottom).chunk(2, dim=2)]
         tokens = [side(each.flatten(1)) for side, each in zip(self.sides, seen, strict=True)]
-        step = torch.linspace(0, 1, 16, device=boxes.device)
-        within = _read(rows, top[:, None] + (bottom - top)[:, None] * step)
-        most, mean = within.chunk(2, dim=1)
-        inside = self.inside(torch.cat([most.amax(-1), mean.mean(-1)], dim=1))
-        return torch.stack([*tokens, inside], dim=1)
+        most, mean = inside.chunk(2, dim=1)
+        tokens.append(self.inside(torch.cat([most.amax(-1), mean.mean(-1)], dim=1)))
+        return torch.stack(tokens, dim=1)
 
     def _of_points(self, fine: Tensor, coordinates: Tensor, labels: Tensor) -> Tensor:
         """Return (N, P, dim), a token a point."""
@@ -127,31 +151,35 @@ class PromptFeatures(nn.Module):
         return token[:, None]
 
 
-def _pooled(evidence: Tensor) -> Tensor:
-    """(C, rows, cols) -> (2, C, rows, cols / _POOL): the most and the mean of a few columns."""
-    parts = evidence.view(*evidence.shape[:2], -1, _POOL)
-    return torch.stack([parts.amax(-1), parts.mean(-1)])
+def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Return the most and the mean, from column `low` to `high`, of rows that are interpolated.
 
+    Parameters
+    ----------
+    parts
+        (2, C, rows, cols / _POOL) of a `Pooled`; the ends go on.
+    places
+        (N, K) rows to look at.
+    low, high
+        (N,) columns of the finest map.
 
-def _profile(pooled: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Return the most and the mean of each row from column `low` to `high`: (N, 2 C, rows)."""
-    places = torch.arange(pooled.shape[-1], device=low.device) * _POOL + (_POOL - 1) / 2
+    Returns
+    -------
+    (N, 2 C, K).
+    """
+    places = places.clamp(0, parts.shape[2] - 1)
+    first = places.floor().long().clamp(max=parts.shape[2] - 2)
+    index = torch.cat([first, first + 1], dim=1)
+    taken = parts[:, :, index]  # (2, C, N, 2 K, cols / _POOL)
+    along = torch.arange(parts.shape[3], device=parts.device) * _POOL + (_POOL - 1) / 2
     middle = (low + high)[:, None] / 2
     half = ((high - low)[:, None] / 2).clamp(min=_POOL / 2)
-    inside = ((places - middle).abs() <= half).to(pooled.dtype)  # (N, places)
-    most = (pooled[0] * inside[:, None, None, :]).amax(-1)
-    mean = torch.einsum("crp,np->ncr", pooled[1], inside)
-    mean = mean / inside.sum(-1).clamp(min=1)[:, None, None]
-    return torch.cat([most, mean], dim=1)
-
-
-def _read(profile: Tensor, places: Tensor) -> Tensor:
-    """Interpolate (N, C, length) profiles at (N, K) places: (N, C, K); the ends go on."""
-    places = places.clamp(0, profile.shape[-1] - 1)
-    low = places.floor().long().clamp(max=profile.shape[-1] - 2)
-    share = (places - low)[:, None].to(profile.dtype)
-    index = low[:, None].expand(-1, profile.shape[1], -1)
-    return profile.gather(2, index) * (1 - share) + profile.gather(2, index + 1) * share
+    inside = ((along - middle).abs() <= half).to(parts.dtype)[:, None]  # (N, 1, cols / _POOL)
+    mean = (taken[1] * (inside / inside.sum(-1, keepdim=True).clamp(min=1))).sum(-1)
+    profile = torch.cat([(taken[0] * inside).amax(-1), mean]).movedim(1, 0)
+    share = (places - first)[:, None].to(parts.dtype)
+    before, after = profile.chunk(2, dim=2)
+    return before * (1 - share) + after * share
 
 
 def _sampled(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ class Model:
         grid = frame.mask_grid(self.network.mask_size)
         decoded: dict[int, DecodedObject] = {}
         with torch.inference_mode(), explaining_memory(self.device):
-            features = embedding.to(self.device).features
+            features = self.network.prepare(embedding.to(self.device).features)
             for batch in prompt_batches(prompts, frame, size, self.device):
                 encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
                 logits, scores = self.network.decode_masks(features, encoded, grid.extent)

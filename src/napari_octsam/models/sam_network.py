@@ -73,6 +73,10 @@ class SamNetwork(nn.Module):
         with torch.autocast(pixels.device.type, enabled=False):
             return {"image": encoder.neck(tokens.float().permute(0, 3, 1, 2))}
 
+    def prepare(self, features: Features) -> Features:
+        """Return the features: SAM's decoder does nothing before it is asked."""
+        return features
+
     def encode_prompts(
         self,
         points: PointPrompts | None = None,

@@ -15,7 +15,8 @@ import torch
 from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor, nn
 
-from napari_octsam.models.prompt_band import TinyPrompts
+from napari_octsam.models.network import Features
+from napari_octsam.models.prompt_windows import TinyPrompts
 from napari_octsam.models.tiny_decoder import TinyMaskDecoder
 from napari_octsam.models.tiny_encoder import STRIDES, UNetEncoder
 from napari_octsam.models.two_way import grid_encoding
@@ -130,9 +131,13 @@ class TinyNetwork(nn.Module):
         """Prefix of the encoder's weights."""
         return ("image_encoder.",)
 
-    def encode_image(self, pixels: Tensor) -> dict[str, Tensor]:
+    def encode_image(self, pixels: Tensor) -> Features:
         """Encode (B, 1, H, W) float32 into the maps of `STRIDES`."""
         return self.image_encoder(pixels)  # type: ignore[no-any-return]
+
+    def prepare(self, features: Features) -> Features:
+        """Add what `TinyMaskDecoder.prepare` does."""
+        return self.mask_decoder.prepare(features)
 
     def encode_prompts(
         self,
@@ -159,7 +164,7 @@ class TinyNetwork(nn.Module):
 
     def decode_masks(
         self,
-        features: dict[str, Tensor],
+        features: Features,
         prompts: TinyPrompts,
         extent: tuple[int, int] | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -174,7 +179,7 @@ class TinyNetwork(nn.Module):
         return logits[..., :rows, :cols], iou
 
     def decode_with_tokens(
-        self, features: dict[str, Tensor], prompts: TinyPrompts
+        self, features: Features, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode_masks` does, and return the (N, 4, embed_dim) mask tokens too."""
         rows, cols = features["image"].shape[-2:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from segment_anything.modeling import TwoWayTransformer
 from segment_anything.modeling.common import LayerNorm2d
@@ -10,18 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_octsam.models.mask_scores import MASK_FACTS, MaskScores
+from napari_octsam.models.network import Features
 from napari_octsam.models.pixel_names import CLASSES, PixelNames
-from napari_octsam.models.prompt_band import (
-    SURELY_NOT,
-    TinyPrompts,
-    cut_place,
-    draw_on_stride4,
-    moved_up,
-    rows_of_interest,
-    without_far_rows,
-)
-from napari_octsam.models.prompt_features import PromptFeatures
+from napari_octsam.models.prompt_features import Pooled, PromptFeatures, pooled
 from napari_octsam.models.prompt_maps import PROMPT_MAPS, draw_points, on_map
+from napari_octsam.models.prompt_windows import (
+    TinyPrompts,
+    Window,
+    draw_on_stride4,
+    from_stride4,
+    padded_around,
+    windows_of_interest,
+)
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 from napari_octsam.models.two_way import FoldedTwoWayTransformer
 
@@ -46,8 +48,8 @@ class PromptPyramid(nn.Module):
 
     def forward(self, maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, PROMPT_MAPS, h, w) at "stride4" -> maps at "image", "stride8", "stride4"."""
-        fine = F.relu(self.stride4(maps))
-        middle = F.relu(self.stride8(fine))
+        fine = F.relu_(self.stride4(maps))
+        middle = F.relu_(self.stride8(fine))
         return self.image(middle), middle, fine
 
 
@@ -71,8 +73,8 @@ class TinyMaskDecoder(nn.Module):
     """Decodes prompts on the maps of `UNetEncoder`.
 
     A mask is its token's weighing of three maps: the encoder's finest one, which knows the tissue,
-    the names of its pixels, and the finest map bent to the prompt, which knows the place. Rows far
-    from a box cannot be its object's, and are not looked at.
+    the names of its pixels, and the finest map bent to the prompt, which knows the place. What is
+    far from a box cannot be its object, and is not looked at.
 
     Parameters
     ----------
@@ -104,15 +106,25 @@ class TinyMaskDecoder(nn.Module):
         )
         self.scores = MaskScores(dim + MASK_FACTS)
 
+    def prepare(self, features: Features) -> Features:
+        """Return the encoder's maps, each (1, ...), and what no prompt changes of an image.
+
+        "names" are the probabilities of the classes at each place of the finest map, (1, classes,
+        rows, cols), "names_by_row" and "names_by_col" their `Pooled`.
+        """
+        names = self.pixel_names.evidence(features["fine"])
+        by_row, by_col = pooled(names)
+        return features | {"names": names[None], "names_by_row": by_row, "names_by_col": by_col}
+
     def forward(
-        self, features: dict[str, Tensor], encoding: Tensor, prompts: TinyPrompts
+        self, features: Features, encoding: Tensor, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode N prompts on one image.
 
         Parameters
         ----------
         features
-            The encoder's maps, each (1, ...).
+            Of the image, from `prepare`.
         encoding
             (1, dim, h, w) positional encoding of the map "image".
 
@@ -122,23 +134,29 @@ class TinyMaskDecoder(nn.Module):
         (N, MASKS, dim) mask tokens.
         """
         drawn = self.prompt_pyramid(draw_on_stride4(prompts, features["stride4"]))
-        rows = features["fine"].shape[2]
-        band = rows_of_interest(prompts, rows)
-        fine = features["fine"][:, :, band]
-        near = moved_up(prompts, band.start)
-        named = self.pixel_names.evidence(fine)
-        seen, summary = self.prompt_features(fine, named, near.points, near.boxes, near.masks)
+        profiles = Pooled(features["names_by_row"], features["names_by_col"])
+        seen, summary = self.prompt_features(
+            features["fine"], profiles, prompts.points, prompts.boxes, prompts.masks
+        )
         tokens, image = self._attend(
             features["image"] + drawn[0], encoding, torch.cat([prompts.tokens, seen], dim=1)
         )
         mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary)[:, None]
-        place = cut_place(self._place(features, image, drawn), band, fine.shape[-1])
-        bent = self._bend(fine, near, place)
-        known = torch.cat([fine[0].flatten(1), _SURE * named.flatten(1)])
-        logits = without_far_rows(self._weighed(mask_tokens, bent, known), near)
-        scores = self.scores(mask_tokens, logits, near.boxes)
-        logits = F.pad(logits, (0, 0, band.start, rows - band.stop), value=SURELY_NOT)
-        return logits, scores, mask_tokens
+        weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
+        size = features["fine"].shape[2:]
+        sides = None if prompts.boxes is None else self.box_sides(prompts.boxes, size)
+        logits, scores = [], []
+        for i, window in enumerate(windows_of_interest(prompts, image.shape[2:])):
+            only, (rows, cols) = slice(i, i + 1), window.on("fine")
+            one = prompts.one(i).seen_from(window)
+            place = self._place(features, image[only], [part[only] for part in drawn], window)
+            fine, names = (features[name][:, :, rows, cols] for name in ("fine", "names"))
+            near = () if sides is None else (sides[0][only, :, rows], sides[1][only, :, :, cols])
+            bent = self._bend(fine, place, near, one)
+            part = _weighed(weights[i], fine[0], names[0], bent[0])
+            scores.append(self.scores(mask_tokens[only], part, one.boxes))
+            logits.append(padded_around(part, window, size))
+        return torch.cat(logits), torch.cat(scores), mask_tokens
 
     def _attend(self, source: Tensor, encoding: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Let own tokens, the prompt's and the image attend to each other.
@@ -151,41 +169,63 @@ class TinyMaskDecoder(nn.Module):
         return told, image.mT.reshape(source.shape)
 
     def _place(
-        self, features: dict[str, Tensor], image: Tensor, drawn: tuple[Tensor, Tensor, Tensor]
+        self, features: Features, image: Tensor, drawn: Sequence[Tensor], window: Window
     ) -> Tensor:
-        """Say where the object is, at "stride4": (N, FINE_CHANNELS, h, w)."""
-        _, middle, fine = drawn
-        x = self.norm_stride8(self.to_stride8(image) + features["stride8"] + middle)
-        x = F.relu(x)
-        x = F.relu(x + self.mix_stride8(x))
-        x = F.relu(self.to_stride4(x) + features["stride4"] + fine)
-        x = F.relu(x + self.mix_stride4(x))
-        place: Tensor = self.to_fine(x)
-        return place
+        """Say where an object is: (1, FINE_CHANNELS, rows, cols) of the window.
 
-    def _bend(self, fine: Tensor, prompts: TinyPrompts, bent: Tensor) -> Tensor:
-        """Bend the finest map (1, FINE_CHANNELS, rows, cols) to the prompts, in place."""
+        A place of "image" more on each side is looked at: a convolution at each of the two finer
+        scales sees a place beyond, and so does the interpolation to the finest.
+        """
+        _, middle, fine = drawn
+        grown = window.grown(image.shape[2:])
+        at_image, at_stride8, at_stride4 = map(grown.on, ("image", "stride8", "stride4"))
+        x = self.to_stride8(image[:, :, *at_image])
+        x = x + features["stride8"][:, :, *at_stride8] + middle[:, :, *at_stride8]
+        x = F.relu_(_normed(x, self.norm_stride8))
+        x = F.relu_(x + self.mix_stride8(x))
+        x = self.to_stride4(x)
+        x = F.relu_(x + features["stride4"][:, :, *at_stride4] + fine[:, :, *at_stride4])
+        x = F.relu_(x + self.mix_stride4(x))
+        return from_stride4(self.to_fine(x), grown, window)
+
+    def _bend(
+        self, fine: Tensor, place: Tensor, near: Sequence[Tensor], one: TinyPrompts
+    ) -> Tensor:
+        """Bend a window of the finest map to a prompt in its frame: (1, FINE_CHANNELS, ...).
+
+        `near` is what the sides of its box add.
+        """
         size = (fine.shape[-2], fine.shape[-1])
-        tissue = torch.addmm(self.tissue.bias[:, None], self.tissue.weight, fine[0].flatten(1))
-        bent = bent.add_(tissue.view(-1, *size))
-        if prompts.boxes is not None:
-            rows, cols = self.box_sides(prompts.boxes, size)
-            bent = bent.add_(rows).add_(cols)
-        if prompts.points is not None:
-            blobs = draw_points(*prompts.points, size, STRIDES["fine"], _POINT_RADIUS)
+        by_place = place.permute(0, 2, 3, 1).reshape(-1, FINE_CHANNELS)
+        bent = torch.addmm(by_place, fine[0].flatten(1).mT, self.tissue.weight.mT)
+        bent = bent.add_(self.tissue.bias).view(1, *size, FINE_CHANNELS).permute(0, 3, 1, 2)
+        for more in near:
+            bent = bent.add_(more)
+        if one.points is not None:
+            blobs = draw_points(*one.points, size, STRIDES["fine"], _POINT_RADIUS)
             bent = bent.add_(torch.einsum("nkrc,kd->ndrc", blobs, self.point_weights))
-        if prompts.masks is not None:
-            rough = F.interpolate(prompts.masks, size=size, mode="bilinear")
+        if one.masks is not None:
+            rough = F.interpolate(one.masks, size=size, mode="bilinear")
             bent = bent.add_(torch.einsum("nkrc,kd->ndrc", rough.tanh(), self.mask_weights))
         return F.relu_(bent)
 
-    def _weighed(self, mask_tokens: Tensor, bent: Tensor, known: Tensor) -> Tensor:
-        """Weigh the channels of the (N, FINE_CHANNELS, rows, cols) map and of what is known."""
-        weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
-        for_bent, for_known = weights[..., :FINE_CHANNELS], weights[..., FINE_CHANNELS:-1]
-        logits = (for_known.flatten(0, 1) @ known).view(len(bent), MASKS, -1)
-        logits = torch.baddbmm(logits.add_(weights[..., -1:]), for_bent, bent.flatten(2))
-        return logits.view(len(bent), MASKS, *bent.shape[-2:])
+
+def _normed(x: Tensor, norm: LayerNorm2d) -> Tensor:
+    """Return what segment_anything's layer gives, in one pass."""
+    by_place = x.permute(0, 2, 3, 1)
+    shape = (x.shape[1],)
+    return F.layer_norm(by_place, shape, norm.weight, norm.bias, norm.eps).permute(0, 3, 1, 2)
+
+
+def _weighed(weights: Tensor, fine: Tensor, names: Tensor, bent: Tensor) -> Tensor:
+    """Weigh the channels of maps (C, rows, cols): (1, MASKS, rows, cols) logits."""
+    for_bent, for_fine, for_names, more = torch.split_with_sizes(
+        weights, [len(bent), len(fine), len(names), 1], dim=1
+    )
+    logits = torch.addmm(more, for_fine, fine.flatten(1))
+    logits = torch.addmm(logits, _SURE * for_names, names.flatten(1))
+    logits = torch.addmm(logits, for_bent, bent.flatten(1))
+    return logits.view(1, -1, *bent.shape[1:])
 
 
 def _side_network() -> nn.Sequential:

@@ -80,8 +80,9 @@ class ObjectLosses:
         frame = make_frame(self._header.profile, shape, self._network.input_size)
         grid = frame.mask_grid(self._network.mask_size)
         prompts = [o.prompt for o in objects]
+        prepared = self._network.prepare(features)
         decoded = [
-            (batch, *self._decode(features, batch, grid.extent))
+            (batch, *self._decode(prepared, batch, grid.extent))
             for batch in prompt_batches(prompts, frame, self._network.mask_input_size, self._device)
         ]
         order = [i for batch, _, _ in decoded for i in batch.indices]

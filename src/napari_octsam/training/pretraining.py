@@ -181,7 +181,9 @@ class Pretraining:
         size = (pixels.shape[2], pixels.shape[3])
         parts: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
         for i, draw in enumerate(draws):
-            own = {name: maps[i] for name, maps in by_view.items()}
+            if not draw.objects:
+                continue
+            own = network.prepare({name: maps[i] for name, maps in by_view.items()})
             objects = draw.objects
             if draw.corrections:
                 objects = corrected(objects, draw.corrections, predicted_masks(network, own, size))
