@@ -179,11 +179,23 @@ def test_the_recipe_in_the_package_is_whole_and_others_are_named(tmp_path: Path)
     assert recipe.steps == sum(stage.steps for stage in recipe.stages)
     assert recipe.stage(0) is recipe.stages[0]
     assert recipe.stage(recipe.steps - 1) is recipe.stages[-1]
-    assert recipe.rate(recipe.steps - 1) < 1e-3 < recipe.rate(recipe.steps // 2) < 1
+    assert recipe.rate(recipe.steps - 1) < 1e-3
     wrong = tmp_path / "mine.toml"
     wrong.write_text("stages = 3")
-    with pytest.raises(UserError, match=r"mine\.toml, stages: "):
+    with pytest.raises(UserError, match=r"mine\.toml: stages: "):
         read_recipe(wrong)
+
+
+def test_the_learning_rate_falls_to_nothing_before_each_restart() -> None:
+    stages = (Stage(steps=30), Stage(steps=70), Stage(steps=40, restart=0.5), Stage(steps=10))
+    rates = [PretrainConfig(stages=stages, warmup_steps=0).rate(step) for step in range(150)]
+    assert rates[0] == 1
+    assert rates[50] == pytest.approx(0.5)
+    assert rates[100] == 0.5
+    assert rates[125] == pytest.approx(0.25)
+    assert max(rates[99], rates[149]) < 1e-3
+    assert sorted(rates[:100], reverse=True) == rates[:100]
+    assert sorted(rates[100:], reverse=True) == rates[100:]
 
 
 def pretraining(config: PretrainConfig) -> Pretraining:

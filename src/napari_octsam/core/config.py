@@ -6,7 +6,7 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,8 +20,11 @@ __all__ = [
     "TopologyKind",
     "TrainConfig",
     "read_config",
+    "read_settings",
     "sentence_of",
 ]
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
 """No topology loss, one of ours, or the original project's."""
@@ -219,7 +222,18 @@ def sentence_of(error: ValidationError) -> str:
 
 
 def read_config(path: Path) -> TrainConfig:
-    """Read a configuration from TOML or JSON.
+    """Read the configuration of a training from TOML or JSON.
+
+    Raises
+    ------
+    UserError
+        As of `read_settings`.
+    """
+    return read_settings(path, TrainConfig)
+
+
+def read_settings(path: Path, kind: type[Settings]) -> Settings:
+    """Read settings of a kind from TOML or JSON.
 
     Raises
     ------
@@ -229,7 +243,7 @@ def read_config(path: Path) -> TrainConfig:
     try:
         text = path.read_text("utf-8-sig")
         values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
-        return TrainConfig.model_validate(values)
+        return kind.model_validate(values)
     except OSError as error:
         raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from error
     except ValidationError as error:

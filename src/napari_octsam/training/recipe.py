@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_octsam.core.classes import bundled_schema
-from napari_octsam.core.config import sentence_of
+from napari_octsam.core.config import read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
 from napari_octsam.training.samples import (
@@ -132,27 +131,9 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
     UserError
         The file cannot be read, or says something else.
     """
-    if path is None:
-        text = files("napari_octsam.training").joinpath("octsam-tiny.toml").read_text("utf-8")
-    else:
-        text = _read(path)
-    try:
-        numbers = tomllib.loads(text) | ({} if seed is None else {"seed": seed})
-        return PretrainConfig.model_validate(numbers)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is no TOML: {error}.") from error
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise UserError(f"{path or 'The recipe'}, {where}: {sentence_of(error)}") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text file.") from error
+    with as_file(files("napari_octsam.training").joinpath("octsam-tiny.toml")) as bundled:
+        recipe = read_settings(path or bundled, PretrainConfig)
+    return recipe if seed is None else recipe.model_copy(update={"seed": seed})
 
 
 def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
