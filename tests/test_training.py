@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.prompts import bounding_box, check_prompt
+from napari_octsam.core.prompts import check_prompt
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.pixel_names import PixelNames
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS
-from napari_octsam.training.augment import View, plain_view, random_view
+from napari_octsam.training.augment import View, random_view
 from napari_octsam.training.losses import area_targets, mask_losses
 from napari_octsam.training.naming import naming_loss
 from napari_octsam.training.pretraining import Pretraining
@@ -92,13 +92,6 @@ def test_views_move_image_and_labels_together() -> None:
         if 0 < (labels == 3).sum() < labels.size:
             inside, outside = pixels[labels == 3].mean(), pixels[labels != 3].mean()
             assert abs(inside - outside) > 0.8
-
-
-def test_a_plain_view_only_stretches() -> None:
-    view = plain_view(band(), (64, 64))
-    box = bounding_box(view.maps["layers7"] == 3)
-    assert (box.row0, box.row1) == (pytest.approx(40 / 96 * 64, abs=1), pytest.approx(34, abs=1))
-    assert float(view.pixels.mean()) == pytest.approx(0, abs=1e-4)
 
 
 def test_targets_are_the_covered_share() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 from napari_octsam.training.appearance import random_appearance
 from napari_octsam.training.samples import Sample
 
-__all__ = ["View", "plain_view", "random_view"]
+__all__ = ["View", "random_view"]
 
 _PADDING = {"oct14": 13}  # value of what lies outside the B-scan, by schema; 0 elsewhere
 
@@ -35,11 +34,6 @@ class View:
     maps: dict[str, npt.NDArray[np.uint8]]
 
 
-def plain_view(sample: Sample, size: tuple[int, int]) -> View:
-    """Stretch a sample to `size` (rows, cols) and change nothing else."""
-    return _warped(sample, _grid(np.eye(2, 3), size), lambda image: image)
-
-
 def random_view(
     sample: Sample, size: tuple[int, int], rng: np.random.Generator, cols: int | None = None
 ) -> View:
@@ -56,7 +50,7 @@ def random_view(
     grid = _grid(_random_affine(rng, wide / size[1]), (size[0], wide))
     if rng.random() < 0.6:
         grid[..., 1] += _random_bend(wide, wide / size[1], rng)
-    return _warped(sample, grid, lambda image: random_appearance(image, rng))
+    return _seen(sample, grid, rng)
 
 
 def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
@@ -64,10 +58,10 @@ def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
     return F.affine_grid(theta, [1, 1, *size], align_corners=False)
 
 
-def _warped(sample: Sample, grid: Tensor, recolour: Callable[[Tensor], Tensor]) -> View:
+def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator) -> View:
     image = torch.from_numpy(sample.image)[None, None].float() / 255
     warped = F.grid_sample(image, grid, mode="bilinear", align_corners=False)[0]
-    warped = recolour(warped)
+    warped = random_appearance(warped, rng)
     pixels = (warped - warped.mean()) / (warped.std() + 1e-3)
     maps = {}
     for name, labels in sample.maps.items():
