@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PASSIVE", "Run"]
-
-PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Torch's threads sleep while they wait, as in our own processes: see engine.process."""
+__all__ = ["Run"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from torch import Tensor
 from benchmarks.fresh import call_fresh
 from benchmarks.oracles.install import ORACLES, oracles_environment
 from benchmarks.report import Findings, Table, Target
-from benchmarks.run import PASSIVE, Run
+from benchmarks.run import Run
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import counted, duration_spread, ratio_spread
+from napari_octsam.engine.process import WAITING
 from napari_octsam.topology.losses import TopologyLoss
 
 __all__ = ["TARGETS", "layer_masks", "measure", "measure_side"]
@@ -58,7 +59,7 @@ TARGETS = tuple(aim.target for aim in _AIMS)
 
 def measure(run: Run) -> Findings:
     """Take the loss and its gradient by turns, in a process that has the oracles' packages."""
-    environment = run.environment | oracles_environment(ORACLES) | PASSIVE
+    environment = run.environment | oracles_environment(ORACLES) | WAITING
     rounds = run.repeats(full=5, quick=1)
     rows, measured = [], {}
     for side in _SIDES:
@@ -82,7 +83,7 @@ def measure(run: Run) -> Findings:
             f"{counted(rounds, 'round')} by turns; wavy layers, logits with noise as smooth as a "
             "network's; the truths' labels are cached, as from the second epoch on. The original's "
             "is computed at the size of the masks here, and not at 50 x 50. Torch's threads are "
-            "those of the row; they sleep while they wait (OMP_WAIT_POLICY), for all alike.",
+            "those of the row; they wait for one another as our engine's do, for all alike.",
         ),
     )
     return Findings(tables=(table,), measured=measured)

@@ -11,7 +11,7 @@ from benchmarks.fresh import call_fresh
 from benchmarks.oracles.install import ORACLES, oracles_environment
 from benchmarks.peer import random_vit_b
 from benchmarks.report import Findings, Table, Target
-from benchmarks.run import PASSIVE, Run
+from benchmarks.run import Run
 from benchmarks.samples import TINY
 from benchmarks.timing import Spread, pairwise
 from benchmarks.training_runs import (
@@ -24,6 +24,7 @@ from benchmarks.training_runs import (
     time_topology,
 )
 from benchmarks.wording import counted, duration, duration_spread, ratio_spread
+from napari_octsam.engine.process import WAITING
 from napari_octsam.models.checkpoints import load_model, read_checkpoint, write_transformers
 
 __all__ = ["TARGETS", "measure"]
@@ -49,7 +50,7 @@ def measure(run: Run) -> Findings:
 def _measure_speed(run: Run, checkpoint: Path) -> Findings:
     converted = run.folder / "random_vit_b_transformers.pt"
     write_transformers(converted, read_checkpoint(checkpoint).state_dict, "vit_b")
-    ours_environment = run.environment | PASSIVE
+    ours_environment = run.environment | WAITING
     theirs_environment = ours_environment | oracles_environment(ORACLES)
     theirs, ours = [], []
     for _ in range(run.repeats(full=3, quick=1)):
@@ -91,7 +92,7 @@ def _measure_topology(run: Run, checkpoint: Path) -> Findings:
     steps = run.repeats(full=15, quick=3)
     rows, shares = [], []
     for name, model in (("vit_b, random weights", str(checkpoint)), (TINY, TINY)):
-        taken = call_fresh(time_topology, run.environment | PASSIVE, checkpoint=model, steps=steps)
+        taken = call_fresh(time_topology, run.environment | WAITING, checkpoint=model, steps=steps)
         step, topology = zip(*taken, strict=True)
         share = pairwise(topology, step)
         times = (duration_spread(Spread.of(seconds)) for seconds in (step, topology))

@@ -80,7 +80,9 @@ def test_logits_are_those_of_transformers(state_dict: dict[str, torch.Tensor]) -
             ),
         ):
             expected = theirs(image_embeddings=embedding, **their_prompt)
-            logits, scores = ours.decode_masks(features, ours.encode_prompts(*our_prompt))
+            logits, scores = ours.decode_masks(
+                ours.prepare(features), ours.encode_prompts(*our_prompt)
+            )
             assert logits.abs().max() > 0.1
             torch.testing.assert_close(logits[:, 1:], expected.pred_masks[0], rtol=0, atol=1e-4)
             torch.testing.assert_close(scores[:, 1:], expected.iou_scores[0], rtol=0, atol=1e-4)

@@ -32,6 +32,7 @@ from napari_octsam.engine.messages import (
     Prediction,
     Progress,
 )
+from napari_octsam.engine.process import WAITING, process_environment
 
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP")
 
@@ -269,6 +270,21 @@ def test_cache_that_cannot_be_written_is_a_warning_only(
     for seed in (0, 1):
         assert fresh.submit(Decode(bscan(seed), PROMPTS)).result(60)
     assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [({}, ("PASSIVE", "10000")), ({"OMP_WAIT_POLICY": "ACTIVE"}, ("ACTIVE", None))],
+)
+def test_the_engines_threads_wait_as_the_person_chose(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], found: tuple[str, str | None]
+) -> None:
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    environment = process_environment()
+    assert tuple(environment.get(name) for name in WAITING) == found
 
 
 def test_shutdown_ends_the_process_and_refuses_what_comes_later(fresh: EngineClient) -> None:

@@ -135,7 +135,7 @@ def test_low_resolution_logits_are_segment_anythings_to_four_digits(
     network = model.network
     with torch.inference_mode():
         encoded = network.encode_prompts(None, box, None)
-        logits, _ = network.decode_masks(embedding.features, encoded)
+        logits, _ = network.decode_masks(network.prepare(embedding.features), encoded)
 
     torch.testing.assert_close(logits[:, 1:], expected, rtol=0, atol=1e-4)
 
@@ -205,7 +205,7 @@ def test_inference_leaves_the_network_fit_for_training(model: Model, embedding: 
     features = {name: part.clone() for name, part in embedding.features.items()}
 
     encoded = model.network.encode_prompts(None, torch.tensor([[1.0, 2.0, 300.0, 400.0]]), None)
-    logits, _ = model.network.decode_masks(features, encoded)
+    logits, _ = model.network.decode_masks(model.network.prepare(features), encoded)
     logits.sum().backward()
 
     assert tokens.grad is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models import tiny_decoder
 from napari_octsam.models.header import Header
 from napari_octsam.models.mask_scores import mask_facts
+from napari_octsam.models.network import Network
+from napari_octsam.models.pixel_names import NAMED, PixelNames
 from napari_octsam.models.prompt_windows import SURELY_NOT, Window
 from napari_octsam.models.sam import Model
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+from napari_octsam.models.tiny_encoder import FINE_CHANNELS
 
 SIZES = TinyConfig(input_size=(256, 128), widths=(8, 8, 16, 16, 16), embed_dim=32)
 SHAPE = (200, 160)
@@ -54,33 +59,62 @@ def test_a_mask_does_not_depend_on_what_is_decoded_with_it(model: Model) -> None
             assert one.window.mask(SHAPE).tolist() == other.window.mask(SHAPE).tolist()
 
 
+def prepared(network: Network, cols: int = 128) -> Any:
+    return network.prepare(network.encode_image(torch.randn(1, 1, 256, cols)))
+
+
 def test_what_is_far_from_a_box_is_surely_not_its_object(model: Model) -> None:
-    network = model.network
-    features = network.prepare(network.encode_image(torch.randn(1, 1, 256, 128)))
-    encoded = network.encode_prompts(boxes=torch.tensor([[5.0, 100.0, 12.0, 110.0]]))
-    logits, _ = network.decode_masks(features, encoded)
+    encoded = model.network.encode_prompts(boxes=torch.tensor([[5.0, 100.0, 12.0, 110.0]]))
+    logits, _ = model.network.decode_masks(prepared(model.network), encoded)
     assert logits.shape == (1, 4, 256, 64)
     near = torch.zeros(256, 64, dtype=torch.bool)
-    near[64:160, :32] = True  # whole places of 16 x 32 pixels, at least 36 pixels beyond the box
+    near[100 - 36 : 110 + 36 + 1, : (12 + 36) // 2 + 1] = True
     assert ((logits == SURELY_NOT).all(dim=(0, 1)) == ~near).all()
 
 
+@pytest.mark.parametrize("cols", [128, 64])
+@pytest.mark.parametrize("point", [None, (50.0, 170.0), (3.0, 2.0)])
 @pytest.mark.parametrize(
-    "box", [(5, 100, 12, 110), (40, 0, 60, 8), (70, 240, 127, 255), (60, 120, 62, 122)]
+    "box",
+    [(5, 100, 12, 110), (40, 0, 60, 8), (30, 240, 63, 255), (60, 120, 60, 120), (90, 30, 99, 40)],
 )
 def test_a_window_shows_what_the_whole_image_would(
-    model: Model, box: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    model: Model,
+    box: tuple[int, ...],
+    point: tuple[float, float] | None,
+    cols: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     network = model.network
-    features = network.prepare(network.encode_image(torch.randn(1, 1, 256, 128)))
-    encoded = network.encode_prompts(boxes=torch.tensor([box]).float())
-    seen, _ = network.decode_masks(features, encoded)
-    everywhere = [Window(slice(0, 16), slice(0, 4))]
+    image = prepared(network, cols)
+    points = None if point is None else (torch.tensor([[point]]), torch.ones(1, 1))
+    encoded = network.encode_prompts(points, torch.tensor([box]).float())
+    seen, scores = network.decode_masks(image, encoded)
+    everywhere = [Window(slice(0, 16), slice(0, cols // 32))]
     monkeypatch.setattr(tiny_decoder, "windows_of_interest", lambda *_: everywhere)
-    whole, _ = network.decode_masks(features, encoded)
-    looked_at = seen != SURELY_NOT
-    assert 0 < looked_at.sum() < looked_at.numel()
-    torch.testing.assert_close(seen[looked_at], whole[looked_at], atol=1e-4, rtol=1e-4)
+    whole, same_scores = network.decode_masks(image, encoded)
+    torch.testing.assert_close(seen, whole, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(scores, same_scores, atol=1e-4, rtol=1e-4)
+
+
+def test_pixels_are_named_alike_before_and_after_a_prompt() -> None:
+    torch.manual_seed(0)
+    names, fine = PixelNames(), torch.randn(1, FINE_CHANNELS, 8, 12)
+    evidence = torch.split(names.evidence(fine), list(NAMED.values()))
+    for schema, found in zip(NAMED, evidence, strict=True):
+        torch.testing.assert_close(found, names(fine, schema)[0].softmax(0))
+
+
+def test_what_is_kept_of_an_image_goes_with_the_image_and_the_weights(model: Model) -> None:
+    network = TinyNetwork(SIZES).eval()
+    features = model.encode(bscan()).features
+    with torch.no_grad():
+        kept = network.prepare(features)
+        assert network.prepare(features) is kept
+        assert network.prepare(model.encode(bscan()).features) is not kept
+        kept = network.prepare(features)
+        next(network.mask_decoder.pixel_names.parameters()).mul_(2)
+        assert not torch.equal(network.prepare(features).names, kept.names)
 
 
 @pytest.mark.parametrize(
@@ -101,11 +135,14 @@ def test_prompts_at_the_edges_are_answered(model: Model, prompt: Prompt) -> None
     assert all(0 <= score <= 1 for score in found.scores)
 
 
-def test_the_decoder_learns_from_embeddings(model: Model) -> None:
+@pytest.mark.parametrize("boxed", [False, True], ids=["point", "box and point"])
+def test_the_decoder_learns_from_embeddings(model: Model, boxed: bool) -> None:
     network = TinyNetwork(SIZES)
     features = {name: f.clone() for name, f in model.encode(bscan()).features.items()}
     points = torch.tensor([[[20.0, 100.0]]]), torch.ones(1, 1)
-    logits, iou = network.decode_masks(network.prepare(features), network.encode_prompts(points))
+    box = torch.tensor([[10.0, 90.0, 50.0, 110.0]]) if boxed else None
+    encoded = network.encode_prompts(points, box)
+    logits, iou = network.decode_masks(network.prepare(features), encoded)
     (logits.mean() + iou.mean()).backward()
     moved = [p for p in network.mask_decoder.parameters() if p.grad is not None and p.grad.any()]
     assert len(moved) > 40
@@ -117,9 +154,9 @@ def test_masks_have_every_row_of_the_input(model: Model) -> None:
 
 
 def test_the_part_of_an_image_gives_its_masks(model: Model) -> None:
-    features = model.network.prepare(model.network.encode_image(torch.randn(1, 1, 256, 64)))
+    image = prepared(model.network, 64)
     encoded = model.network.encode_prompts(points=(torch.tensor([[[9.0, 9]]]), torch.ones(1, 1)))
-    logits, iou = model.network.decode_masks(features, encoded, (256, 32))
+    logits, iou = model.network.decode_masks(image, encoded, (256, 32))
     assert logits.shape == (1, 4, 256, 32)
     assert iou.shape == (1, 4)
 

@@ -27,7 +27,15 @@ from napari_octsam.engine.wire import PIPE_BYTES, Channel
 if sys.platform == "linux":
     import fcntl
 
-__all__ = ["EngineProcess"]
+__all__ = ["WAITING", "EngineProcess", "process_environment"]
+
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
+"""How a process's OpenMP threads wait for one another: a moment awake, then asleep.
+
+By default they stay awake, and then one busy thread of napari on a machine of few cores makes a
+decode several times slower. Without that moment (which GNU's OpenMP takes in rounds of its loop,
+and others do not know) each small operation would wake them anew.
+"""
 
 _BELOW_NORMAL = 10  # niceness
 
@@ -75,7 +83,7 @@ class EngineProcess:
                 stdout=subprocess.PIPE,
                 bufsize=PIPE_BYTES,
                 stderr=file,
-                env=_environment(),
+                env=process_environment(),
                 creationflags=_creation_flags(yields),
             )
         if yields and sys.platform != "win32":
@@ -129,17 +137,15 @@ def _creation_flags(yields: bool) -> int:
     return subprocess.CREATE_NO_WINDOW | priority
 
 
-def _environment() -> dict[str, str]:
+def process_environment() -> dict[str, str]:
     """Return the parent's environment with what the engine needs besides.
 
-    The engine finds the same modules as napari. Its OpenMP threads sleep when they have waited a
-    moment for one another: by default they spin on, and then one busy thread of napari on a machine
-    of few cores makes a decode several times slower. Without that moment (which GNU's OpenMP takes
-    in rounds of its loop, and others do not know) each small operation would wake them anew.
+    The engine finds the same modules as napari. Its threads wait as the person chose, or as
+    `WAITING` says.
     """
-    waiting = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
+    chosen = WAITING.keys() & os.environ.keys()
     modules = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return waiting | os.environ | {"PYTHONPATH": modules}
+    return ({} if chosen else WAITING) | os.environ | {"PYTHONPATH": modules}
 
 
 def _widen(pipe: IO[bytes]) -> None:

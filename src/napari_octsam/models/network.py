@@ -43,6 +43,11 @@ class Network(Protocol):
         ...
 
     @property
+    def batch_on_cpu(self) -> int:
+        """Prompts that are quickest to decode together on a CPU."""
+        ...
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """Parts of the encoder that run one after the other, for progress and cancelling."""
         ...
@@ -60,10 +65,11 @@ class Network(Protocol):
         """Encode (B, C, H, W) float32 preprocessed pixels of the size `input_size`."""
         ...
 
-    def prepare(self, features: Features) -> Features:
-        """Add to an image's features, (1, ...), what is the same for all prompts on it.
+    def prepare(self, features: Features) -> Any:
+        """Return what `decode_masks` of the same network takes of an image's (1, ...) features.
 
-        It depends on the mask decoder's weights: embeddings are kept without it.
+        What is the same for all prompts is done here. It depends on the mask decoder's weights, so
+        that embeddings are kept without it.
         """
         ...
 
@@ -87,14 +93,14 @@ class Network(Protocol):
         ...
 
     def decode_masks(
-        self, features: Features, prompts: Any, extent: tuple[int, int] | None = None
+        self, image: Any, prompts: Any, extent: tuple[int, int] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode N prompts, from `encode_prompts`, on one image.
 
         Parameters
         ----------
-        features
-            Of the image, from `prepare`.
+        image
+            From `prepare`.
         extent
             Rows and columns of the logits that are wanted, from the upper left corner on; by
             default all, `mask_size`.

@@ -10,14 +10,17 @@ import torch
 
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import Frame
-from napari_octsam.models.network import MaskPrompts, PointPrompts
+from napari_octsam.models.network import MaskPrompts, Network, PointPrompts
 
-__all__ = ["PromptBatch", "prompt_batches"]
+__all__ = ["PromptBatch", "prompt_batches", "quickest_batch"]
 
-_MAX_BATCH = 16
-"""Most prompts to decode at once: SAM's decoder takes about 40 MB for each."""
-_MAX_BATCH_CPU = 4
-"""On a CPU more at once is no faster: what the decoder writes no longer fits the cache."""
+_ELSEWHERE = 16
+"""Most prompts to decode at once on no CPU: SAM's decoder takes about 40 MB for each."""
+
+
+def quickest_batch(network: Network, device: torch.device) -> int:
+    """Return how many prompts to decode at once on a device."""
+    return network.batch_on_cpu if device.type == "cpu" else _ELSEWHERE
 
 
 class PromptBatch(NamedTuple):
@@ -37,21 +40,19 @@ def prompt_batches(
     frame: Frame,
     mask_input_size: tuple[int, int],
     device: torch.device,
-    most: int | None = None,
+    most: int,
 ) -> Iterator[PromptBatch]:
     """Group prompts by their parts, since padding them to a common form would change results.
 
     Parameters
     ----------
     most
-        Prompts of a batch; by default as many as are quickest to decode.
+        Prompts of a batch: see `quickest_batch`.
     """
     groups: dict[tuple[int, bool, bool], list[int]] = {}
     for i, prompt in enumerate(prompts):
         parts = len(prompt.points), prompt.box is not None, prompt.mask is not None
         groups.setdefault(parts, []).append(i)
-    if most is None:
-        most = _MAX_BATCH_CPU if device.type == "cpu" else _MAX_BATCH
     for indices in groups.values():
         for start in range(0, len(indices), most):
             batch = indices[start : start + most]

@@ -9,7 +9,6 @@ A-scan that runs through it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from napari_octsam.models.pixel_names import CLASSES
 from napari_octsam.models.prompt_maps import on_map
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 
-__all__ = ["Pooled", "PromptFeatures", "pooled"]
+__all__ = ["PooledNames", "PromptFeatures", "pool_names"]
 
 _OFF = (0.5, 1.5, 2.5, 4.0, 6.0, 9.0, 13.0, 20.0, 32.0)
 _ACROSS = (*(-off for off in reversed(_OFF)), *_OFF)
@@ -34,7 +33,7 @@ _POOL = 4
 """Places of the finest map that are pooled before a profile is taken along them."""
 
 
-class Pooled(NamedTuple):
+class PooledNames(NamedTuple):
     """Names of pixels, the most and the mean of a few of them, for profiles."""
 
     by_row: Tensor
@@ -43,16 +42,17 @@ class Pooled(NamedTuple):
     """(2, classes, cols, rows / 4)."""
 
 
-def pooled(evidence: Tensor) -> Pooled:
+def pool_names(evidence: Tensor) -> PooledNames:
     """Pool (classes, rows, cols) probabilities along the columns, and along the rows."""
     count, rows, cols = evidence.shape
-    along_cols = evidence.view(count, rows, -1, _POOL).unbind(3)
-    along_rows = evidence.view(count, -1, _POOL, cols).unbind(2)
-    return Pooled(_most_and_mean(along_cols), _most_and_mean(along_rows).mT.contiguous())
+    by_row = evidence.view(count, rows, -1, _POOL)
+    by_col = evidence.view(count, -1, _POOL, cols)
+    return PooledNames(_most_and_mean(by_row, 3), _most_and_mean(by_col, 2).mT.contiguous())
 
 
-def _most_and_mean(maps: Sequence[Tensor]) -> Tensor:
-    return torch.stack([reduce(torch.maximum, maps), reduce(torch.add, maps) / len(maps)])
+def _most_and_mean(parts: Tensor, axis: int) -> Tensor:
+    mean = reduce(torch.add, parts.unbind(axis)) / _POOL  # a quarter of the time of `mean`
+    return torch.stack([parts.amax(axis), mean])
 
 
 class PromptFeatures(nn.Module):
@@ -79,7 +79,7 @@ class PromptFeatures(nn.Module):
     def forward(
         self,
         fine: Tensor,
-        names: Pooled,
+        names: PooledNames,
         points: tuple[Tensor, Tensor] | None,
         boxes: Tensor | None,
         masks: Tensor | None,
@@ -91,7 +91,7 @@ class PromptFeatures(nn.Module):
         fine
             (1, FINE_CHANNELS, rows, cols), the finest map.
         names
-            Of its pixels, from `PixelNames`.
+            What its pixels are taken for.
         points
             (N, P, 2) coordinates (x, y) in pixels of the input, and (N, P) labels.
         boxes
@@ -111,7 +111,7 @@ class PromptFeatures(nn.Module):
             summary.append(tokens[-1][:, 0])
         return torch.cat(tokens, dim=1), torch.stack(summary).sum(0)
 
-    def _of_boxes(self, names: Pooled, boxes: Tensor) -> Tensor:
+    def _of_boxes(self, names: PooledNames, boxes: Tensor) -> Tensor:
         """Return (N, 5, dim): a token for each side (up, down, left, right) and the inside."""
         x0, y0, x1, y1 = boxes.float().unbind(-1)
         top, bottom = on_map(y0, STRIDES["fine"][0]), on_map(y1, STRIDES["fine"][0])
@@ -157,7 +157,8 @@ def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor
     Parameters
     ----------
     parts
-        (2, C, rows, cols / _POOL) of a `Pooled`; the ends go on.
+        (2, C, rows, cols / _POOL) of `PooledNames`, or with rows and columns exchanged; the ends
+        go on.
     places
         (N, K) rows to look at.
     low, high

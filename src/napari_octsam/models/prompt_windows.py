@@ -20,12 +20,13 @@ __all__ = [
     "from_stride4",
     "padded_around",
     "windows_of_interest",
+    "without_far",
 ]
 
 SURELY_NOT = -20.0
 """Logit of places that are not looked at."""
 
-_MARGIN = 36  # pixels of the input by which an object may leave its box; what is read lies within
+_MARGIN = 36  # pixels of the input by which an object may leave its box
 _PLACES = {name: STRIDES["image"][0] // stride for name, (stride, _) in STRIDES.items()}
 """Places of each map along an axis to one of the map "image"; along both axes as many."""
 
@@ -50,9 +51,12 @@ class TinyPrompts(NamedTuple):
         return TinyPrompts(self.tokens[only], points, boxes, masks)
 
     def seen_from(self, window: Window) -> TinyPrompts:
-        """Return the prompts with coordinates that count from the window's first row and column."""
-        corner = torch.tensor([window.cols.start, window.rows.start], device=self.tokens.device)
-        corner = corner * torch.tensor(STRIDES["image"][::-1], device=self.tokens.device)
+        """Return the prompts with coordinates that count from the window's first row and column.
+
+        A rough mask stays as it is: its window is the whole image.
+        """
+        rows, cols = STRIDES["image"]
+        corner = self.tokens.new_tensor([window.cols.start * cols, window.rows.start * rows])
         points = self.points and (self.points[0] - corner, self.points[1])
         boxes = None if self.boxes is None else self.boxes - corner.repeat(2)
         return self._replace(points=points, boxes=boxes)
@@ -78,24 +82,49 @@ class Window(NamedTuple):
         return Window(rows, cols)
 
 
-def windows_of_interest(prompts: TinyPrompts, size: Sequence[int]) -> list[Window]:
-    """Return for each object where it can lie, on the map "image" of that size (rows, cols).
+def _reach(prompts: TinyPrompts) -> tuple[Tensor, Tensor] | None:
+    """Return the first and the last (x, y) at which each object can lie, (N, 2) each.
 
-    Anywhere, unless it has a box and no rough mask: then near the box and the points.
+    None if it can lie anywhere: without a box, or with a rough mask.
     """
     if prompts.boxes is None or prompts.masks is not None:
-        return [Window(slice(0, size[0]), slice(0, size[1]))] * len(prompts.tokens)
+        return None
     x_y = prompts.boxes.view(-1, 2, 2)
     if prompts.points is not None:
         x_y = torch.cat([x_y, prompts.points[0]], dim=1)
-    stride = torch.tensor(STRIDES["image"][::-1], device=x_y.device)
-    most = torch.tensor(size[::-1], device=x_y.device)
-    first = ((x_y.amin(1) - _MARGIN) / stride).floor().clamp(min=0).minimum(most - 1)
-    last = ((x_y.amax(1) + _MARGIN) / stride).floor().add(1).clamp(min=1).minimum(most)
+    return x_y.amin(1) - _MARGIN, x_y.amax(1) + _MARGIN
+
+
+def windows_of_interest(prompts: TinyPrompts, size: Sequence[int]) -> list[Window]:
+    """Return for each object where it can lie, on the map "image" of that size (rows, cols)."""
+    reach = _reach(prompts)
+    if reach is None:
+        return [Window(slice(0, size[0]), slice(0, size[1]))] * len(prompts.tokens)
+    stride = torch.tensor(STRIDES["image"][::-1], device=reach[0].device)
+    most = torch.tensor(size[::-1], device=reach[0].device)
+    first = (reach[0] / stride).floor().clamp(min=0).minimum(most - 1)
+    last = (reach[1] / stride).floor().add(1).clamp(min=1).minimum(most)
     return [
         Window(slice(int(row0), int(row1)), slice(int(col0), int(col1)))
         for (col0, row0), (col1, row1) in zip(first.tolist(), last.tolist(), strict=True)
     ]
+
+
+def without_far(logits: Tensor, one: TinyPrompts) -> Tensor:
+    """Return the logits (1, K, h, w) of a window without the places that its object cannot reach.
+
+    So that what is made of them does not depend on where the window's grid lies.
+    """
+    reach = _reach(one)
+    if reach is None:
+        return logits
+    (x0, y0), (x1, y1) = reach[0][0], reach[1][0]
+    rows, cols = (
+        torch.arange(count, device=logits.device) * stride
+        for count, stride in zip(logits.shape[2:], STRIDES["fine"], strict=True)
+    )
+    far_rows, far_cols = (rows < y0) | (rows > y1), (cols < x0) | (cols > x1)
+    return logits.masked_fill(far_rows[:, None] | far_cols, SURELY_NOT)
 
 
 def draw_on_stride4(prompts: TinyPrompts, stride4: Tensor) -> Tensor:

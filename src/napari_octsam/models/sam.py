@@ -18,7 +18,7 @@ from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Embedding, Features, Network
 from napari_octsam.models.profiles import preprocess
-from napari_octsam.models.prompt_batches import prompt_batches
+from napari_octsam.models.prompt_batches import prompt_batches, quickest_batch
 
 __all__ = ["EncodeProgress", "Model"]
 
@@ -100,10 +100,11 @@ class Model:
         grid = frame.mask_grid(self.network.mask_size)
         decoded: dict[int, DecodedObject] = {}
         with torch.inference_mode(), explaining_memory(self.device):
-            features = self.network.prepare(embedding.to(self.device).features)
-            for batch in prompt_batches(prompts, frame, size, self.device):
+            image = self.network.prepare(embedding.to(self.device).features)
+            most = quickest_batch(self.network, self.device)
+            for batch in prompt_batches(prompts, frame, size, self.device, most):
                 encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
-                logits, scores = self.network.decode_masks(features, encoded, grid.extent)
+                logits, scores = self.network.decode_masks(image, encoded, grid.extent)
                 for i, masks, ious in zip(
                     batch.indices, logits.cpu().numpy(), scores.tolist(), strict=True
                 ):

@@ -54,6 +54,11 @@ class SamNetwork(nn.Module):
         return rows, cols
 
     @property
+    def batch_on_cpu(self) -> int:
+        """Two: of more, what the decoder writes no longer fits the cache."""
+        return 2
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """The transformer's blocks."""
         return tuple(self.image_encoder.blocks)
@@ -88,19 +93,19 @@ class SamNetwork(nn.Module):
         return sparse, dense
 
     def decode_masks(
-        self, features: Features, prompts: PromptEmbedding, extent: tuple[int, int] | None = None
+        self, image: Features, prompts: PromptEmbedding, extent: tuple[int, int] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Decode N prompts on one image: (N, 4, 256, 256) logits and (N, 4) predicted IoU."""
         sparse, dense = prompts
         decoder = self.mask_decoder
         own = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
         tokens = torch.cat([own.expand(len(sparse), -1, -1), sparse], dim=1)
-        source = features["image"] + dense
+        source = image["image"] + dense
         encoding = self._encode_grid().expand(len(sparse), -1, -1, -1)
-        tokens, image = decoder.transformer(source, encoding, tokens)
-        image = image.unflatten(1, source.shape[2:])
+        tokens, told = decoder.transformer(source, encoding, tokens)
+        told = told.unflatten(1, source.shape[2:])
         mask_tokens = tokens[:, 1 : 1 + decoder.num_mask_tokens]
-        logits = draw_masks(decoder, mask_tokens, image, extent or self.mask_size)
+        logits = draw_masks(decoder, mask_tokens, told, extent or self.mask_size)
         return logits, decoder.iou_prediction_head(tokens[:, 0])
 
     def _encode_grid(self) -> torch.Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from napari_octsam.models.network import Features
 from napari_octsam.models.prompt_windows import TinyPrompts
-from napari_octsam.models.tiny_decoder import TinyMaskDecoder
+from napari_octsam.models.tiny_decoder import TinyImage, TinyMaskDecoder
 from napari_octsam.models.tiny_encoder import STRIDES, UNetEncoder
 from napari_octsam.models.two_way import grid_encoding
 
@@ -98,6 +98,7 @@ class TinyNetwork(nn.Module):
         self.image_encoder = UNetEncoder(self.config.widths, dim)
         self.prompt_encoder = PromptTokens(dim, self.config.input_size)
         self.mask_decoder = TinyMaskDecoder(dim)
+        self._prepared: tuple[TinyImage, list[tuple[int, int]]] | None = None
 
     @property
     def embed_dim(self) -> int:
@@ -122,6 +123,11 @@ class TinyNetwork(nn.Module):
         return rows // 2, cols // 2
 
     @property
+    def batch_on_cpu(self) -> int:
+        """Four: what is large is drawn object by object in any case."""
+        return 4
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """The parts of the encoder, down and up again."""
         return (*self.image_encoder.down, *self.image_encoder.up)
@@ -135,9 +141,18 @@ class TinyNetwork(nn.Module):
         """Encode (B, 1, H, W) float32 into the maps of `STRIDES`."""
         return self.image_encoder(pixels)  # type: ignore[no-any-return]
 
-    def prepare(self, features: Features) -> Features:
-        """Add what `TinyMaskDecoder.prepare` does."""
-        return self.mask_decoder.prepare(features)
+    def prepare(self, features: Features) -> TinyImage:
+        """Return what `TinyMaskDecoder.prepare` does.
+
+        Without gradients it is kept for the next prompts on the same image.
+        """
+        if torch.is_grad_enabled():
+            return self.mask_decoder.prepare(features)
+        weights = [(p.data_ptr(), p._version) for p in self.mask_decoder.pixel_names.parameters()]
+        last = self._prepared
+        if last is None or last[0].maps["fine"] is not features["fine"] or last[1] != weights:
+            last = self._prepared = self.mask_decoder.prepare(features), weights
+        return last[0]
 
     def encode_prompts(
         self,
@@ -164,7 +179,7 @@ class TinyNetwork(nn.Module):
 
     def decode_masks(
         self,
-        features: Features,
+        image: TinyImage,
         prompts: TinyPrompts,
         extent: tuple[int, int] | None = None,
     ) -> tuple[Tensor, Tensor]:
@@ -175,13 +190,13 @@ class TinyNetwork(nn.Module):
         (N, 4, *mask_size) logits, or their upper left `extent`, and (N, 4) predicted IoU.
         """
         rows, cols = extent or self.mask_size
-        logits, iou, _ = self.decode_with_tokens(features, prompts)
+        logits, iou, _ = self.decode_with_tokens(image, prompts)
         return logits[..., :rows, :cols], iou
 
     def decode_with_tokens(
-        self, features: Features, prompts: TinyPrompts
+        self, image: TinyImage, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode_masks` does, and return the (N, 4, embed_dim) mask tokens too."""
-        rows, cols = features["image"].shape[-2:]
+        rows, cols = image.maps["image"].shape[-2:]
         encoding = grid_encoding(self.prompt_encoder.grid(rows, cols))
-        return self.mask_decoder(features, encoding, prompts)  # type: ignore[no-any-return]
+        return self.mask_decoder(image, encoding, prompts)  # type: ignore[no-any-return]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from segment_anything.modeling import TwoWayTransformer
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 from napari_octsam.models.mask_scores import MASK_FACTS, MaskScores
 from napari_octsam.models.network import Features
 from napari_octsam.models.pixel_names import CLASSES, PixelNames
-from napari_octsam.models.prompt_features import Pooled, PromptFeatures, pooled
+from napari_octsam.models.prompt_features import PooledNames, PromptFeatures, pool_names
 from napari_octsam.models.prompt_maps import PROMPT_MAPS, draw_points, on_map
 from napari_octsam.models.prompt_windows import (
     TinyPrompts,
@@ -23,11 +24,12 @@ from napari_octsam.models.prompt_windows import (
     from_stride4,
     padded_around,
     windows_of_interest,
+    without_far,
 )
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
 from napari_octsam.models.two_way import FoldedTwoWayTransformer
 
-__all__ = ["MASKS", "TinyMaskDecoder"]
+__all__ = ["MASKS", "TinyImage", "TinyMaskDecoder"]
 
 MASKS = 4
 """The single mask and three candidates."""
@@ -35,6 +37,16 @@ MASKS = 4
 _POINT_RADIUS = 3.0  # standard deviation of a point's blob, in places of the finest map
 _SURE = 8.0  # logit of a pixel that surely has a name, weighed by 1
 _NEAR = (1.5, 6.0, 24.0)  # pixels of the input within which a side of the box counts as near
+
+
+class TinyImage(NamedTuple):
+    """An encoded image as the decoder takes it."""
+
+    maps: Features
+    """The encoder's, each (1, ...)."""
+    names: Tensor
+    """(classes, rows, cols), how probable each class is at each place of the finest map."""
+    pooled: PooledNames
 
 
 class PromptPyramid(nn.Module):
@@ -106,25 +118,20 @@ class TinyMaskDecoder(nn.Module):
         )
         self.scores = MaskScores(dim + MASK_FACTS)
 
-    def prepare(self, features: Features) -> Features:
-        """Return the encoder's maps, each (1, ...), and what no prompt changes of an image.
-
-        "names" are the probabilities of the classes at each place of the finest map, (1, classes,
-        rows, cols), "names_by_row" and "names_by_col" their `Pooled`.
-        """
-        names = self.pixel_names.evidence(features["fine"])
-        by_row, by_col = pooled(names)
-        return features | {"names": names[None], "names_by_row": by_row, "names_by_col": by_col}
+    def prepare(self, maps: Features) -> TinyImage:
+        """Return the encoder's maps, each (1, ...), with what is the same for all prompts."""
+        names = self.pixel_names.evidence(maps["fine"])
+        return TinyImage(maps, names, pool_names(names))
 
     def forward(
-        self, features: Features, encoding: Tensor, prompts: TinyPrompts
+        self, image: TinyImage, encoding: Tensor, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode N prompts on one image.
 
         Parameters
         ----------
-        features
-            Of the image, from `prepare`.
+        image
+            From `prepare`.
         encoding
             (1, dim, h, w) positional encoding of the map "image".
 
@@ -133,29 +140,28 @@ class TinyMaskDecoder(nn.Module):
         (N, MASKS, rows, cols) logits on the finest map, (N, MASKS) predicted IoU and
         (N, MASKS, dim) mask tokens.
         """
-        drawn = self.prompt_pyramid(draw_on_stride4(prompts, features["stride4"]))
-        profiles = Pooled(features["names_by_row"], features["names_by_col"])
+        maps, size = image.maps, image.maps["fine"].shape[2:]
+        drawn = self.prompt_pyramid(draw_on_stride4(prompts, maps["stride4"]))
         seen, summary = self.prompt_features(
-            features["fine"], profiles, prompts.points, prompts.boxes, prompts.masks
+            maps["fine"], image.pooled, prompts.points, prompts.boxes, prompts.masks
         )
-        tokens, image = self._attend(
-            features["image"] + drawn[0], encoding, torch.cat([prompts.tokens, seen], dim=1)
+        tokens, told = self._attend(
+            maps["image"] + drawn[0], encoding, torch.cat([prompts.tokens, seen], dim=1)
         )
         mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary)[:, None]
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
-        size = features["fine"].shape[2:]
         sides = None if prompts.boxes is None else self.box_sides(prompts.boxes, size)
         logits, scores = [], []
-        for i, window in enumerate(windows_of_interest(prompts, image.shape[2:])):
+        for i, window in enumerate(windows_of_interest(prompts, told.shape[2:])):
             only, (rows, cols) = slice(i, i + 1), window.on("fine")
             one = prompts.one(i).seen_from(window)
-            place = self._place(features, image[only], [part[only] for part in drawn], window)
-            fine, names = (features[name][:, :, rows, cols] for name in ("fine", "names"))
-            near = () if sides is None else (sides[0][only, :, rows], sides[1][only, :, :, cols])
-            bent = self._bend(fine, place, near, one)
-            part = _weighed(weights[i], fine[0], names[0], bent[0])
-            scores.append(self.scores(mask_tokens[only], part, one.boxes))
-            logits.append(padded_around(part, window, size))
+            place = self._place(maps, told[only], [each[only] for each in drawn], window)
+            beside = () if sides is None else (sides[0][only, :, rows], sides[1][only, :, :, cols])
+            fine, names = maps["fine"][0, :, rows, cols], image.names[:, rows, cols]
+            masks = _weighed(weights[i], fine, names, self._bent(fine, place, beside, one))
+            masks = without_far(masks, one)
+            scores.append(self.scores(mask_tokens[only], masks, one.boxes))
+            logits.append(padded_around(masks, window, size))
         return torch.cat(logits), torch.cat(scores), mask_tokens
 
     def _attend(self, source: Tensor, encoding: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,7 +175,7 @@ class TinyMaskDecoder(nn.Module):
         return told, image.mT.reshape(source.shape)
 
     def _place(
-        self, features: Features, image: Tensor, drawn: Sequence[Tensor], window: Window
+        self, maps: Features, told: Tensor, drawn: Sequence[Tensor], window: Window
     ) -> Tensor:
         """Say where an object is: (1, FINE_CHANNELS, rows, cols) of the window.
 
@@ -177,37 +183,38 @@ class TinyMaskDecoder(nn.Module):
         scales sees a place beyond, and so does the interpolation to the finest.
         """
         _, middle, fine = drawn
-        grown = window.grown(image.shape[2:])
+        grown = window.grown(told.shape[2:])
         at_image, at_stride8, at_stride4 = map(grown.on, ("image", "stride8", "stride4"))
-        x = self.to_stride8(image[:, :, *at_image])
-        x = x + features["stride8"][:, :, *at_stride8] + middle[:, :, *at_stride8]
+        x = self.to_stride8(told[:, :, *at_image])
+        x = x + maps["stride8"][:, :, *at_stride8] + middle[:, :, *at_stride8]
         x = F.relu_(_normed(x, self.norm_stride8))
         x = F.relu_(x + self.mix_stride8(x))
         x = self.to_stride4(x)
-        x = F.relu_(x + features["stride4"][:, :, *at_stride4] + fine[:, :, *at_stride4])
+        x = F.relu_(x + maps["stride4"][:, :, *at_stride4] + fine[:, :, *at_stride4])
         x = F.relu_(x + self.mix_stride4(x))
         return from_stride4(self.to_fine(x), grown, window)
 
-    def _bend(
-        self, fine: Tensor, place: Tensor, near: Sequence[Tensor], one: TinyPrompts
+    def _bent(
+        self, fine: Tensor, place: Tensor, beside: Sequence[Tensor], one: TinyPrompts
     ) -> Tensor:
-        """Bend a window of the finest map to a prompt in its frame: (1, FINE_CHANNELS, ...).
+        """Bend a window (FINE_CHANNELS, rows, cols) of the finest map to a prompt in its frame.
 
-        `near` is what the sides of its box add.
+        `beside` is what the sides of its box add. Nothing is added in place: to a part of a tensor
+        that would cost the gradient far more.
         """
         size = (fine.shape[-2], fine.shape[-1])
         by_place = place.permute(0, 2, 3, 1).reshape(-1, FINE_CHANNELS)
-        bent = torch.addmm(by_place, fine[0].flatten(1).mT, self.tissue.weight.mT)
-        bent = bent.add_(self.tissue.bias).view(1, *size, FINE_CHANNELS).permute(0, 3, 1, 2)
-        for more in near:
-            bent = bent.add_(more)
+        bent = torch.addmm(by_place, fine.flatten(1).mT, self.tissue.weight.mT) + self.tissue.bias
+        bent = bent.view(1, *size, FINE_CHANNELS).permute(0, 3, 1, 2)
+        for more in beside:
+            bent = bent + more
         if one.points is not None:
             blobs = draw_points(*one.points, size, STRIDES["fine"], _POINT_RADIUS)
-            bent = bent.add_(torch.einsum("nkrc,kd->ndrc", blobs, self.point_weights))
+            bent = bent + torch.einsum("nkrc,kd->ndrc", blobs, self.point_weights)
         if one.masks is not None:
             rough = F.interpolate(one.masks, size=size, mode="bilinear")
-            bent = bent.add_(torch.einsum("nkrc,kd->ndrc", rough.tanh(), self.mask_weights))
-        return F.relu_(bent)
+            bent = bent + torch.einsum("nkrc,kd->ndrc", rough.tanh(), self.mask_weights)
+        return F.relu(bent)[0]
 
 
 def _normed(x: Tensor, norm: LayerNorm2d) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
-from napari_octsam.models.network import Features, Network
+from napari_octsam.models.network import Network
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
 from napari_octsam.training.losses import area_targets
 from napari_octsam.training.simulation import SimulatedObject
@@ -31,7 +31,7 @@ class Promptable(Network, Protocol):
         """Channels of a mask token."""
         ...
 
-    def decode_with_tokens(self, features: Features, prompts: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def decode_with_tokens(self, image: Any, prompts: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode_masks` does, and return the (N, 4, dim) mask tokens too."""
         ...
 
@@ -72,17 +72,16 @@ def object_batches(
 
 
 def predicted_masks(
-    network: Promptable, features: Features, shape: tuple[int, int]
+    network: Promptable, image: Any, shape: tuple[int, int], device: torch.device
 ) -> Callable[[Sequence[Prompt]], list[npt.NDArray[np.bool_]]]:
-    """Return what gives the mask of each prompt on one encoded view of `shape`, in its pixels."""
-    device = next(iter(features.values())).device
+    """Return what gives the mask of each prompt on one prepared view of `shape`, in its pixels."""
 
     def predict(prompts: Sequence[Prompt]) -> list[npt.NDArray[np.bool_]]:
         found: dict[int, npt.NDArray[np.bool_]] = {}
         with torch.no_grad():
             for batch in _batches(prompts, shape, network, device):
                 encoded = network.encode_prompts(batch.points, batch.boxes, batch.masks)
-                logits = network.decode_with_tokens(features, encoded)[0][:, :1]
+                logits = network.decode_with_tokens(image, encoded)[0][:, :1]
                 masks = F.interpolate(logits, shape, mode="bilinear")[:, 0] > 0
                 found |= dict(zip(batch.indices, masks.cpu().numpy(), strict=True))
         return [found[i] for i in range(len(prompts))]

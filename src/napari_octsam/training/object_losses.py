@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.models.frames import Frame, make_frame
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features, Network
-from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
+from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
 from napari_octsam.topology.presets import preset_loss
 from napari_octsam.training.losses import mask_losses
 from napari_octsam.training.segmentation import segmentation_loss
@@ -80,10 +80,11 @@ class ObjectLosses:
         frame = make_frame(self._header.profile, shape, self._network.input_size)
         grid = frame.mask_grid(self._network.mask_size)
         prompts = [o.prompt for o in objects]
-        prepared = self._network.prepare(features)
+        image = self._network.prepare(features)
+        size, most = self._network.mask_input_size, quickest_batch(self._network, self._device)
         decoded = [
-            (batch, *self._decode(prepared, batch, grid.extent))
-            for batch in prompt_batches(prompts, frame, self._network.mask_input_size, self._device)
+            (batch, *self._decode(image, batch, grid.extent))
+            for batch in prompt_batches(prompts, frame, size, self._device, most)
         ]
         order = [i for batch, _, _ in decoded for i in batch.indices]
         logits = torch.cat([each for _, each, _ in decoded])
@@ -92,10 +93,10 @@ class ObjectLosses:
         return self._compare(logits, scores, truth, with_topology=with_topology)
 
     def _decode(
-        self, features: Features, batch: PromptBatch, extent: tuple[int, int]
+        self, image: Any, batch: PromptBatch, extent: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
         prompts = self._network.encode_prompts(batch.points, batch.boxes, batch.masks)
-        return self._network.decode_masks(features, prompts, extent)
+        return self._network.decode_masks(image, prompts, extent)
 
     def _truth(
         self, objects: Sequence[SimulatedObject], frame: Frame, extent: tuple[int, int]

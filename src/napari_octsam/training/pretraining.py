@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.network import Features
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.augment import View, random_view
@@ -183,12 +182,13 @@ class Pretraining:
         for i, draw in enumerate(draws):
             if not draw.objects:
                 continue
-            own = network.prepare({name: maps[i] for name, maps in by_view.items()})
+            image = network.prepare({name: maps[i] for name, maps in by_view.items()})
             objects = draw.objects
             if draw.corrections:
-                objects = corrected(objects, draw.corrections, predicted_masks(network, own, size))
+                predict = predicted_masks(network, image, size, self.device)
+                objects = corrected(objects, draw.corrections, predict)
             for batch in object_batches(objects, network, self.device):
-                for name, counted in self._object_losses(own, batch, stage).items():
+                for name, counted in self._object_losses(image, batch, stage).items():
                     parts[name].append(counted)
         losses = {name: _mean(found) for name, found in parts.items()}
         if isinstance(network, TinyNetwork):
@@ -198,12 +198,12 @@ class Pretraining:
         return losses
 
     def _object_losses(
-        self, features: Features, batch: ObjectBatch, stage: Stage
+        self, image: Any, batch: ObjectBatch, stage: Stage
     ) -> dict[str, tuple[int, Tensor]]:
         """Return each loss of a batch, and how many objects it is a mean of."""
         network, asked = self._network, batch.prompts
         prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
-        logits, iou, tokens = network.decode_with_tokens(features, prompts)
+        logits, iou, tokens = network.decode_with_tokens(image, prompts)
         found = mask_losses(logits, iou, batch.target, batch.counts)
         losses = {name: (len(logits), loss) for name, loss in found._asdict().items()}
         named = {i: name for i, name in enumerate(batch.named) if name is not None}

@@ -133,7 +133,7 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
     """
     with as_file(files("napari_octsam.training").joinpath("octsam-tiny.toml")) as bundled:
         recipe = read_settings(path or bundled, PretrainConfig)
-    return recipe if seed is None else recipe.model_copy(update={"seed": seed})
+    return recipe if seed is None else PretrainConfig(**dict(recipe) | {"seed": seed})
 
 
 def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
