@@ -176,7 +176,8 @@ def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor
     middle = (low + high)[:, None] / 2
     half = ((high - low)[:, None] / 2).clamp(min=_POOL / 2)
     inside = ((along - middle).abs() <= half).to(parts.dtype)[:, None]  # (N, 1, cols / _POOL)
-    mean = (taken[1] * (inside / inside.sum(-1, keepdim=True).clamp(min=1))).sum(-1)
+    share_of_each = inside / inside.sum(-1, keepdim=True).clamp(min=1)
+    mean = (taken[1] @ share_of_each.mT)[..., 0]
     profile = torch.cat([(taken[0] * inside).amax(-1), mean]).movedim(1, 0)
     share = (places - first)[:, None].to(parts.dtype)
     before, after = profile.chunk(2, dim=2)

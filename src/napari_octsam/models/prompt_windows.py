@@ -18,7 +18,7 @@ __all__ = [
     "Window",
     "draw_on_stride4",
     "from_stride4",
-    "padded_around",
+    "on_whole_map",
     "windows_of_interest",
     "without_far",
 ]
@@ -150,8 +150,22 @@ def from_stride4(part: Tensor, grown: Window, window: Window) -> Tensor:
     return finer[:, :, *cut]
 
 
-def padded_around(logits: Tensor, window: Window, size: Sequence[int]) -> Tensor:
-    """Return the logits (1, K, h, w) of a window on the whole finest map of that size."""
+def on_whole_map(
+    logits: Sequence[Tensor], windows: Sequence[Window], size: Sequence[int]
+) -> Tensor:
+    """Return the logits (1, K, h, w) of N windows on the whole finest map of that size.
+
+    (N, K, *size); what lies outside a window is surely not its object.
+    """
+    if torch.is_grad_enabled():  # a gradient does not like what is written to a part
+        return torch.cat([_padded(*each, size) for each in zip(logits, windows, strict=True)])
+    whole = logits[0].new_full((len(logits), logits[0].shape[1], *size), SURELY_NOT)
+    for one, part, window in zip(whole, logits, windows, strict=True):
+        one[:, *window.on("fine")] = part[0]
+    return whole
+
+
+def _padded(logits: Tensor, window: Window, size: Sequence[int]) -> Tensor:
     rows, cols = window.on("fine")
     around = (cols.start, size[1] - cols.stop, rows.start, size[0] - rows.stop)
     return F.pad(logits, around, value=SURELY_NOT)

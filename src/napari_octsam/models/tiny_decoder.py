@@ -22,7 +22,7 @@ from napari_octsam.models.prompt_windows import (
     Window,
     draw_on_stride4,
     from_stride4,
-    padded_around,
+    on_whole_map,
     windows_of_interest,
     without_far,
 )
@@ -121,7 +121,8 @@ class TinyMaskDecoder(nn.Module):
     def prepare(self, maps: Features) -> TinyImage:
         """Return the encoder's maps, each (1, ...), with what is the same for all prompts."""
         names = self.pixel_names.evidence(maps["fine"])
-        return TinyImage(maps, names, pool_names(names))
+        coarse = {name: _by_place(maps[name]) for name in ("stride4", "stride8")}
+        return TinyImage(maps | coarse, names, pool_names(names))
 
     def forward(
         self, image: TinyImage, encoding: Tensor, prompts: TinyPrompts
@@ -141,7 +142,7 @@ class TinyMaskDecoder(nn.Module):
         (N, MASKS, dim) mask tokens.
         """
         maps, size = image.maps, image.maps["fine"].shape[2:]
-        drawn = self.prompt_pyramid(draw_on_stride4(prompts, maps["stride4"]))
+        drawn = self.prompt_pyramid(_by_place(draw_on_stride4(prompts, maps["stride4"])))
         seen, summary = self.prompt_features(
             maps["fine"], image.pooled, prompts.points, prompts.boxes, prompts.masks
         )
@@ -151,8 +152,9 @@ class TinyMaskDecoder(nn.Module):
         mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary)[:, None]
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
         sides = None if prompts.boxes is None else self.box_sides(prompts.boxes, size)
+        windows = windows_of_interest(prompts, told.shape[2:])
         logits, scores = [], []
-        for i, window in enumerate(windows_of_interest(prompts, told.shape[2:])):
+        for i, window in enumerate(windows):
             only, (rows, cols) = slice(i, i + 1), window.on("fine")
             one = prompts.one(i).seen_from(window)
             place = self._place(maps, told[only], [each[only] for each in drawn], window)
@@ -161,8 +163,8 @@ class TinyMaskDecoder(nn.Module):
             masks = _weighed(weights[i], fine, names, self._bent(fine, place, beside, one))
             masks = without_far(masks, one)
             scores.append(self.scores(mask_tokens[only], masks, one.boxes))
-            logits.append(padded_around(masks, window, size))
-        return torch.cat(logits), torch.cat(scores), mask_tokens
+            logits.append(masks)
+        return on_whole_map(logits, windows, size), torch.cat(scores), mask_tokens
 
     def _attend(self, source: Tensor, encoding: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Let own tokens, the prompt's and the image attend to each other.
@@ -215,6 +217,11 @@ class TinyMaskDecoder(nn.Module):
             rough = F.interpolate(one.masks, size=size, mode="bilinear")
             bent = bent + torch.einsum("nkrc,kd->ndrc", rough.tanh(), self.mask_weights)
         return F.relu(bent)[0]
+
+
+def _by_place(maps: Tensor) -> Tensor:
+    """Lay maps out place after place, as the transformer leaves the image: else sums are slow."""
+    return maps.contiguous(memory_format=torch.channels_last)
 
 
 def _normed(x: Tensor, norm: LayerNorm2d) -> Tensor:
