@@ -11,11 +11,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_erosion
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import check_prompt
 from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.io.synthetic import Finding, make_phantom
 from napari_octsam.models.pixel_names import PixelNames
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS
@@ -92,6 +94,20 @@ def test_views_move_image_and_labels_together() -> None:
         if 0 < (labels == 3).sum() < labels.size:
             inside, outside = pixels[labels == 3].mean(), pixels[labels != 3].mean()
             assert abs(inside - outside) > 0.8
+
+
+def test_padding_is_mostly_free_of_the_devices_noise() -> None:
+    phantom = make_phantom(3, (128, 160), [Finding.IMAGE_PADDING])
+    sample = Sample("p", phantom.image, {"oct14": phantom.labels})
+    bare = []
+    for seed in range(40):
+        view = random_view(sample, (128, 128), np.random.default_rng(seed))
+        padding = binary_erosion(view.maps["oct14"] == Finding.IMAGE_PADDING, iterations=2)
+        if padding.sum() > 100:
+            values = view.pixels[0].numpy()[padding]
+            bare.append((values == np.median(values)).mean() > 0.99)
+    assert len(bare) > 10
+    assert 0.6 < np.mean(bare) < 1
 
 
 def test_targets_are_the_covered_share() -> None:

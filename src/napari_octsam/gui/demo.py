@@ -221,6 +221,8 @@ def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
 
 
 def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:
+    from qtpy.QtCore import QCoreApplication
+
     from napari_octsam.io.pictures import write_labels
 
     try:
@@ -228,6 +230,7 @@ def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f"Cannot make the folder {output}: {error.strerror}.") from error
     screenshot, tiff = output / "screenshot.png", output / "labels.tif"
+    QCoreApplication.processEvents()  # the last message gets the room that it needs
     viewer.screenshot(str(screenshot), canvas_only=False, flash=False)
     write_labels(tiff, np.asarray(labels.data))
     return [screenshot, tiff]

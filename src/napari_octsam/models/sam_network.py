@@ -9,7 +9,7 @@ from torch import nn
 from napari_octsam.models.attention import ChunkedAttention
 from napari_octsam.models.mask_head import draw_masks
 from napari_octsam.models.network import Features, MaskPrompts, PointPrompts, PromptEmbedding
-from napari_octsam.models.two_way import FoldedTwoWayTransformer, grid_encoding
+from napari_octsam.models.two_way import FoldedTwoWayTransformer, by_place
 
 __all__ = ["SamNetwork"]
 
@@ -114,6 +114,6 @@ class SamNetwork(nn.Module):
         origin = (matrix.data_ptr(), matrix._version, matrix.device)
         if self._grid_encoding is None or self._grid_encoding[0] != origin:
             with torch.inference_mode(False), torch.no_grad():  # so that training may use it too
-                encoding = grid_encoding(self.prompt_encoder.get_dense_pe())
+                encoding = by_place(self.prompt_encoder.get_dense_pe())
                 self._grid_encoding = (origin, encoding)
         return self._grid_encoding[1]

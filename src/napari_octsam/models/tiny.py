@@ -19,7 +19,6 @@ from napari_octsam.models.network import Features
 from napari_octsam.models.prompt_windows import TinyPrompts
 from napari_octsam.models.tiny_decoder import TinyImage, TinyMaskDecoder
 from napari_octsam.models.tiny_encoder import STRIDES, UNetEncoder
-from napari_octsam.models.two_way import grid_encoding
 
 __all__ = ["TinyConfig", "TinyNetwork", "TinyPrompts"]
 
@@ -147,12 +146,16 @@ class TinyNetwork(nn.Module):
         Without gradients it is kept for the next prompts on the same image.
         """
         if torch.is_grad_enabled():
-            return self.mask_decoder.prepare(features)
+            return self._prepare(features)
         weights = [(p.data_ptr(), p._version) for p in self.mask_decoder.pixel_names.parameters()]
         last = self._prepared
         if last is None or last[0].maps["fine"] is not features["fine"] or last[1] != weights:
-            last = self._prepared = self.mask_decoder.prepare(features), weights
+            last = self._prepared = self._prepare(features), weights
         return last[0]
+
+    def _prepare(self, features: Features) -> TinyImage:
+        rows, cols = features["image"].shape[-2:]
+        return self.mask_decoder.prepare(features, self.prompt_encoder.grid(rows, cols))
 
     def encode_prompts(
         self,
@@ -197,6 +200,4 @@ class TinyNetwork(nn.Module):
         self, image: TinyImage, prompts: TinyPrompts
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Decode as `decode_masks` does, and return the (N, 4, embed_dim) mask tokens too."""
-        rows, cols = image.maps["image"].shape[-2:]
-        encoding = grid_encoding(self.prompt_encoder.grid(rows, cols))
-        return self.mask_decoder(image, encoding, prompts)  # type: ignore[no-any-return]
+        return self.mask_decoder(image, prompts)  # type: ignore[no-any-return]

@@ -27,7 +27,7 @@ from napari_octsam.models.prompt_windows import (
     without_far,
 )
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS, STRIDES
-from napari_octsam.models.two_way import FoldedTwoWayTransformer
+from napari_octsam.models.two_way import FoldedTwoWayTransformer, by_place
 
 __all__ = ["MASKS", "TinyImage", "TinyMaskDecoder"]
 
@@ -47,6 +47,8 @@ class TinyImage(NamedTuple):
     names: Tensor
     """(classes, rows, cols), how probable each class is at each place of the finest map."""
     pooled: PooledNames
+    encoding: Tensor
+    """(1, dim, h, w), positional, of the map "image"."""
 
 
 class PromptPyramid(nn.Module):
@@ -118,23 +120,25 @@ class TinyMaskDecoder(nn.Module):
         )
         self.scores = MaskScores(dim + MASK_FACTS)
 
-    def prepare(self, maps: Features) -> TinyImage:
-        """Return the encoder's maps, each (1, ...), with what is the same for all prompts."""
-        names = self.pixel_names.evidence(maps["fine"])
-        coarse = {name: _by_place(maps[name]) for name in ("stride4", "stride8")}
-        return TinyImage(maps | coarse, names, pool_names(names))
+    def prepare(self, maps: Features, encoding: Tensor) -> TinyImage:
+        """Return the encoder's maps, each (1, ...), with what is the same for all prompts.
 
-    def forward(
-        self, image: TinyImage, encoding: Tensor, prompts: TinyPrompts
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        Parameters
+        ----------
+        encoding
+            (1, dim, h, w) positional encoding of the map "image".
+        """
+        names = self.pixel_names.evidence(maps["fine"])
+        coarse = {name: by_place(maps[name]) for name in ("stride4", "stride8")}
+        return TinyImage(maps | coarse, names, pool_names(names), by_place(encoding))
+
+    def forward(self, image: TinyImage, prompts: TinyPrompts) -> tuple[Tensor, Tensor, Tensor]:
         """Decode N prompts on one image.
 
         Parameters
         ----------
         image
             From `prepare`.
-        encoding
-            (1, dim, h, w) positional encoding of the map "image".
 
         Returns
         -------
@@ -142,12 +146,12 @@ class TinyMaskDecoder(nn.Module):
         (N, MASKS, dim) mask tokens.
         """
         maps, size = image.maps, image.maps["fine"].shape[2:]
-        drawn = self.prompt_pyramid(_by_place(draw_on_stride4(prompts, maps["stride4"])))
+        drawn = self.prompt_pyramid(by_place(draw_on_stride4(prompts, maps["stride4"])))
         seen, summary = self.prompt_features(
             maps["fine"], image.pooled, prompts.points, prompts.boxes, prompts.masks
         )
         tokens, told = self._attend(
-            maps["image"] + drawn[0], encoding, torch.cat([prompts.tokens, seen], dim=1)
+            maps["image"] + drawn[0], image.encoding, torch.cat([prompts.tokens, seen], dim=1)
         )
         mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary)[:, None]
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
@@ -205,8 +209,8 @@ class TinyMaskDecoder(nn.Module):
         that would cost the gradient far more.
         """
         size = (fine.shape[-2], fine.shape[-1])
-        by_place = place.permute(0, 2, 3, 1).reshape(-1, FINE_CHANNELS)
-        bent = torch.addmm(by_place, fine.flatten(1).mT, self.tissue.weight.mT) + self.tissue.bias
+        places = place.permute(0, 2, 3, 1).reshape(-1, FINE_CHANNELS)
+        bent = torch.addmm(places, fine.flatten(1).mT, self.tissue.weight.mT) + self.tissue.bias
         bent = bent.view(1, *size, FINE_CHANNELS).permute(0, 3, 1, 2)
         for more in beside:
             bent = bent + more
@@ -219,16 +223,11 @@ class TinyMaskDecoder(nn.Module):
         return F.relu(bent)[0]
 
 
-def _by_place(maps: Tensor) -> Tensor:
-    """Lay maps out place after place, as the transformer leaves the image: else sums are slow."""
-    return maps.contiguous(memory_format=torch.channels_last)
-
-
 def _normed(x: Tensor, norm: LayerNorm2d) -> Tensor:
     """Return what segment_anything's layer gives, in one pass."""
-    by_place = x.permute(0, 2, 3, 1)
+    channels_last = x.permute(0, 2, 3, 1)
     shape = (x.shape[1],)
-    return F.layer_norm(by_place, shape, norm.weight, norm.bias, norm.eps).permute(0, 3, 1, 2)
+    return F.layer_norm(channels_last, shape, norm.weight, norm.bias, norm.eps).permute(0, 3, 1, 2)
 
 
 def _weighed(weights: Tensor, fine: Tensor, names: Tensor, bent: Tensor) -> Tensor:

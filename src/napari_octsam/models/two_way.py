@@ -7,7 +7,7 @@ from segment_anything.modeling import TwoWayTransformer
 from segment_anything.modeling.transformer import Attention, TwoWayAttentionBlock
 from torch import Tensor, nn
 
-__all__ = ["FoldedTwoWayTransformer", "grid_encoding"]
+__all__ = ["FoldedTwoWayTransformer", "by_place"]
 
 
 class FoldedTwoWayTransformer(nn.Module):
@@ -36,7 +36,7 @@ class FoldedTwoWayTransformer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Take (B, C, h, w) twice and (B, T, C); return (B, T, C) tokens and (B, h w, C) image.
 
-        `image_pe` is best one of `grid_encoding`'s.
+        `image_pe` is quickest as `by_place` leaves it.
         """
         image = image_embedding.flatten(2).mT.contiguous()
         places = image_pe.flatten(2).mT
@@ -58,9 +58,12 @@ class FoldedTwoWayTransformer(nn.Module):
         return self.norm_final_attn(tokens + seen), image
 
 
-def grid_encoding(encoding: Tensor) -> Tensor:
-    """Return a (1, C, h, w) positional encoding that lies in memory place after place."""
-    return encoding.contiguous(memory_format=torch.channels_last)
+def by_place(maps: Tensor) -> Tensor:
+    """Lay maps (N, C, h, w) out place after place, as the transformer leaves the image.
+
+    A sum of maps in two layouts is slow.
+    """
+    return maps.contiguous(memory_format=torch.channels_last)
 
 
 def _attend_tokens(layer: TwoWayAttentionBlock, tokens: Tensor, encoding: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_octsam.training.samples import Sample
 __all__ = ["View", "random_view"]
 
 _PADDING = {"oct14": 13}  # value of what lies outside the B-scan, by schema; 0 elsewhere
+_BARE = 0.85  # share of the views whose padding came after the device's noise, as it mostly does
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,15 +63,26 @@ def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
 def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator) -> View:
     image = torch.from_numpy(sample.image)[None, None].float() / 255
     warped = F.grid_sample(image, grid, mode="bilinear", align_corners=False)[0]
-    warped = random_appearance(warped, rng)
-    pixels = (warped - warped.mean()) / (warped.std() + 1e-3)
-    maps = {}
-    for name, labels in sample.maps.items():
-        outside = _PADDING.get(name, 0)
-        plane = torch.from_numpy(labels)[None, None].float() - outside
-        moved = F.grid_sample(plane, grid, mode="nearest", align_corners=False)[0, 0] + outside
-        maps[name] = moved.byte().numpy()
-    return View(pixels, maps)
+    maps = {name: _moved(each, grid, _PADDING.get(name, 0)) for name, each in sample.maps.items()}
+    seen = random_appearance(warped, rng)
+    if rng.random() < _BARE:
+        seen = torch.where(_padding(maps, grid), warped, seen)
+    pixels = (seen - seen.mean()) / (seen.std() + 1e-3)
+    return View(pixels, {name: each.byte().numpy() for name, each in maps.items()})
+
+
+def _moved(labels: npt.NDArray[np.uint8], grid: Tensor, outside: int) -> Tensor:
+    plane = torch.from_numpy(labels)[None, None].float() - outside
+    return F.grid_sample(plane, grid, mode="nearest", align_corners=False)[0, 0] + outside
+
+
+def _padding(maps: Mapping[str, Tensor], grid: Tensor) -> Tensor:
+    """Return where a view shows no B-scan (rows, cols): outside it, or in its own padding."""
+    empty = (grid[0].abs() > 1).any(-1)
+    for name, value in _PADDING.items():
+        if name in maps:
+            empty = empty | (maps[name] == value)
+    return empty
 
 
 def _random_affine(rng: np.random.Generator, share: float) -> npt.NDArray[np.float64]:
