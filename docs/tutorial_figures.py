@@ -32,15 +32,22 @@ _PANEL = 350  # pixels
 _GAP = 8
 _TIMEOUT = 600.0  # seconds
 _COLORS = 256
+_CONTRAST, _GREY, _NOISE = 0.4, 60, 60  # of the device
 _PROMPTED = ("RNFL", "GCL+IPL", "RPE")
 _VALIDATED, _OTHERS = 2, (1, 3, 4)  # patients
 _COMPARED = 2  # B-scan
 
 
 def scanned(patient: int) -> list[Phantom]:
-    """Return three B-scans of a patient, from a device that shows tissue dark on white."""
-    made = [make_phantom(10 * patient + n, _SHAPE) for n in (2, 1, 3)]
-    return [Phantom(255 - p.image, p.labels, p.layers) for p in made]
+    """Return three B-scans of a patient, from a noisy device that shows tissue dark on white."""
+    return [_noisy(10 * patient + n) for n in (2, 1, 3)]
+
+
+def _noisy(seed: int) -> Phantom:
+    phantom = make_phantom(seed, _SHAPE)
+    noise = np.random.default_rng(seed).normal(_GREY, _NOISE, _SHAPE)
+    grey = np.clip(phantom.image * _CONTRAST + noise, 0, 255).astype(np.uint8)
+    return Phantom(255 - grey, phantom.labels, phantom.layers)
 
 
 def draw_tutorial(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from safetensors.torch import save_file
 
 from benchmarks.tiny_rivals.classical import otsu, walker
 from benchmarks.tiny_rivals.contest import Contest
-from benchmarks.tiny_rivals.page import as_page
+from benchmarks.tiny_rivals.page import Contestant, as_page
 from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
 from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.prompts import bounding_box
@@ -65,13 +64,13 @@ def test_the_page_shows_each_of_them(tmp_path: Path) -> None:
     layers = [LabelledBScan("a", image, mask * np.uint8(3))]
     contest = Contest(layers, [LabelledBScan("b", image, mask.astype(np.uint8))])
     unet = UNet(tmp_path / "unet.safetensors")
-    entries = {
-        "U-Net": (f"{unet.parameters}", contest.of_unet(unet)),
-        "Otsu": ("0", contest.of_segment(partial(otsu))),
+    contestants = {
+        "U-Net": Contestant(contest.of_unet(unet), unet.parameters, 1),
+        "Otsu": Contestant(contest.of_segment(otsu)),
     }
-    page = as_page(contest, entries)
+    page = as_page(contest, contestants)
     (row,) = [line for line in page.splitlines() if line.startswith("| Otsu")]
     cells = [cell.strip() for cell in row.split("|")][2:-1]
-    assert float(cells[1]) > 0.9  # the one layer that is there
+    assert float(cells[2]) > 0.9  # the one layer that is there
     assert float(cells[-1]) > 0.9
     assert "1 B-scans" in page

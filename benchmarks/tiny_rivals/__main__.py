@@ -12,8 +12,8 @@ import typer
 from safetensors.torch import load_file, save_file
 
 from benchmarks.tiny_rivals.classical import otsu, walker
-from benchmarks.tiny_rivals.contest import Entry, read_contest
-from benchmarks.tiny_rivals.page import as_page
+from benchmarks.tiny_rivals.contest import read_contest
+from benchmarks.tiny_rivals.page import Contestant, as_page
 from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
 from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.files import replacing
@@ -22,7 +22,7 @@ from napari_octsam.models.header import Header
 from napari_octsam.models.sam import Model
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.training.pretraining import Pretraining
-from napari_octsam.training.recipe import octsam_tiny_source, read_recipe
+from napari_octsam.training.recipe import PretrainConfig, octsam_tiny_source, read_recipe
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,7 +46,7 @@ _NETWORKS: dict[Rival, Callable[[], Any]] = {Rival.UNET: TinyNetwork, Rival.SAM:
 def train(rival: Rival, data: Data, folder: Folder) -> None:
     """Train a rival on what octsam-tiny learnt from."""
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = read_recipe(Path(__file__).with_name(f"{rival}.toml"))
+    recipe = _recipe(rival)
     source = octsam_tiny_source(data, recipe.data)
     run = Pretraining(source, recipe, _NETWORKS[rival])
     state = folder / f"{rival}.state"
@@ -65,15 +65,25 @@ def page(data: Data, folder: Folder, target: Path) -> None:
     contest = read_contest(data)
     tiny = load_model("octsam-tiny", device="cpu")
     sam, unet = _shrunk_sam(folder), UNet(folder / f"{Rival.UNET}.safetensors")
-    entries: dict[str, tuple[str, Entry]] = {
-        "**octsam-tiny**": (_millions(_size(tiny.network)), contest.of_model(tiny)),
-        "U-Net, no prompt": (_millions(unet.parameters), contest.of_unet(unet)),
-        "SAM, shrunk": (_millions(_size(sam.network)), contest.of_model(sam)),
-        "Otsu": ("0", contest.of_segment(otsu)),
-        "random walks": ("0", contest.of_segment(walker)),
+    contestants = {
+        "**octsam-tiny**": Contestant(
+            contest.of_model(tiny), _size(tiny.network), read_recipe().steps
+        ),
+        "U-Net, no prompt": Contestant(
+            contest.of_unet(unet), unet.parameters, _recipe(Rival.UNET).steps
+        ),
+        "SAM, shrunk": Contestant(
+            contest.of_model(sam), _size(sam.network), _recipe(Rival.SAM).steps
+        ),
+        "Otsu": Contestant(contest.of_segment(otsu)),
+        "random walks": Contestant(contest.of_segment(walker)),
     }
     with replacing(target) as part:
-        part.write_text(as_page(contest, entries), "utf-8")
+        part.write_text(as_page(contest, contestants), "utf-8")
+
+
+def _recipe(rival: Rival) -> PretrainConfig:
+    return read_recipe(Path(__file__).with_name(f"{rival}.toml"))
 
 
 def _shrunk_sam(folder: Path) -> Model:
@@ -85,10 +95,6 @@ def _shrunk_sam(folder: Path) -> Model:
 
 def _size(network: Any) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _millions(count: int) -> str:
-    return f"{count / 1e6:.1f} M"
 
 
 if __name__ == "__main__":

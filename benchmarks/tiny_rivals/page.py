@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from benchmarks.markdown import grid
 from benchmarks.tiny_rivals.contest import Contest, Entry
 from napari_octsam.evaluation.figures import mean_known
 from napari_octsam.evaluation.report import Report
 
-__all__ = ["as_page"]
+__all__ = ["Contestant", "as_page"]
 
 _INTRO = """\
 # octsam-tiny and its rivals
@@ -34,22 +35,34 @@ Research use only. Not a medical device.
 """
 
 
-def as_page(contest: Contest, entries: Mapping[str, tuple[str, Entry]]) -> str:
-    """Return the page; entries are size and figures by name."""
-    first = next(iter(entries.values()))[1].layers
+class Contestant(NamedTuple):
+    """One of them: what it reached, and with how much."""
+
+    entry: Entry
+    parameters: int = 0
+    """Numbers that it learnt."""
+    steps: int = 0
+    """Of its training."""
+
+
+def as_page(contest: Contest, contestants: Mapping[str, Contestant]) -> str:
+    """Return the page."""
+    first = next(iter(contestants.values())).entry.layers
     short = [each.label.short for each in first.classes]
-    columns = ("", "parameters", *short, "**mean**", "Edge", "Betti", "fluid")
-    rows = [_row(name, size, entry) for name, (size, entry) in entries.items()]
+    columns = ("", "parameters", "steps", *short, "**mean**", "Edge", "Betti", "fluid")
+    rows = [_row(name, each) for name, each in contestants.items()]
     table = grid(columns, rows)
     intro = _INTRO.format(layers=len(contest.layers), pockets=len(contest.fluid))
     return "\n".join([intro, table, _NOTES])
 
 
-def _row(name: str, size: str, entry: Entry) -> Sequence[str]:
+def _row(name: str, contestant: Contestant) -> Sequence[str]:
+    entry = contestant.entry
     dice = _by_class(entry.layers, "dice")
     return (
         name,
-        size,
+        f"{contestant.parameters / 1e6:.1f} M" if contestant.parameters else "",
+        f"{contestant.steps:,}" if contestant.steps else "",
         *(f"{value:.3f}" for value in dice),
         f"**{mean_known(dice):.3f}**",
         f"{mean_known(_by_class(entry.layers, 'boundary_error_px')):.2f} px",
