@@ -7,15 +7,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
 import napari
 import numpy as np
+import numpy.typing as npt
 from app_model.types import KeyBinding
 from PIL import Image
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.classes import load_schema
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.gui.demo import DemoReport, Scene, open_widgets, place_prompts, predict_scene
 from napari_octsam.gui.keys import SWITCH_MODEL
@@ -23,31 +25,46 @@ from napari_octsam.gui.new_layers import labels_colormap
 from napari_octsam.gui.preview import PREVIEW_NAME
 from napari_octsam.gui.prompt_widget import PromptWidget
 from napari_octsam.gui.train_widget import TrainWidget
-from napari_octsam.io.synthetic import Phantom, make_phantom
+from napari_octsam.io.synthetic import Finding, Phantom, make_phantom
 
-SCHEMA = bundled_schema("layers7")
+SCHEMA = load_schema(Path(__file__).with_name("choroid.toml"))
 _SHAPE = (384, 512)
 _WINDOW = (1280, 760)
 _PANEL = 350  # pixels
 _GAP = 8
 _TIMEOUT = 600.0  # seconds
 _COLORS = 256
-_CONTRAST, _GREY, _NOISE = 0.4, 60, 60  # of the device
-_PROMPTED = ("RNFL", "GCL+IPL", "RPE")
+_FINDINGS = (Finding.CHOROID_BORDER, Finding.INTRARETINAL_FLUID)
+_RETINA = (2, 3, 6)  # neurosensory retina, its fluid, and the RPE
 _VALIDATED, _OTHERS = 2, (1, 3, 4)  # patients
 _COMPARED = 2  # B-scan
 
 
-def scanned(patient: int) -> list[Phantom]:
-    """Return three B-scans of a patient, from a noisy device that shows tissue dark on white."""
-    return [_noisy(10 * patient + n) for n in (2, 1, 3)]
+class Scan(NamedTuple):
+    """A B-scan, (H, W) uint8, and its classes in `SCHEMA`."""
+
+    image: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
 
 
-def _noisy(seed: int) -> Phantom:
-    phantom = make_phantom(seed, _SHAPE)
-    noise = np.random.default_rng(seed).normal(_GREY, _NOISE, _SHAPE)
-    grey = np.clip(phantom.image * _CONTRAST + noise, 0, 255).astype(np.uint8)
-    return Phantom(255 - grey, phantom.labels, phantom.layers)
+def scanned(patient: int) -> list[Scan]:
+    """Return three B-scans of a patient, with the retina and the choroid labelled."""
+    return [_labelled(make_phantom(10 * patient + n, _SHAPE, _FINDINGS)) for n in (2, 1, 3)]
+
+
+def _labelled(phantom: Phantom) -> Scan:
+    """The choroid is what lies below the RPE and above the choroid border."""
+    retina = np.isin(phantom.labels, _RETINA)
+    above_border = _cumulated(phantom.labels == Finding.CHOROID_BORDER, from_below=False) == 0
+    below_retina = _cumulated(retina, from_below=True) == 0
+    labels = np.where(retina, 1, np.where(above_border & below_retina, 2, 0))
+    return Scan(phantom.image, labels.astype(np.uint8))
+
+
+def _cumulated(mask: npt.NDArray[np.bool_], *, from_below: bool) -> npt.NDArray[np.intp]:
+    """Count the pixels of a mask in each A-scan so far."""
+    step = -1 if from_below else 1
+    return np.cumsum(mask[::step], axis=0)[::step]
 
 
 def draw_tutorial(folder: Path) -> None:
@@ -94,7 +111,7 @@ class _Walk:
         if name not in self._viewer.layers:
             picture = np.stack([p.image for p in volume])
             self._viewer.add_image(picture, name=name, colormap="gray")
-        labels = np.stack([p.layers for p in volume])
+        labels = np.stack([p.labels for p in volume])
         colors = labels_colormap(SCHEMA)
         self._viewer.add_labels(labels, name=f"{name} layers", colormap=colors, opacity=0.5)
 
@@ -171,8 +188,8 @@ class _Walk:
 def _scene(number: int) -> Scene:
     """Return the volume that is validated on, with boxes for one of its B-scans."""
     volume = scanned(_VALIDATED)
-    values = [SCHEMA.find(short).value for short in _PROMPTED]
-    boxes = [(value, bounding_box(volume[number].layers == value)) for value in values]
+    labels = volume[number].labels
+    boxes = [(c.value, bounding_box(labels == c.value)) for c in SCHEMA.foreground]
     return Scene(_name(_VALIDATED), np.stack([p.image for p in volume]), False, boxes)
 
 
