@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.io import loadmat, whosmat
 
 from napari_octsam.core.errors import UserError
 
@@ -29,6 +28,8 @@ def fields_of(path: Path) -> dict[str, tuple[int, ...]]:
     UserError
         The file is of version 7.3, damaged or of another kind.
     """
+    from scipy.io import whosmat  # late, as below: the widgets open sooner
+
     try:
         return {name: tuple(shape) for name, shape, _ in whosmat(path)}
     except Exception as error:  # scipy fails in many ways on broken files
@@ -59,6 +60,8 @@ def read_fields(path: Path, names: Sequence[str]) -> list[npt.NDArray[Any]]:
     UserError
         A field is not there or not of numbers, or the file cannot be read.
     """
+    from scipy.io import loadmat
+
     try:
         content = loadmat(path, variable_names=list(names))
     except Exception as error:

@@ -11,7 +11,6 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 import numpy.typing as npt
-import tifffile
 from numpy.lib.format import MAGIC_PREFIX
 from PIL import Image, UnidentifiedImageError
 
@@ -127,6 +126,8 @@ def _check_with_pillow(path: Path) -> None:
 
 
 def _read_tiff(path: Path) -> Pixels:
+    import tifffile  # late, as below: the widgets open sooner
+
     with tifffile.TiffFile(path) as file:
         first, *others = file.series
         same = [s for s in others if (s.shape, s.dtype) == (first.shape, first.dtype)]
@@ -146,6 +147,8 @@ def _read_npy(path: Path) -> Pixels:
 
 
 def _write_tiff(path: Path, labels: npt.NDArray[np.uint8]) -> None:
+    import tifffile
+
     tifffile.imwrite(path, labels, compression="zlib", photometric="minisblack")
 
 
