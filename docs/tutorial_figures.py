@@ -35,7 +35,7 @@ _GAP = 8
 _TIMEOUT = 600.0  # seconds
 _COLORS = 256
 _FINDINGS = (Finding.CHOROID_BORDER, Finding.INTRARETINAL_FLUID)
-_RETINA = (2, 3, 6)  # neurosensory retina, its fluid, and the RPE
+_RETINA = (2, Finding.INTRARETINAL_FLUID, 6)  # neurosensory retina, its fluid, and the RPE
 _VALIDATED, _OTHERS = 2, (1, 3, 4)  # patients
 _COMPARED = 2  # B-scan
 
@@ -104,7 +104,7 @@ class _Walk:
         for patient in (_VALIDATED, *_OTHERS):
             self._open_labelled(patient)
         layers = self._viewer.layers
-        layers.move(layers.index(f"{_name(1)} layers"), 0)  # the split goes by their order
+        layers.move(layers.index(f"{_name(1)} labels"), 0)  # the split goes by their order
 
     def _open_labelled(self, patient: int) -> None:
         volume, name = scanned(patient), _name(patient)
@@ -113,7 +113,7 @@ class _Walk:
             self._viewer.add_image(picture, name=name, colormap="gray")
         labels = np.stack([p.labels for p in volume])
         colors = labels_colormap(SCHEMA)
-        self._viewer.add_labels(labels, name=f"{name} layers", colormap=colors, opacity=0.5)
+        self._viewer.add_labels(labels, name=f"{name} labels", colormap=colors, opacity=0.5)
 
     def _check(self) -> None:
         self._raise(self._train)

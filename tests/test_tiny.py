@@ -115,6 +115,9 @@ def test_what_is_kept_of_an_image_goes_with_the_image_and_the_weights(model: Mod
         kept = network.prepare(features)
         next(network.mask_decoder.pixel_names.parameters()).mul_(2)
         assert not torch.equal(network.prepare(features).names, kept.names)
+        kept = network.prepare(features)
+        network.prompt_encoder.place.positional_encoding_gaussian_matrix.mul_(2)
+        assert not torch.equal(network.prepare(features).encoding, kept.encoding)
 
 
 @pytest.mark.parametrize(

@@ -74,3 +74,5 @@ def test_the_page_shows_each_of_them(tmp_path: Path) -> None:
     assert float(cells[2]) > 0.9  # the one layer that is there
     assert float(cells[-1]) > 0.9
     assert "1 B-scans" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| U-Net")]
+    assert f"| {unet.parameters / 1e6:.1f} M | 1 |" in row

@@ -15,10 +15,11 @@ __all__ = ["Contestant", "as_page"]
 _INTRO = """\
 # octsam-tiny and its rivals
 
-Made by `python -m benchmarks.tiny_rivals page DATA FOLDER docs/octsam_tiny_rivals.md`. Everyone
-had subjects 1 to 5, five B-scans with fluid, and phantoms to learn from, and is judged on subject 6
-({layers} B-scans) and on {pockets} pockets of fluid of two other B-scans, with one tight box for
-each layer and each pocket; all figures are means over the B-scans (or pockets).
+Made by `python -m benchmarks.tiny_rivals page DATA FOLDER docs/octsam_tiny_rivals.md`. All that
+learn had subjects 1 to 5, five B-scans with fluid, and phantoms to learn from. Everyone is judged
+on subject 6 ({layers} B-scans) and on {pockets} pockets of fluid of two other B-scans, with one
+tight box for each layer and each pocket. Layers, mean and fluid are Dice; all figures are means
+over the B-scans (or pockets).
 """
 
 _NOTES = """\

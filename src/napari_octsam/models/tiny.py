@@ -147,7 +147,11 @@ class TinyNetwork(nn.Module):
         """
         if torch.is_grad_enabled():
             return self._prepare(features)
-        weights = [(p.data_ptr(), p._version) for p in self.mask_decoder.pixel_names.parameters()]
+        made_with = [
+            *self.mask_decoder.pixel_names.parameters(),
+            self.prompt_encoder.place.positional_encoding_gaussian_matrix,
+        ]
+        weights = [(tensor.data_ptr(), tensor._version) for tensor in made_with]
         last = self._prepared
         if last is None or last[0].maps["fine"] is not features["fine"] or last[1] != weights:
             last = self._prepared = self._prepare(features), weights
