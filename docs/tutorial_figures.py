@@ -55,16 +55,10 @@ def scanned(patient: int) -> list[Scan]:
 def _labelled(phantom: Phantom) -> Scan:
     """The choroid is what lies below the RPE and above the choroid border."""
     retina = np.isin(phantom.labels, _RETINA)
-    above_border = _cumulated(phantom.labels == Finding.CHOROID_BORDER, from_below=False) == 0
-    below_retina = _cumulated(retina, from_below=True) == 0
-    labels = np.where(retina, 1, np.where(above_border & below_retina, 2, 0))
+    in_or_above_retina = np.logical_or.accumulate(retina[::-1])[::-1]
+    in_or_below_border = np.logical_or.accumulate(phantom.labels == Finding.CHOROID_BORDER)
+    labels = np.where(retina, 1, np.where(in_or_above_retina | in_or_below_border, 0, 2))
     return Scan(phantom.image, labels.astype(np.uint8))
-
-
-def _cumulated(mask: npt.NDArray[np.bool_], *, from_below: bool) -> npt.NDArray[np.intp]:
-    """Count the pixels of a mask in each A-scan so far."""
-    step = -1 if from_below else 1
-    return np.cumsum(mask[::step], axis=0)[::step]
 
 
 def draw_tutorial(folder: Path) -> None:
