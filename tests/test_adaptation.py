@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from napari_octsam.core.config import TrainConfig, read_config
+from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.checkpoints import load_model, read_checkpoint, save_checkpoint
 from napari_octsam.models.header import Header
@@ -187,7 +187,7 @@ def test_settings_that_cannot_be_are_said_before_any_model_is_loaded(
     path = tmp_path / "train.toml"
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
-        read_config(path)
+        read_settings(path, TrainConfig)
 
 
 def test_a_base_model_that_is_gone_is_said_before_training(base: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_octsam.core.config import TrainConfig, read_config
+from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.config_groups import GROUPS, group_of, label_of
 from napari_octsam.core.errors import UserError
 
@@ -29,10 +29,10 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, name: str, number: str
     path = tmp_path / "run.toml"
     path.write_text(f"{name} = {number}")
     with pytest.raises(UserError, match=name):
-        read_config(path)
+        read_settings(path, TrainConfig)
 
 
 def test_settings_that_windows_notepad_saved_are_read(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text("\ufeffepochs = 3", "utf-8")
-    assert read_config(path).epochs == 3
+    assert read_settings(path, TrainConfig).epochs == 3

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.core.config import TrainConfig, read_config
+from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.training.adaptation import gradient_scaler
@@ -293,19 +293,23 @@ def test_a_configuration_that_is_wrong_says_where(tmp_path: Path, text: str, sen
     path = tmp_path / "train.toml"
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
-        read_config(path)
+        read_settings(path, TrainConfig)
 
 
 def test_a_configuration_reads_from_toml_and_json(tmp_path: Path) -> None:
     config = TrainConfig(topology="wasserstein", lr=0.01)
     (tmp_path / "c.json").write_text(config.model_dump_json())
     (tmp_path / "c.toml").write_text('topology = "wasserstein"\nlr = 0.01\n')
-    assert read_config(tmp_path / "c.json") == read_config(tmp_path / "c.toml") == config
+    assert (
+        read_settings(tmp_path / "c.json", TrainConfig)
+        == read_settings(tmp_path / "c.toml", TrainConfig)
+        == config
+    )
     with pytest.raises(UserError, match="Cannot read"):
-        read_config(tmp_path / "none.toml")
+        read_settings(tmp_path / "none.toml", TrainConfig)
     (tmp_path / "c.JSON").write_text('{"data": "\\ud800"}')
     with pytest.raises(UserError, match="data: it holds a character that no path can have"):
-        read_config(tmp_path / "c.JSON")
+        read_settings(tmp_path / "c.JSON", TrainConfig)
     (tmp_path / "c.json").write_text("[1]")
     with pytest.raises(UserError, match="configuration: it holds no settings"):
-        read_config(tmp_path / "c.json")
+        read_settings(tmp_path / "c.json", TrainConfig)

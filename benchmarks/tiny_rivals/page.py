@@ -42,9 +42,9 @@ class Contestant(NamedTuple):
     """One of them: what it reached, and with how much."""
 
     entry: Entry
-    parameters: int = 0
-    """Numbers that it learnt."""
-    steps: int = 0
+    parameters: int | None = None
+    """Numbers that it learnt; None where it learns nothing."""
+    steps: int | None = None
     """Of its training."""
 
 
@@ -64,8 +64,8 @@ def _row(name: str, contestant: Contestant) -> Sequence[str]:
     dice = _by_class(entry.layers, "dice")
     return (
         name,
-        f"{contestant.parameters / 1e6:.1f} M" if contestant.parameters else "",
-        f"{contestant.steps:,}" if contestant.steps else "",
+        "" if contestant.parameters is None else f"{contestant.parameters / 1e6:.1f} M",
+        "" if contestant.steps is None else f"{contestant.steps:,}",
         *(f"{value:.3f}" for value in dice),
         f"**{mean_known(dice):.3f}**",
         f"{mean_known(_by_class(entry.layers, 'boundary_error_px')):.2f} px",

@@ -13,7 +13,7 @@ from napari_octsam.cli.config_options import option_of, with_config_options
 from napari_octsam.cli.console import note, out, phases_bar
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.train_progress import assist, follow, report
-from napari_octsam.core.config import TrainConfig, read_config, sentence_of
+from napari_octsam.core.config import TrainConfig, read_settings, sentence_of
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _sources(
     if source is None:
         return None, chosen
     if source.suffix.lower() in (".toml", ".json"):
-        return read_config(source), chosen
+        return read_settings(source, TrainConfig), chosen
     if source.is_file():
         raise UserError(
             f"{source} is neither a folder of B-scans nor a file of settings: those end in .toml "

@@ -19,7 +19,6 @@ __all__ = [
     "Pseudocolor",
     "TopologyKind",
     "TrainConfig",
-    "read_config",
     "read_settings",
     "sentence_of",
 ]
@@ -219,17 +218,6 @@ def sentence_of(error: ValidationError) -> str:
     first = error.errors()[0]
     ours = {"extra_forbidden": "there is no such setting", "model_type": "it holds no settings"}
     return f"{ours.get(first['type'], first['msg'].removeprefix('Value error, '))}."
-
-
-def read_config(path: Path) -> TrainConfig:
-    """Read the configuration of a training from TOML or JSON.
-
-    Raises
-    ------
-    UserError
-        As of `read_settings`.
-    """
-    return read_settings(path, TrainConfig)
 
 
 def read_settings(path: Path, kind: type[Settings]) -> Settings:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from napari_octsam.core.config import read_config
+from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG, data_folder
 
@@ -42,6 +42,6 @@ def _age(path: Path) -> float:
 
 def _name_of(run: Path) -> str:
     try:
-        return read_config(run / RUN_CONFIG).display_name or run.name
+        return read_settings(run / RUN_CONFIG, TrainConfig).display_name or run.name
     except UserError:
         return run.name

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["MaskLosses", "area_targets", "mask_losses"]
+__all__ = ["MaskLosses", "area_targets", "mask_losses", "unlabelled_as_background"]
+
+_SURELY_NOT = -20.0  # a logit that costs nothing where the target is 0
 
 
 class MaskLosses(NamedTuple):
@@ -25,6 +27,22 @@ class MaskLosses(NamedTuple):
 def area_targets(masks: Tensor, size: tuple[int, int]) -> Tensor:
     """Scale (N, H, W) masks to `size` (rows, cols): the share of each pixel that is covered."""
     return F.adaptive_avg_pool2d(masks.float()[:, None], size)[:, 0]
+
+
+def unlabelled_as_background(
+    logits: Tensor, target: Tensor, counts: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Make what nobody labelled background in logits and target, each (N, h, w).
+
+    For losses that cannot leave pixels out: there they have no gradient.
+
+    Parameters
+    ----------
+    counts
+        (N, h, w), the share of each pixel that somebody labelled.
+    """
+    ignored = counts < 0.5
+    return logits.masked_fill(ignored, _SURELY_NOT), target.masked_fill(ignored, 0)
 
 
 def mask_losses(logits: Tensor, iou: Tensor, target: Tensor, counts: Tensor) -> MaskLosses:

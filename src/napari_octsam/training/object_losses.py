@@ -15,13 +15,11 @@ from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features, Network
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
 from napari_octsam.topology.presets import preset_loss
-from napari_octsam.training.losses import mask_losses
+from napari_octsam.training.losses import mask_losses, unlabelled_as_background
 from napari_octsam.training.segmentation import segmentation_loss
 from napari_octsam.training.simulation import SimulatedObject
 
 __all__ = ["ObjectLosses", "topology_loss"]
-
-_SURELY_NOT = -20.0  # a logit that costs nothing where the target is 0
 
 
 class _Truth(NamedTuple):
@@ -113,13 +111,11 @@ class ObjectLosses:
     def _compare(
         self, logits: Tensor, scores: Tensor, truth: _Truth, *, with_topology: bool
     ) -> dict[str, Tensor]:
-        ignored = truth.counts < 0.5
-        logits = logits.float().masked_fill(ignored[:, None], _SURELY_NOT)
-        target = truth.target.masked_fill(ignored, 0)
-        single = logits[:, 0]
+        logits = logits.float()
+        single, target = unlabelled_as_background(logits[:, 0], *truth)
         losses = {"segmentation": self._segmentation(single[:, None], target[:, None])}
         if not self._header.single_mask:
-            each = mask_losses(logits, scores.float(), target, truth.counts)
+            each = mask_losses(logits, scores.float(), *truth)
             losses |= {"candidates": each.candidates, "iou": each.iou}
         finite = bool(single.isfinite().all())  # where it is not, the other losses tell
         if self._topology is not None and with_topology and finite:

@@ -25,7 +25,7 @@ from napari_octsam.training.batches import (
     predicted_masks,
 )
 from napari_octsam.training.corrections import corrected
-from napari_octsam.training.losses import mask_losses
+from napari_octsam.training.losses import mask_losses, unlabelled_as_background
 from napari_octsam.training.naming import ObjectNames, naming_loss
 from napari_octsam.training.recipe import PretrainConfig, Stage
 from napari_octsam.training.samples import SampleSource
@@ -37,7 +37,6 @@ __all__ = ["PretrainStep", "Pretraining"]
 _LAYERS = "layers7"  # schema whose classes are one piece each
 _MOST_CORRECTIONS = 3
 _SAVE_EVERY = 100  # steps
-_SURELY_NOT = -20.0  # logit of what nobody labelled, for the topology loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +212,12 @@ class Pretraining:
             losses["objects"] = len(named), self.config.object_weight * loss
         layers = [i for i, (schema, _) in named.items() if schema == _LAYERS]
         if layers and stage.topology and bool(logits.isfinite().all()):
-            loss = self._topology_loss(logits[layers, 0], batch, layers)
+            mask, target = unlabelled_as_background(
+                logits[layers, 0], batch.target[layers], batch.counts[layers]
+            )
+            loss = self.topology(mask[None], target[None])
             losses["topology"] = len(layers), stage.topology * loss
         return losses
-
-    def _topology_loss(self, logits: Tensor, batch: ObjectBatch, layers: list[int]) -> Tensor:
-        ignored = batch.counts[layers] < 0.5
-        target = batch.target[layers].masked_fill(ignored, 0)
-        loss: Tensor = self.topology(logits.masked_fill(ignored, _SURELY_NOT)[None], target[None])
-        return loss
 
     def _update_average(self) -> None:
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from napari_octsam.core.classes import LabelSchema
-from napari_octsam.core.config import TrainConfig, read_config
+from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
@@ -118,7 +118,7 @@ class RunFolder:
         path = self.path / RUN_CONFIG
         if not path.exists():
             raise UserError(f"{self.path} is not the folder of a run: it has no {RUN_CONFIG}.")
-        return read_config(path)
+        return read_settings(path, TrainConfig)
 
     def note_data(self, data: str) -> None:
         """Keep in the settings where the data lies now.
