@@ -94,6 +94,8 @@ class _Walk:
         """Prompt layers of one B-scan; then take the truth for what an annotator corrects."""
         self._raise(self._prompt)
         predict_scene(self._viewer, self._prompt, _scene(1), DemoReport())
+        _settle()  # the neighbours are asked for, and then encoded
+        _wait(lambda: self._prompt.session.state == "idle")
         self._save(self._window(), "prompt")
         for patient in (_VALIDATED, *_OTHERS):
             self._open_labelled(patient)
