@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
+from docs.tiny_card import LEAST, SEEDS
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.evaluation.judging import JudgedMask
 from napari_octsam.evaluation.overlays import around, labels_picture
@@ -17,9 +18,7 @@ from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.synthetic import make_phantom
 from napari_octsam.models.checkpoints import load_model
 
-SEEDS = range(9000, 9016)  # those of the card
 CLASSES = 4
-LEAST = 40  # pixels of a piece
 
 
 def draw_failures(target: Path) -> None:

@@ -25,7 +25,7 @@ from napari_octsam.gui.new_layers import labels_colormap
 from napari_octsam.gui.preview import PREVIEW_NAME
 from napari_octsam.gui.prompt_widget import PromptWidget
 from napari_octsam.gui.train_widget import TrainWidget
-from napari_octsam.io.synthetic import Finding, Phantom, make_phantom
+from napari_octsam.io.synthetic import Finding, Phantom, Tissue, make_phantom
 
 SCHEMA = load_schema(Path(__file__).with_name("choroid.toml"))
 _SHAPE = (384, 512)
@@ -35,7 +35,11 @@ _GAP = 8
 _TIMEOUT = 600.0  # seconds
 _COLORS = 256
 _FINDINGS = (Finding.CHOROID_BORDER, Finding.INTRARETINAL_FLUID)
-_RETINA = (2, Finding.INTRARETINAL_FLUID, 6)  # neurosensory retina, its fluid, and the RPE
+_RETINA = (
+    Tissue.NEUROSENSORY_RETINA,
+    Finding.INTRARETINAL_FLUID,
+    Tissue.RETINAL_PIGMENT_EPITHELIUM,
+)
 _VALIDATED, _OTHERS = 2, (1, 3, 4)  # patients
 _COMPARED = 2  # B-scan
 

@@ -43,6 +43,7 @@ def test_a_training_ends_with_a_model_that_predicts(tmp_path: Path) -> None:
     model = load_model(output, device="cpu")
     assert model.header.name == "mine"
     assert model.header.training["steps"] == 2
+    assert model.header.training["data"] == "phantoms"
     assert output.stat().st_size < 10_000_000
     embedding = model.encode(np.zeros((64, 96), np.uint8))
     (found,) = model.decode(embedding, [Prompt(1, box=Box(10, 10, 30, 80))])

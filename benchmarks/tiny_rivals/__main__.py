@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import torch
 import typer
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from benchmarks.tiny_rivals.classical import otsu, walker
@@ -56,7 +57,7 @@ def train(rival: Rival, data: Data, folder: Folder) -> None:
         if event.step % _TELL_EVERY == 0:
             print(f"{event.step} of {recipe.steps}: {event.losses}", flush=True)
     weights = {name: each.contiguous() for name, each in run.weights.items()}
-    save_file(weights, folder / f"{rival}.safetensors")
+    save_file(weights, _weights(folder, rival), {"steps": str(run.step)})
 
 
 @app.command()
@@ -64,16 +65,16 @@ def page(data: Data, folder: Folder, target: Path) -> None:
     """Judge everyone, and write the page."""
     contest = read_contest(data)
     tiny = load_model("octsam-tiny", device="cpu")
-    sam, unet = _shrunk_sam(folder), UNet(folder / f"{Rival.UNET}.safetensors")
+    sam, unet = _shrunk_sam(folder), UNet(_weights(folder, Rival.UNET))
     contestants = {
         "**octsam-tiny**": Contestant(
-            contest.of_model(tiny), _size(tiny.network), read_recipe().steps
+            contest.of_model(tiny), _size(tiny.network), cast(int, tiny.header.training["steps"])
         ),
         "U-Net, no prompt": Contestant(
-            contest.of_unet(unet), unet.parameters, _recipe(Rival.UNET).steps
+            contest.of_unet(unet), unet.parameters, _steps(_weights(folder, Rival.UNET))
         ),
         "SAM, shrunk": Contestant(
-            contest.of_model(sam), _size(sam.network), _recipe(Rival.SAM).steps
+            contest.of_model(sam), _size(sam.network), _steps(_weights(folder, Rival.SAM))
         ),
         "Otsu": Contestant(contest.of_segment(otsu)),
         "random walks": Contestant(contest.of_segment(walker)),
@@ -86,9 +87,19 @@ def _recipe(rival: Rival) -> PretrainConfig:
     return read_recipe(Path(__file__).with_name(f"{rival}.toml"))
 
 
+def _weights(folder: Path, rival: Rival) -> Path:
+    return folder / f"{rival}.safetensors"
+
+
+def _steps(weights: Path) -> int:
+    """Return how many steps the weights that `train` wrote have learnt."""
+    with safe_open(weights, "pt") as file:
+        return int(file.metadata()["steps"])
+
+
 def _shrunk_sam(folder: Path) -> Model:
     network = ShrunkSam()
-    network.load_state_dict(load_file(folder / f"{Rival.SAM}.safetensors"))
+    network.load_state_dict(load_file(_weights(folder, Rival.SAM)))
     header = Header(name="SAM, shrunk", architecture="octsam-tiny", profile="octsam-tiny")
     return Model(network.eval().requires_grad_(False), header, torch.device("cpu"))
 

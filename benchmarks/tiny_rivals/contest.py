@@ -21,7 +21,7 @@ from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.evaluation.report import Report, build_report
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
 from napari_octsam.models.sam import Model
-from napari_octsam.training.recipe import HELD_OUT_FLUID
+from napari_octsam.training.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
 __all__ = ["Contest", "Entry", "read_contest"]
 
@@ -83,7 +83,7 @@ def read_contest(data: Path) -> Contest:
     schema = bundled_schema("fluid")
     held_out = [b for b in read_pairs(data / "octdl_fluid") if b.name in HELD_OUT_FLUID]
     pockets = [piece for bscan in held_out for piece in pieces_of(bscan, schema, _SMALLEST)]
-    return Contest(read_pairs(data / "octrima", "s06_*"), pockets)
+    return Contest(read_pairs(data / "octrima", VALIDATION_SUBJECT), pockets)
 
 
 def _with_boxes(segment: Segment) -> Open:

@@ -31,9 +31,8 @@ class UNet:
         self._encoder = network.image_encoder.eval()
         self._names = network.mask_decoder.pixel_names
         self._size = network.input_size
-        self.parameters = sum(
-            p.numel() for part in (self._encoder, self._names) for p in part.parameters()
-        )
+        used = [*self._encoder.down, *self._encoder.up, self._encoder.detail["fine"], self._names]
+        self.parameters = sum(p.numel() for part in used for p in part.parameters())
 
     def __call__(self, image: npt.NDArray[np.uint8], schema: str) -> npt.NDArray[np.int64]:
         """Return the classes (H, W) of an (H, W) B-scan, in a schema that it learnt."""

@@ -75,11 +75,21 @@ def _train(run: Pretraining, state: Path) -> None:
 def _export(run: Pretraining, output: Path) -> None:
     from napari_octsam.models.checkpoints import save_checkpoint
     from napari_octsam.models.header import Header
-    from napari_octsam.training.recipe import HELD_OUT_FLUID, TRAINING_SUBJECTS
+    from napari_octsam.training.recipe import (
+        HELD_OUT_FLUID,
+        TRAINING_SUBJECTS,
+        VALIDATION_SUBJECT,
+    )
 
+    shares = run.config.data
+    drawn = {
+        f"octrima {TRAINING_SUBJECTS}": shares.layers,
+        "octdl_fluid": shares.fluid,
+        "phantoms": shares.phantoms,
+    }
     record: dict[str, JsonValue] = {
-        "data": f"octrima {TRAINING_SUBJECTS}, octdl_fluid, phantoms",
-        "held_out": ["octrima s06_*", *HELD_OUT_FLUID],
+        "data": ", ".join(name for name, share in drawn.items() if share),
+        "held_out": [f"octrima {VALIDATION_SUBJECT}", *HELD_OUT_FLUID],
         "steps": run.step,
         "recipe": run.config.model_dump(mode="json"),
     }

@@ -16,13 +16,20 @@ from numpy.typing import NDArray
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.phantom.acquisition import pad, spoil
 from napari_octsam.io.phantom.anatomy import draw_eye
-from napari_octsam.io.phantom.bands import BAND_TO_LABEL, BAND_TO_LAYER, Band, Finding, band_map
+from napari_octsam.io.phantom.bands import (
+    BAND_TO_LABEL,
+    BAND_TO_LAYER,
+    Band,
+    Finding,
+    Tissue,
+    band_map,
+)
 from napari_octsam.io.phantom.device import draw_device, expose
 from napari_octsam.io.phantom.light import illuminate
 from napari_octsam.io.phantom.membranes import draw_lines
 from napari_octsam.io.phantom.pathology import cyst_mask, grow_tissue
 
-__all__ = ["SMALLEST_SIDE", "Finding", "Phantom", "demo_phantom", "make_phantom"]
+__all__ = ["SMALLEST_SIDE", "Finding", "Phantom", "Tissue", "demo_phantom", "make_phantom"]
 
 SMALLEST_SIDE = 128
 """Least rows and columns of a phantom; thin layers vanish below."""
@@ -96,7 +103,7 @@ def make_phantom(
         empty = pad(for_failures, labels)
         labels[empty] = Finding.IMAGE_PADDING
         image[empty] = 255 if for_failures.random() < 0.1 else 0
-    layers[~np.isin(labels, [2, 6])] = 0
+    layers[~np.isin(labels, (Tissue.NEUROSENSORY_RETINA, Tissue.RETINAL_PIGMENT_EPITHELIUM))] = 0
     return Phantom(np.rint(image).astype(np.uint8), labels, layers)
 
 

@@ -20,7 +20,7 @@ from napari_octsam.models.prompt_windows import TinyPrompts
 from napari_octsam.models.tiny_decoder import TinyImage, TinyMaskDecoder
 from napari_octsam.models.tiny_encoder import STRIDES, UNetEncoder
 
-__all__ = ["TinyConfig", "TinyNetwork", "TinyPrompts"]
+__all__ = ["TinyConfig", "TinyNetwork"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,8 @@ class TinyNetwork(nn.Module):
     def prepare(self, features: Features) -> TinyImage:
         """Return what `TinyMaskDecoder.prepare` does.
 
-        Without gradients it is kept for the next prompts on the same image.
+        Without gradients it is kept for the next prompts on the same features: the same tensors,
+        that is, as on a CPU, where nothing moves them.
         """
         if torch.is_grad_enabled():
             return self._prepare(features)

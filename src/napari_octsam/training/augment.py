@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_octsam.io.synthetic import Finding
 from napari_octsam.training.appearance import random_appearance
 from napari_octsam.training.samples import Sample
 
 __all__ = ["View", "random_view"]
 
-_PADDING = {"oct14": 13}  # value of what lies outside the B-scan, by schema; 0 elsewhere
+_PADDING = {"oct14": Finding.IMAGE_PADDING}  # of what lies outside the B-scan; 0 elsewhere
 _BARE = 0.85  # share of the views whose padding came after the device's noise, as it mostly does
 
 

@@ -56,10 +56,11 @@ class ObjectNames(nn.Module):
 def naming_loss(names: PixelNames, finest: Tensor, views: Sequence[View]) -> Tensor:
     """Return the loss of naming the pixels of (B, C, H, W/2) maps, added up over schemas."""
     finest = finest[..., ::_SKIPPED]
+    truths = {schema: _named_places(views, schema) for schema in NAMED}
     losses = [
-        _naming_loss(names(finest, schema), _named_places(views, schema).to(finest.device))
-        for schema in NAMED
-        if any(schema in view.maps for view in views)
+        _naming_loss(names(finest, schema), truth.to(finest.device))
+        for schema, truth in truths.items()
+        if (truth != NOT_LABELLED).any()
     ]
     return torch.stack(losses).sum() if losses else finest.sum() * 0.0
 

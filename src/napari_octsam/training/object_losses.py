@@ -63,8 +63,8 @@ class ObjectLosses:
     ) -> dict[str, Tensor]:
         """Decode the objects' prompts and compare with their masks.
 
-        Cells that nobody labelled for the most part are background in mask and truth alike: no
-        loss has a gradient there.
+        Segmentation and topology take cells that nobody labelled for the most part as background
+        in mask and truth alike; the candidates' loss weighs each cell by its labelled share.
 
         Parameters
         ----------

@@ -34,7 +34,7 @@ from napari_octsam.training.states import restore_state, write_state
 
 __all__ = ["PretrainStep", "Pretraining"]
 
-_LAYERS = "layers7"  # schema whose classes are one piece each
+_LAYERS = "layers7"  # schema whose objects get the topology loss
 _MOST_CORRECTIONS = 3
 _SAVE_EVERY = 100  # steps
 
@@ -110,8 +110,10 @@ class Pretraining:
             The loss or the gradient is no number.
         """
         last = self.config.steps - 1
+        if self.step > last:
+            return
         with ThreadPoolExecutor(1) as ahead:  # the next step is drawn while this one is taken
-            drawn = ahead.submit(self._draw, min(self.step, last))
+            drawn = ahead.submit(self._draw, self.step)
             while self.step <= last:
                 draws = drawn.result()
                 if self.step < last:
@@ -148,7 +150,7 @@ class Pretraining:
 
     def _take(self, draws: Sequence[_Draw]) -> PretrainStep:
         losses = self._losses(draws, self.config.stage(self.step))
-        if losses:  # else no view has an object to ask for
+        if losses:  # else there is nothing to ask for, and pixels are not named
             self._descend(torch.stack(list(losses.values())).sum())
         self.step += 1
         return PretrainStep(

@@ -23,6 +23,7 @@ from napari_octsam.training.samples import (
 __all__ = [
     "HELD_OUT_FLUID",
     "TRAINING_SUBJECTS",
+    "VALIDATION_SUBJECT",
     "DataShares",
     "PretrainConfig",
     "Stage",
@@ -31,14 +32,17 @@ __all__ = [
 ]
 
 TRAINING_SUBJECTS = "s0[1-5]_*"
-"""B-scans of `octrima` to train on; subject 6 validates."""
+"""B-scans of `octrima` to train on."""
+
+VALIDATION_SUBJECT = "s06_*"
+"""B-scans of `octrima` that are never trained on."""
 
 HELD_OUT_FLUID = ("AMD_0005", "AMD_0011")
 """B-scans of `octdl_fluid` that are never trained on."""
 
 
 class _Numbers(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Stage(_Numbers):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.synthetic import Finding, make_phantom
+from napari_octsam.io.synthetic import Finding, Tissue, make_phantom
 
 __all__ = [
     "Sample",
@@ -21,7 +21,6 @@ __all__ = [
     "sample_from_pair",
 ]
 
-_ABOVE, _RETINA, _RPE = 12, 2, 6  # values of oct14
 _LAST_LAYER = 7  # the RPE's value of layers7
 
 
@@ -63,9 +62,9 @@ def layered_sample(pair: LabelledBScan) -> Sample:
     found = (layers > 0) & (layers != NOT_LABELLED)
     layers[:, ~found.any(axis=0)] = NOT_LABELLED
     classes = np.zeros_like(layers)
-    classes[np.cumsum(layers > 0, axis=0) == 0] = _ABOVE
-    classes[found] = _RETINA
-    classes[layers == _LAST_LAYER] = _RPE
+    classes[np.cumsum(layers > 0, axis=0) == 0] = Tissue.VITREOUS_BODY
+    classes[found] = Tissue.NEUROSENSORY_RETINA
+    classes[layers == _LAST_LAYER] = Tissue.RETINAL_PIGMENT_EPITHELIUM
     classes[layers == NOT_LABELLED] = NOT_LABELLED
     return Sample(pair.name, pair.image, {"layers7": layers, "oct14": classes})
 
@@ -73,8 +72,8 @@ def layered_sample(pair: LabelledBScan) -> Sample:
 def phantom_sample(rng: np.random.Generator) -> Sample:
     """Make a synthetic B-scan with both of its label maps.
 
-    Half of them are as ill as eyes are; the other half have each finding in two of five, since
-    what is rare is learnt late.
+    Half of them are drawn as `make_phantom` draws; the other half have each finding in two of
+    five, since what is rare is learnt late.
     """
     seed = int(rng.integers(2**31))
     shape = (int(rng.integers(380, 640)), int(rng.integers(420, 900)))

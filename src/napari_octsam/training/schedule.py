@@ -15,10 +15,10 @@ __all__ = ["learning_rate", "make_optimizer", "topology_begins"]
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
     """Return the learning rate of a step of the whole run; an epoch has so many `steps`."""
-    every = config.epochs * steps
-    rising = min(config.warmup_steps, every // 10)  # else a short run would never get to `lr`
+    total = config.epochs * steps
+    rising = min(config.warmup_steps, total // 10)  # else a short run would never get to `lr`
     warm = min((step + 1) / (rising + 1), 1.0)
-    done = step / every
+    done = step / total
     falls = {
         "constant": 1.0,
         "linear": 1 - done,

@@ -12,6 +12,7 @@ from scipy import ndimage
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.masks import EIGHT_CONNECTED
 from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box
+from napari_octsam.io.synthetic import Finding, Tissue
 
 __all__ = [
     "PromptParts",
@@ -27,9 +28,8 @@ Mask = npt.NDArray[np.bool_]
 _SMALLEST = 12  # pixels
 _CLASS_SHARE = 0.65  # of the objects of a B-scan with findings that are classes of oct14
 _HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little beside the layers
-_HEALTHY = (2, 6, 12, 13)  # neurosensory retina, RPE, vitreous body, image padding
-_PADDING, _PADDING_SHARE = 13, 0.2  # it is in most views: of those that have it, so many show it
-_RETINA = 2  # one point in it would rather mean a layer
+_HEALTHY = (*Tissue, Finding.IMAGE_PADDING)
+_PADDING_SHARE = 0.2  # it is in most views: of those that have it, so many show it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,20 +73,29 @@ def draw_objects(
     Their prompts have the same parts, where one point can mean each, to be decoded together.
     """
     parts = draw_parts(rng)
-    return [
-        SimulatedObject(mask, simulate_prompt(mask, parts, rng, few_points=few), ignored, named)
-        for mask, ignored, named, few in _draw_masks(maps, count, rng)
-        if mask.sum() >= _SMALLEST
-    ]
+    objects = []
+    for name, value in _draw_classes(maps, count, rng):
+        labels = maps[name]
+        several, mask = _draw_mask(name, labels, value, rng)
+        if mask.sum() < _SMALLEST:
+            continue
+        # one point in the retina would rather mean a layer
+        few = (name, value) != ("oct14", Tissue.NEUROSENSORY_RETINA)
+        prompt = simulate_prompt(mask, parts, rng, few_points=few)
+        ignored = labels == NOT_LABELLED
+        named = None if several else (name, value)
+        objects.append(SimulatedObject(mask, prompt, ignored if ignored.any() else None, named))
+    return objects
 
 
-def _draw_masks(
+def _draw_classes(
     maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
-) -> Iterator[tuple[Mask, Mask | None, tuple[str, int] | None, bool]]:
+) -> Iterator[tuple[str, int]]:
+    """Draw schemas and classes of theirs that the maps show."""
     names = sorted(maps)
     present = {name: np.setdiff1d(np.unique(maps[name]), [0, NOT_LABELLED]) for name in names}
     if rng.random() >= _PADDING_SHARE and "oct14" in present:
-        present["oct14"] = np.setdiff1d(present["oct14"], _PADDING)
+        present["oct14"] = np.setdiff1d(present["oct14"], Finding.IMAGE_PADDING)
     names = [name for name in names if present[name].size]
     chosen: set[tuple[str, int]] = set()
     healthy = not np.setdiff1d(present.get("oct14", ()), _HEALTHY).size
@@ -94,27 +103,27 @@ def _draw_masks(
     for _ in range(count if names else 0):
         name = "oct14" if rng.random() < share else names[0]
         name = name if name in names else names[0]
-        labels, values = maps[name], present[name]
-        value = int(rng.choice(values))
+        value = int(rng.choice(present[name]))
         if (name, value) in chosen and len(chosen) < sum(map(len, present.values())):
-            value = int(rng.choice(values))
+            value = int(rng.choice(present[name]))
         chosen.add((name, value))
-        ignored = labels == NOT_LABELLED
-        mask = labels == value
-        named: tuple[str, int] | None = (name, value)
-        if name == "layers7":
-            if rng.random() < 0.15:
-                last = min(value + int(rng.integers(1, 7)), int(values.max()))
-                mask = (labels >= value) & (labels <= last)
-                named = named if last == value else None
-        else:
-            mask = _one_component(mask, rng)
-        few = not (name == "oct14" and value == _RETINA)
-        yield mask, ignored if ignored.any() else None, named, few
+        yield name, value
+
+
+def _draw_mask(
+    name: str, labels: npt.NDArray[np.uint8], value: int, rng: np.random.Generator
+) -> tuple[bool, Mask]:
+    """Draw a mask of a class, and tell whether it is several: some layers from one on."""
+    if name != "layers7":
+        return False, _one_component(labels == value, rng)
+    last = value
+    if rng.random() < 0.15:
+        last = min(value + int(rng.integers(1, 7)), int(labels[labels != NOT_LABELLED].max()))
+    return last > value, (labels >= value) & (labels <= last)
 
 
 def _one_component(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Return a random 8-connected component, larger ones more often."""
+    """Return a random 8-connected component, larger ones more often; all where all are tiny."""
     components, count = ndimage.label(mask, EIGHT_CONNECTED)
     if count <= 1:
         return mask

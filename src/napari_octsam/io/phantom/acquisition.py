@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_octsam.io.phantom.bands import Band, Finding
+from napari_octsam.io.phantom.bands import Band, Finding, Tissue
 from napari_octsam.io.phantom.fields import Curve, Picture, smooth_curve
 
 __all__ = ["pad", "spoil"]
+
+_LESIONS = (
+    Finding.EPIRETINAL_MEMBRANE,
+    Finding.INTRARETINAL_FLUID,
+    Finding.SUBRETINAL_FLUID,
+    Finding.SUBRETINAL_HYPERREFLECTIVE_MATERIAL,
+    Finding.PIGMENT_EPITHELIAL_DETACHMENT,
+    Finding.FIBROSIS,
+)
 
 
 def spoil(
@@ -37,7 +46,7 @@ def _free_columns(rng: np.random.Generator, labels: NDArray[np.uint8]) -> NDArra
     """Return neighbouring columns, 3 to 8 % of the width, that hide little pathology."""
     width = labels.shape[1]
     size = max(6, int(width * rng.uniform(0.03, 0.08)))
-    lesion = np.isin(labels, [1, 3, 4, 5, 7, 11]).sum(axis=0)
+    lesion = np.isin(labels, _LESIONS).sum(axis=0)
     covered = np.convolve(lesion, np.ones(size, np.int64), "valid")
     starts = rng.integers(int(0.12 * width), int(0.88 * width) - size, 8)
     start = starts[np.argmin(covered[starts])]
@@ -74,7 +83,7 @@ def pad(rng: np.random.Generator, labels: NDArray[np.uint8]) -> NDArray[np.bool_
     """
     height, width = labels.shape
     rows, cols = np.arange(height)[:, None], np.arange(width)
-    vitreous = labels == 12
+    vitreous = labels == Tissue.VITREOUS_BODY
     roof = int((~vitreous).argmax(axis=0).min())
     kind = rng.choice(["corner", "sides", "letterbox"])
     if kind == "sides" or roof == 0:

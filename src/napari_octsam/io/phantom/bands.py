@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BAND_TO_LABEL", "BAND_TO_LAYER", "Band", "Finding", "band_map"]
+__all__ = ["BAND_TO_LABEL", "BAND_TO_LAYER", "Band", "Finding", "Tissue", "band_map"]
 
 
 class Finding(IntEnum):
@@ -23,6 +23,14 @@ class Finding(IntEnum):
     IMAGING_ARTIFACT = 10
     FIBROSIS = 11
     IMAGE_PADDING = 13
+
+
+class Tissue(IntEnum):
+    """What every phantom shows; the value is its class in `oct14`."""
+
+    NEUROSENSORY_RETINA = 2
+    RETINAL_PIGMENT_EPITHELIUM = 6
+    VITREOUS_BODY = 12
 
 
 class Band(IntEnum):
