@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.markdown import grid
 from napari_octsam.core.files import replacing
-from napari_octsam.training.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
+from napari_octsam.training.pretraining.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
 SEEDS = range(9000, 9016)  # of the phantoms that it is judged on
 LEAST = 40  # pixels of a piece of theirs

@@ -17,9 +17,9 @@ from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.tiny import TinyNetwork
-from napari_octsam.training.pretraining import Pretraining
-from napari_octsam.training.recipe import PretrainConfig, Stage, read_recipe
-from napari_octsam.training.samples import Sample, mixed_source
+from napari_octsam.training.pretraining.loop import Pretraining
+from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage, read_recipe
+from napari_octsam.training.pretraining.samples import Sample, mixed_source
 
 RECIPES = Path(__file__).parents[1] / "benchmarks" / "tiny_rivals"
 

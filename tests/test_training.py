@@ -21,21 +21,21 @@ from napari_octsam.io.synthetic import Finding, make_phantom
 from napari_octsam.models.pixel_names import PixelNames
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS
-from napari_octsam.training.augment import View, random_view
 from napari_octsam.training.losses import area_targets, mask_losses
-from napari_octsam.training.naming import naming_loss
-from napari_octsam.training.pretraining import Pretraining
-from napari_octsam.training.recipe import (
+from napari_octsam.training.pretraining.augment import View, random_view
+from napari_octsam.training.pretraining.loop import Pretraining
+from napari_octsam.training.pretraining.naming import naming_loss
+from napari_octsam.training.pretraining.objects import draw_objects
+from napari_octsam.training.pretraining.recipe import (
     DataShares,
     PretrainConfig,
     Stage,
     octsam_tiny_source,
     read_recipe,
 )
-from napari_octsam.training.samples import Sample, layered_sample, mixed_source
+from napari_octsam.training.pretraining.samples import Sample, layered_sample, mixed_source
 from napari_octsam.training.simulation import (
     PromptParts,
-    draw_objects,
     draw_parts,
     jittered_box,
     simulate_prompt,
@@ -113,7 +113,7 @@ def share_of_bare_padding(sample: Sample, schema: str, padding: int) -> float:
 
 
 def test_padding_is_mostly_free_of_the_devices_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_octsam.training.augment.random_appearance", noisy)
+    monkeypatch.setattr("napari_octsam.training.pretraining.augment.random_appearance", noisy)
     phantom = make_phantom(3, (128, 160), [Finding.IMAGE_PADDING])
     sample = Sample("p", phantom.image, {"oct14": phantom.labels})
     assert 0.7 < share_of_bare_padding(sample, "oct14", Finding.IMAGE_PADDING) < 1
@@ -122,7 +122,7 @@ def test_padding_is_mostly_free_of_the_devices_noise(monkeypatch: pytest.MonkeyP
 def test_what_lies_outside_a_b_scan_without_the_14_classes_is_padding_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("napari_octsam.training.augment.random_appearance", noisy)
+    monkeypatch.setattr("napari_octsam.training.pretraining.augment.random_appearance", noisy)
     white = np.full((96, 120), 255, np.uint8)
     sample = Sample("white", white, {"layers7": np.ones_like(white)})
     assert 0.7 < share_of_bare_padding(sample, "layers7", 0) < 1

@@ -22,8 +22,12 @@ from napari_octsam.models.checkpoints import load_model
 from napari_octsam.models.header import Header
 from napari_octsam.models.sam import Model
 from napari_octsam.models.tiny import TinyNetwork
-from napari_octsam.training.pretraining import Pretraining
-from napari_octsam.training.recipe import PretrainConfig, octsam_tiny_source, read_recipe
+from napari_octsam.training.pretraining.loop import Pretraining
+from napari_octsam.training.pretraining.recipe import (
+    PretrainConfig,
+    octsam_tiny_source,
+    read_recipe,
+)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

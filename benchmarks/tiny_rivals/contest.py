@@ -21,7 +21,7 @@ from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.evaluation.report import Report, build_report
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
 from napari_octsam.models.sam import Model
-from napari_octsam.training.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
+from napari_octsam.training.pretraining.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
 __all__ = ["Contest", "Entry", "read_contest"]
 

@@ -14,7 +14,7 @@ from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_octsam.training.pretraining import Pretraining
+    from napari_octsam.training.pretraining.loop import Pretraining
 
 __all__ = ["pretrain"]
 
@@ -38,8 +38,8 @@ def pretrain(
     if output.suffix != ".safetensors":
         raise UserError(f"{output} must end in .safetensors.")
     from napari_octsam.models.devices import choose_device, explaining_memory
-    from napari_octsam.training.pretraining import Pretraining
-    from napari_octsam.training.recipe import octsam_tiny_source, read_recipe
+    from napari_octsam.training.pretraining.loop import Pretraining
+    from napari_octsam.training.pretraining.recipe import octsam_tiny_source, read_recipe
 
     chosen, recipe = choose_device(device), read_recipe(config, seed)
     state = output.with_name(f"{output.name}.state")
@@ -75,7 +75,7 @@ def _train(run: Pretraining, state: Path) -> None:
 def _export(run: Pretraining, output: Path) -> None:
     from napari_octsam.models.checkpoints import save_checkpoint
     from napari_octsam.models.header import Header
-    from napari_octsam.training.recipe import (
+    from napari_octsam.training.pretraining.recipe import (
         HELD_OUT_FLUID,
         TRAINING_SUBJECTS,
         VALIDATION_SUBJECT,

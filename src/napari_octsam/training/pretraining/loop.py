@@ -17,19 +17,20 @@ from torch import Tensor, nn
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.topology.losses import TopologyLoss
-from napari_octsam.training.augment import View, random_view
-from napari_octsam.training.batches import (
+from napari_octsam.training.corrections import corrected
+from napari_octsam.training.losses import mask_losses, unlabelled_as_background
+from napari_octsam.training.pretraining.augment import View, random_view
+from napari_octsam.training.pretraining.batches import (
     ObjectBatch,
     Promptable,
     object_batches,
     predicted_masks,
 )
-from napari_octsam.training.corrections import corrected
-from napari_octsam.training.losses import mask_losses, unlabelled_as_background
-from napari_octsam.training.naming import ObjectNames, naming_loss
-from napari_octsam.training.recipe import PretrainConfig, Stage
-from napari_octsam.training.samples import SampleSource
-from napari_octsam.training.simulation import SimulatedObject, draw_objects
+from napari_octsam.training.pretraining.naming import ObjectNames, naming_loss
+from napari_octsam.training.pretraining.objects import draw_objects
+from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage
+from napari_octsam.training.pretraining.samples import SampleSource
+from napari_octsam.training.simulation import SimulatedObject
 from napari_octsam.training.states import restore_state, write_state
 
 __all__ = ["PretrainStep", "Pretraining"]

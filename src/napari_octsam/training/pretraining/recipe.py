@@ -13,7 +13,7 @@ from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
-from napari_octsam.training.samples import (
+from napari_octsam.training.pretraining.samples import (
     SampleSource,
     layered_sample,
     mixed_source,
@@ -135,7 +135,9 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
     UserError
         The file cannot be read, or says something else.
     """
-    with as_file(files("napari_octsam.training").joinpath("octsam-tiny.toml")) as bundled:
+    with as_file(
+        files("napari_octsam.training.pretraining").joinpath("octsam-tiny.toml")
+    ) as bundled:
         recipe = read_settings(path or bundled, PretrainConfig)
     return recipe if seed is None else PretrainConfig(**dict(recipe) | {"seed": seed})
 

@@ -1,0 +1,1 @@
+"""octsam-tiny from scratch: samples, views, objects to ask for, and the loop."""
