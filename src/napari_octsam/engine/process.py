@@ -37,7 +37,8 @@ decode several times slower. Without that moment (which GNU's OpenMP takes in ro
 and others do not know) each small operation would wake them anew.
 """
 
-_BELOW_NORMAL = 10  # niceness
+_NICER = 10  # in steps of niceness than this process
+_NICEST = 19
 
 
 class EngineProcess:
@@ -88,7 +89,8 @@ class EngineProcess:
             )
         if yields and sys.platform != "win32":
             with suppress(OSError):  # it has ended already
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _BELOW_NORMAL)
+                niceness = os.getpriority(os.PRIO_PROCESS, 0) + _NICER
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, min(niceness, _NICEST))
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         _widen(self._process.stdin)
