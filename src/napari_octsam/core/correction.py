@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Point
 from napari_octsam.core.regions import deepest_pixel, largest_region
 
 __all__ = ["correction"]
-
-Mask = npt.NDArray[np.bool_]
 
 
 def correction(truth: Mask, found: Mask, ignored: Mask | None = None) -> Point | None:

@@ -11,7 +11,10 @@ import numpy.typing as npt
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.decoded import LogitWindow, threshold_logit
 
-__all__ = ["EIGHT_CONNECTED", "Overlap", "composite", "merge"]
+__all__ = ["EIGHT_CONNECTED", "Mask", "Overlap", "composite", "merge"]
+
+Mask = npt.NDArray[np.bool_]
+"""True on the object, (H, W)."""
 
 EIGHT_CONNECTED = np.ones((3, 3), bool)
 """Structure that counts pixels as one piece that touch by a side or a corner."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy import ndimage
 
-from napari_octsam.core.masks import EIGHT_CONNECTED
+from napari_octsam.core.masks import EIGHT_CONNECTED, Mask
 
 __all__ = ["deepest_pixel", "largest_region", "pieces"]
-
-Mask = npt.NDArray[np.bool_]
 
 
 def deepest_pixel(mask: Mask) -> tuple[int, int]:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-__all__ = ["BoundaryError", "SurfaceDistances", "boundary_error", "surface_distances"]
+from napari_octsam.core.masks import Mask
 
-Mask = npt.NDArray[np.bool_]
+__all__ = ["BoundaryError", "SurfaceDistances", "boundary_error", "surface_distances"]
 
 
 class SurfaceDistances(NamedTuple):

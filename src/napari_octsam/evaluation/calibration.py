@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import spearmanr
 
 from napari_octsam.core.decoded import DecodedObject
+from napari_octsam.core.masks import Mask
 from napari_octsam.evaluation.counts import count_pixels
 from napari_octsam.evaluation.figures import mean_known
 
@@ -18,8 +18,6 @@ __all__ = ["THRESHOLDS", "Calibration", "ObjectCalibration", "calibrate", "measu
 
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
 """Probabilities at which masks are compared with the truth."""
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

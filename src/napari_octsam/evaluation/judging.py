@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.decoded import LogitWindow
+from napari_octsam.core.masks import Mask
 from napari_octsam.evaluation.boundaries import boundary_error, surface_distances
 from napari_octsam.evaluation.calibration import ObjectCalibration
 from napari_octsam.evaluation.confidence import Confidence, measure_confidence
@@ -20,8 +20,6 @@ from napari_octsam.topology.betti_matching import betti_matching_error
 from napari_octsam.topology.metrics import betti_error, cl_dice
 
 __all__ = ["ClassScore", "JudgedMask", "judge_absent", "judge_mask", "pixel_figures"]
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from PIL import Image, ImageColor
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import bounding_box
 
 __all__ = ["around", "labels_picture", "overlay_png"]
 
-Mask = npt.NDArray[np.bool_]
 
 _MARGIN = 24
 _LEAST = (128, 192)

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_octsam.core.correction import correction
 from napari_octsam.core.decoded import DecodedObject
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Point, Prompt, bounding_box
 from napari_octsam.core.regions import deepest_pixel
 from napari_octsam.models.network import Embedding
@@ -20,8 +18,6 @@ __all__ = ["FIRST_PROMPTS", "FirstPrompt", "Prompting", "ask", "class_prompt"]
 
 FirstPrompt: TypeAlias = Literal["box", "point"]
 FIRST_PROMPTS: tuple[FirstPrompt, ...] = ("box", "point")
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_octsam.core.masks import Mask
 from napari_octsam.topology.pairs import Connectivity
 from napari_octsam.topology.truth import BettiNumbers, TrueTopology, true_topology
 
 __all__ = ["BettiMatching", "betti_matching", "betti_matching_error", "match_topologies"]
-
-Mask = npt.NDArray[np.bool_]
 
 
 class BettiMatching(NamedTuple):

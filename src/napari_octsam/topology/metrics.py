@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.morphology import skeletonize
 
+from napari_octsam.core.masks import Mask
 from napari_octsam.topology.pairs import Connectivity
 from napari_octsam.topology.truth import BettiNumbers, true_topology
 
@@ -17,8 +18,6 @@ __all__ = [
     "euler_characteristic",
     "layer_order_violations",
 ]
-
-Mask = npt.NDArray[np.bool_]
 
 
 def betti_numbers(mask: Mask, connectivity: Connectivity = 8) -> BettiNumbers:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_octsam.core.correction import correction
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.training.simulation import SimulatedObject
 
 __all__ = ["corrected"]
-
-Mask = npt.NDArray[np.bool_]
 
 
 def corrected(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_octsam.core.config import PromptKind
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Point, Prompt
 from napari_octsam.training.simulation import draw_parts, jittered_box, simulate_prompt
 
 __all__ = ["draw_prompt"]
 
-Mask = npt.NDArray[np.bool_]
 
 _BOX_REACH = 10  # pixels by which a side of a box is moved at most, as the original project does
 _SEVERAL = (2, 5)  # fewest and most points

@@ -8,18 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box
 
 __all__ = [
-    "Mask",
     "PromptParts",
     "SimulatedObject",
     "draw_parts",
     "jittered_box",
     "simulate_prompt",
 ]
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.core.masks import EIGHT_CONNECTED
+from napari_octsam.core.masks import EIGHT_CONNECTED, Mask
 from napari_octsam.io.synthetic import Finding, Tissue
-from napari_octsam.training.simulation import Mask, SimulatedObject, draw_parts, simulate_prompt
+from napari_octsam.training.simulation import SimulatedObject, draw_parts, simulate_prompt
 
 __all__ = ["draw_objects"]
 
