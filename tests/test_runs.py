@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections import deque
 from pathlib import Path
 
@@ -101,7 +102,16 @@ def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> No
     imported = [__name__, "torch._dynamo", "monai.losses"]  # else most moments are of an import
     context.set_forkserver_preload(imported)
     steps = 0
-    for moment in np.random.default_rng(0).uniform(0, 2, 9):
+    began = time.monotonic()
+    process = context.Process(target=train_on, args=(folder.path,))
+    process.start()
+    while not (folder.path / "last.pt").exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    first_save = time.monotonic() - began  # a busy machine takes longer
+    process.kill()
+    process.join()
+    for moment in np.random.default_rng(0).uniform(0, 1.5 * first_save, 9):
         process = context.Process(target=train_on, args=(folder.path,))
         process.start()
         process.join(moment)
