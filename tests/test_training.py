@@ -249,6 +249,21 @@ def train(steps: int, saved: Path | None = None) -> Pretraining:
     return training
 
 
+def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = PretrainConfig(stages=(Stage(steps=1, views=3, objects=4, topology=0.1),))
+    steps = []
+    for groups in (1, 2):
+        monkeypatch.setattr("napari_octsam.training.pretraining.loop._GROUPS", groups)
+        training = pretraining(config)
+        (event,) = training.run()
+        steps.append((event.losses, training.trained["names"].state_dict()))
+    (whole, learnt), (parts, learnt_in_parts) = steps
+    for name in ("single", "candidates", "iou", "objects", "topology"):
+        assert parts[name] == pytest.approx(whole[name], rel=1e-4)
+    for name, weight in learnt.items():
+        torch.testing.assert_close(learnt_in_parts[name], weight, atol=1e-5, rtol=1e-4)
+
+
 def test_a_stopped_and_restored_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole = train(4)
     train(2).save(tmp_path / "state.pt")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,28 +18,20 @@ from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.tiny import TinyNetwork
-from napari_octsam.topology.losses import TopologyLoss
-from napari_octsam.training.corrections import corrected
-from napari_octsam.training.losses import mask_losses, unlabelled_as_background
-from napari_octsam.training.pretraining.augment import View, random_view
-from napari_octsam.training.pretraining.batches import (
-    ObjectBatch,
-    Promptable,
-    object_batches,
-    predicted_masks,
-)
-from napari_octsam.training.pretraining.naming import ObjectNames, naming_loss
+from napari_octsam.training.pretraining.augment import random_view
+from napari_octsam.training.pretraining.batches import Promptable
+from napari_octsam.training.pretraining.naming import ObjectNames
 from napari_octsam.training.pretraining.objects import draw_objects
 from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage
 from napari_octsam.training.pretraining.samples import SampleSource
-from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.pretraining.step_losses import StepLosses, Totals, ViewDraw
 from napari_octsam.training.states import restore_state, write_state
 
 __all__ = ["PretrainStep", "Pretraining"]
 
-_LAYERS = "layers7"  # schema whose objects get the topology loss
 _MOST_CORRECTIONS = 3
 _SAVE_EVERY = 100  # steps
+_GROUPS = 2  # of a step's views on a CPU, each on its share of the cores: the arrays are small
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +40,6 @@ class PretrainStep:
 
     step: int
     losses: dict[str, float] = field(default_factory=dict)
-
-
-class _Draw(NamedTuple):
-    """What a step learns from: a view, its objects, and how many corrections they get."""
-
-    view: View
-    objects: list[SimulatedObject]
-    corrections: int
 
 
 class Pretraining:
@@ -94,7 +80,7 @@ class Pretraining:
         self.optimizer = torch.optim.AdamW(
             self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.topology = TopologyLoss()
+        self._losses = StepLosses(self.trained, config, self.device)
         self.step = 0
 
     @property
@@ -113,13 +99,14 @@ class Pretraining:
         last = self.config.steps - 1
         if self.step > last:
             return
-        with ThreadPoolExecutor(1) as ahead:  # the next step is drawn while this one is taken
+        # the next step is drawn while this one is taken
+        with ThreadPoolExecutor(1) as ahead, _sharing_the_cores(self._groups) as learners:
             drawn = ahead.submit(self._draw, self.step)
             while self.step <= last:
                 draws = drawn.result()
                 if self.step < last:
                     drawn = ahead.submit(self._draw, self.step + 1)
-                yield self._take(draws)
+                yield self._take(draws, learners)
 
     def run_saving(self, path: Path) -> Iterator[PretrainStep]:
         """Train as `run` does, saving to `path` now and then and after the last step.
@@ -134,7 +121,7 @@ class Pretraining:
                 self.save(path)
             yield event
 
-    def _draw(self, step: int) -> list[_Draw]:
+    def _draw(self, step: int) -> list[ViewDraw]:
         """Draw all that is random of a step, from its number."""
         rng = np.random.default_rng((self.config.seed, step))
         stage = self.config.stage(step)
@@ -146,23 +133,39 @@ class Pretraining:
             corrections = 0
             if rng.random() < stage.corrected:
                 corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
-            draws.append(_Draw(view, objects, corrections))
+            draws.append(ViewDraw(view, objects, corrections))
         return draws
 
-    def _take(self, draws: Sequence[_Draw]) -> PretrainStep:
-        losses = self._losses(draws, self.config.stage(self.step))
-        if losses:  # else there is nothing to ask for, and pixels are not named
-            self._descend(torch.stack(list(losses.values())).sum())
-        self.step += 1
-        return PretrainStep(
-            self.step, {name: float(loss.detach()) for name, loss in losses.items()}
-        )
+    @property
+    def _groups(self) -> int:
+        return _GROUPS if self.device.type == "cpu" else 1
 
-    def _descend(self, total: Tensor) -> None:
+    def _take(self, draws: Sequence[ViewDraw], learners: Executor) -> PretrainStep:
+        """Take a step. Two gradients give one sum in either order: it can be had again."""
+        self.optimizer.zero_grad(set_to_none=True)
+        groups = [draws[i :: self._groups] for i in range(min(self._groups, len(draws)))]
+        learn = partial(self._add_gradient, self.config.stage(self.step), draws)
+        losses: defaultdict[str, float] = defaultdict(float)
+        for found in learners.map(learn, groups):
+            for name, loss in found.items():
+                losses[name] += loss
+        if losses:  # else there is nothing to ask for, and pixels are not named
+            self._descend(sum(losses.values()))
+        self.step += 1
+        return PretrainStep(self.step, dict(losses))
+
+    def _add_gradient(
+        self, stage: Stage, draws: Sequence[ViewDraw], group: Sequence[ViewDraw]
+    ) -> dict[str, float]:
+        """Add the gradient of a group of a step's draws; return its part of the losses."""
+        losses = self._losses.of(group, stage, Totals.of(draws), len(group) / len(draws))
+        if losses:
+            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def _descend(self, total: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self.config.rate(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
         if not (total + norm).isfinite():
             raise UserError(
@@ -171,56 +174,6 @@ class Pretraining:
             )
         self.optimizer.step()
         self._update_average()
-
-    def _losses(self, draws: Sequence[_Draw], stage: Stage) -> dict[str, Tensor]:
-        network = self._network
-        pixels = torch.stack([draw.view.pixels for draw in draws]).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            features = network.encode_image(pixels)
-        features = {name: maps.float() for name, maps in features.items()}
-        by_view = {name: torch.split(maps, 1) for name, maps in features.items()}
-        size = (pixels.shape[2], pixels.shape[3])
-        parts: dict[str, list[tuple[int, Tensor]]] = defaultdict(list)
-        for i, draw in enumerate(draws):
-            if not draw.objects:
-                continue
-            image = network.prepare({name: maps[i] for name, maps in by_view.items()})
-            objects = draw.objects
-            if draw.corrections:
-                predict = predicted_masks(network, image, size, self.device)
-                objects = corrected(objects, draw.corrections, predict)
-            for batch in object_batches(objects, network, self.device):
-                for name, counted in self._object_losses(image, batch, stage).items():
-                    parts[name].append(counted)
-        losses = {name: _mean(found) for name, found in parts.items()}
-        if isinstance(network, TinyNetwork):
-            views = [draw.view for draw in draws]
-            named = naming_loss(network.mask_decoder.pixel_names, features["fine"], views)
-            losses["pixels"] = self.config.pixel_weight * named
-        return losses
-
-    def _object_losses(
-        self, image: Any, batch: ObjectBatch, stage: Stage
-    ) -> dict[str, tuple[int, Tensor]]:
-        """Return each loss of a batch, and how many objects it is a mean of."""
-        network, asked = self._network, batch.prompts
-        prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
-        logits, iou, tokens = network.decode_with_tokens(image, prompts)
-        found = mask_losses(logits, iou, batch.target, batch.counts)
-        losses = {name: (len(logits), loss) for name, loss in found._asdict().items()}
-        named = {i: name for i, name in enumerate(batch.named) if name is not None}
-        if named and self.config.object_weight:
-            names = cast(ObjectNames, self.trained["names"])
-            loss = names.loss(tokens[list(named), 0], list(named.values()))
-            losses["objects"] = len(named), self.config.object_weight * loss
-        layers = [i for i, (schema, _) in named.items() if schema == _LAYERS]
-        if layers and stage.topology and bool(logits.isfinite().all()):
-            mask, target = unlabelled_as_background(
-                logits[layers, 0], batch.target[layers], batch.counts[layers]
-            )
-            loss = self.topology(mask[None], target[None])
-            losses["topology"] = len(layers), stage.topology * loss
-        return losses
 
     def _update_average(self) -> None:
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
@@ -272,6 +225,13 @@ class Pretraining:
         self.step = state["step"]
 
 
-def _mean(weighted: list[tuple[int, Tensor]]) -> Tensor:
-    total = sum(count for count, _ in weighted)
-    return torch.stack([loss * (count / total) for count, loss in weighted]).sum()
+@contextmanager
+def _sharing_the_cores(groups: int) -> Iterator[Executor]:
+    """Give as many threads, each with its share of the cores for its tensors."""
+    cores = torch.get_num_threads()
+    each = (max(1, cores // groups),)
+    try:
+        with ThreadPoolExecutor(groups, "learner", torch.set_num_threads, each) as learners:
+            yield learners
+    finally:
+        torch.set_num_threads(cores)
