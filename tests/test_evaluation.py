@@ -21,6 +21,7 @@ from sklearn.metrics import (
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.decoded import LogitWindow
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Box
 from napari_octsam.evaluation.boundaries import boundary_error, surface_distances
 from napari_octsam.evaluation.confidence import measure_confidence
@@ -34,7 +35,6 @@ from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.topology.betti_matching import betti_matching_error
 from napari_octsam.topology.metrics import betti_error, cl_dice
 
-Mask = npt.NDArray[np.bool_]
 SHAPE = (40, 56)
 NOTHING = np.zeros(SHAPE, bool)
 EVERYWHERE = np.ones(SHAPE, bool)

@@ -101,10 +101,15 @@ def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> No
     context = multiprocessing.get_context("forkserver")
     imported = [__name__, "torch._dynamo", "monai.losses"]  # else most moments are of an import
     context.set_forkserver_preload(imported)
+
+    def started() -> multiprocessing.process.BaseProcess:
+        process = context.Process(target=train_on, args=(folder.path,))
+        process.start()
+        return process
+
     steps = 0
     began = time.monotonic()
-    process = context.Process(target=train_on, args=(folder.path,))
-    process.start()
+    process = started()
     while not (folder.path / "last.pt").exists():
         assert process.is_alive()
         time.sleep(0.01)
@@ -112,8 +117,7 @@ def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> No
     process.kill()
     process.join()
     for moment in np.random.default_rng(0).uniform(0, 1.5 * first_save, 9):
-        process = context.Process(target=train_on, args=(folder.path,))
-        process.start()
+        process = started()
         process.join(moment)
         process.kill()
         process.join()

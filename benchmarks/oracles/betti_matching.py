@@ -6,13 +6,10 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from topolosses.losses.betti_matching.src import betti_matching as reference
 
 from benchmarks.oracles.cases import EMPTY_CASES, MATCHING_CASES, mask_pair, refined
-
-Mask = npt.NDArray[np.bool_]
+from napari_octsam.core.masks import Mask
 
 
 def _record(first: Mask, second: Mask) -> list[list[int]]:

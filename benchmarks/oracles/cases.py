@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
+from napari_octsam.core.masks import Mask
+
 __all__ = [
     "EMPTY_CASES",
     "MATCHING_CASES",
@@ -20,7 +22,6 @@ __all__ = [
     "wide_ring",
 ]
 
-Mask = npt.NDArray[np.bool_]
 
 MATCHING_CASES = 400
 EMPTY_CASES = 20

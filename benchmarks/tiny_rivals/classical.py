@@ -7,11 +7,11 @@ import numpy.typing as npt
 from skimage.filters import gaussian, threshold_otsu
 from skimage.segmentation import random_walker
 
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Box
 
 __all__ = ["inside", "otsu", "walker"]
 
-Mask = npt.NDArray[np.bool_]
 
 _MARGIN = 10  # pixels round the box that are surely not the object
 _SURE = 0.25  # share of the object's side of Otsu's threshold that seeds the random walk

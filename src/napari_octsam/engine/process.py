@@ -37,7 +37,7 @@ decode several times slower. Without that moment (which GNU's OpenMP takes in ro
 and others do not know) each small operation would wake them anew.
 """
 
-_NICER = 10  # in steps of niceness than this process
+_NICER = 10  # than the process that starts it
 _NICEST = 19
 
 

@@ -144,7 +144,8 @@ class Pretraining:
         """Take a step. Two gradients give one sum in either order: it can be had again."""
         self.optimizer.zero_grad(set_to_none=True)
         groups = [draws[i :: self._groups] for i in range(min(self._groups, len(draws)))]
-        learn = partial(self._add_gradient, self.config.stage(self.step), draws)
+        stage = self.config.stage(self.step)
+        learn = partial(self._add_gradient, stage, Totals.of(draws), 1 / len(draws))
         losses: defaultdict[str, float] = defaultdict(float)
         for found in learners.map(learn, groups):
             for name, loss in found.items():
@@ -155,10 +156,13 @@ class Pretraining:
         return PretrainStep(self.step, dict(losses))
 
     def _add_gradient(
-        self, stage: Stage, draws: Sequence[ViewDraw], group: Sequence[ViewDraw]
+        self, stage: Stage, totals: Totals, share: float, group: Sequence[ViewDraw]
     ) -> dict[str, float]:
-        """Add the gradient of a group of a step's draws; return its part of the losses."""
-        losses = self._losses.of(group, stage, Totals.of(draws), len(group) / len(draws))
+        """Add the gradient of a group of a step's draws; return its part of the losses.
+
+        Each draw is `share` of the step.
+        """
+        losses = self._losses.of(group, stage, totals, share * len(group))
         if losses:
             torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         return {name: float(loss.detach()) for name, loss in losses.items()}
