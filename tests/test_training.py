@@ -19,6 +19,7 @@ from napari_octsam.core.prompts import check_prompt
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.synthetic import Finding, make_phantom
 from napari_octsam.models.pixel_names import PixelNames
+from napari_octsam.models.precision import faster_precision
 from napari_octsam.models.tiny import TinyConfig, TinyNetwork
 from napari_octsam.models.tiny_encoder import FINE_CHANNELS
 from napari_octsam.training.losses import area_targets, mask_losses
@@ -262,6 +263,16 @@ def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.M
         assert parts[name] == pytest.approx(whole[name], rel=1e-4)
     for name, weight in learnt.items():
         torch.testing.assert_close(learnt_in_parts[name], weight, atol=1e-5, rtol=1e-4)
+
+
+def test_the_encoder_computes_in_16_bit_only_where_the_machine_is_made_for_it() -> None:
+    training = pretraining(PretrainConfig(stages=(Stage(steps=1, views=1),)))
+    dtypes: set[torch.dtype] = set()
+    training.trained["network"].image_encoder.down[0].reduce.register_forward_hook(
+        lambda _, __, maps: dtypes.add(maps.dtype)
+    )
+    list(training.run())
+    assert dtypes == {getattr(torch, faster_precision(training.device))}
 
 
 def test_a_stopped_and_restored_run_ends_with_the_same_weights(tmp_path: Path) -> None:
