@@ -37,9 +37,9 @@ class PooledNames(NamedTuple):
     """Names of pixels, the most and the mean of a few of them, for profiles."""
 
     by_row: Tensor
-    """(2, classes, rows, cols / 4): profiles of rows run along the columns."""
+    """(rows, 2, classes, cols / 4): profiles of rows run along the columns."""
     by_col: Tensor
-    """(2, classes, cols, rows / 4)."""
+    """(cols, 2, classes, rows / 4)."""
 
 
 def pool_names(evidence: Tensor) -> PooledNames:
@@ -47,7 +47,10 @@ def pool_names(evidence: Tensor) -> PooledNames:
     count, rows, cols = evidence.shape
     by_row = evidence.view(count, rows, -1, _POOL)
     by_col = evidence.view(count, -1, _POOL, cols)
-    return PooledNames(_most_and_mean(by_row, 3), _most_and_mean(by_col, 2).mT.contiguous())
+    along_cols, along_rows = _most_and_mean(by_row, 3), _most_and_mean(by_col, 2)
+    return PooledNames(
+        along_cols.permute(2, 0, 1, 3).contiguous(), along_rows.permute(3, 0, 1, 2).contiguous()
+    )
 
 
 def _most_and_mean(parts: Tensor, axis: int) -> Tensor:
@@ -157,7 +160,7 @@ def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor
     Parameters
     ----------
     parts
-        (2, C, rows, cols / _POOL) of `PooledNames`, or with rows and columns exchanged; the ends
+        (rows, 2, C, cols / _POOL) of `PooledNames`, or with rows and columns exchanged; the ends
         go on.
     places
         (N, K) rows to look at.
@@ -168,19 +171,19 @@ def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor
     -------
     (N, 2 C, K).
     """
-    places = places.clamp(0, parts.shape[2] - 1)
-    first = places.floor().long().clamp(max=parts.shape[2] - 2)
+    places = places.clamp(0, len(parts) - 1)
+    first = places.floor().long().clamp(max=len(parts) - 2)
     index = torch.cat([first, first + 1], dim=1)
-    taken = parts[:, :, index]  # (2, C, N, 2 K, cols / _POOL)
+    taken = parts.index_select(0, index.flatten()).view(*index.shape, *parts.shape[1:])
     along = torch.arange(parts.shape[3], device=parts.device) * _POOL + (_POOL - 1) / 2
     middle = (low + high)[:, None] / 2
     half = ((high - low)[:, None] / 2).clamp(min=_POOL / 2)
-    inside = ((along - middle).abs() <= half).to(parts.dtype)[:, None]  # (N, 1, cols / _POOL)
+    inside = ((along - middle).abs() <= half).to(parts.dtype)  # (N, cols / _POOL)
     share_of_each = inside / inside.sum(-1, keepdim=True).clamp(min=1)
-    mean = (taken[1] @ share_of_each.mT)[..., 0]
-    profile = torch.cat([(taken[0] * inside).amax(-1), mean]).movedim(1, 0)
+    most = (taken[:, :, 0] * inside[:, None, None]).amax(-1)
+    mean = (taken[:, :, 1] @ share_of_each[:, None, :, None])[..., 0]
+    before, after = torch.cat([most, mean], dim=2).mT.chunk(2, dim=2)
     share = (places - first)[:, None].to(parts.dtype)
-    before, after = profile.chunk(2, dim=2)
     return before * (1 - share) + after * share
 
 
