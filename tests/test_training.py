@@ -129,6 +129,20 @@ def test_what_lies_outside_a_b_scan_without_the_14_classes_is_padding_too(
     assert 0.7 < share_of_bare_padding(sample, "layers7", 0) < 1
 
 
+def test_views_are_also_of_the_retina_alone_and_on_white() -> None:
+    heights, brighter = [], []
+    for seed in range(150):
+        view = random_view(band(), (64, 64), np.random.default_rng(seed))
+        layer = view.maps["layers7"] == 3
+        heights.append(np.median(layer.sum(axis=0)[layer.any(axis=0)]) if layer.any() else np.nan)
+        corner = view.pixels[0].numpy()[[0, 0, -1, -1], [0, -1, 0, -1]]
+        brighter.append(corner.max() > view.pixels[0].numpy()[layer].mean() if layer.any() else 0)
+    whole = 64 / 96 * 12
+    assert 0.1 < np.mean(np.array(heights) > 1.7 * whole) < 0.35
+    assert np.isnan(heights).mean() < 0.05
+    assert 0.05 < np.mean(brighter) < 0.35
+
+
 def test_targets_are_the_covered_share() -> None:
     mask = torch.zeros(1, 4, 4)
     mask[0, :, :1] = 1

@@ -23,7 +23,8 @@ def random_appearance(image: Tensor, rng: np.random.Generator) -> Tensor:
     image = image.clamp(0, 1) ** float(np.exp(rng.normal(0, 0.35)))
     if rng.random() < 0.3:
         image = image * _shading(image.shape[-1], rng)
-    image = (image * rng.uniform(0.6, 1.5) + rng.uniform(-0.1, 0.12)).clamp(0, 1)
+    gain = rng.uniform(0.6, 1.5) if rng.random() < 0.9 else rng.uniform(1.5, 2.5)
+    image = (image * gain + rng.uniform(-0.1, 0.12)).clamp(0, 1)
     if rng.random() < 0.1:
         levels = float(rng.integers(8, 40))
         image = (image * levels).round() / levels

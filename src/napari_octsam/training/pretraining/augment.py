@@ -19,6 +19,11 @@ __all__ = ["View", "random_view"]
 
 _PADDING = {"oct14": Finding.IMAGE_PADDING}  # of what lies outside the B-scan; 0 elsewhere
 _BARE = 0.85  # share of the views whose padding came after the device's noise, as it mostly does
+_BLACK = 0.65  # share of those whose padding stays as it is, mostly black
+_SHADES = (1.0, 1.0, 0.75, 0.5, 0.25)  # of other padding; 1 is white
+_ZOOMS_X = ((0.4, 1.05), (0.8, 1.15), (1.1, 1.6))
+_ZOOMS_Y = ((0.6, 1.25), (1.1, 2.0), (0.28, 0.6))
+_CLOSE = 0.6  # zoom in rows below which a view shows the retina and little else
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +55,11 @@ def random_view(
         Columns that the view has of them; None: all.
     """
     wide = size[1] if cols is None else cols
-    grid = _grid(_random_affine(rng, wide / size[1]), (size[0], wide))
+    affine = _random_affine(rng, wide / size[1], _bright_row(sample.image))
+    grid = _grid(affine, (size[0], wide))
     if rng.random() < 0.6:
-        grid[..., 1] += _random_bend(wide, wide / size[1], rng)
+        bend = _random_bend(wide, wide / size[1], rng)
+        grid[..., 1] += bend * min(affine[1, 1] / _CLOSE, 1)
     return _seen(sample, grid, rng)
 
 
@@ -67,7 +74,8 @@ def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator) -> View:
     maps = {name: _moved(each, grid, _PADDING.get(name, 0)) for name, each in sample.maps.items()}
     seen = random_appearance(warped, rng)
     if rng.random() < _BARE:
-        seen = torch.where(_padding(maps, grid), warped, seen)
+        bare = warped if rng.random() < _BLACK else torch.full_like(warped, rng.choice(_SHADES))
+        seen = torch.where(_padding(maps, grid), bare, seen)
     pixels = (seen - seen.mean()) / (seen.std() + 1e-3)
     return View(pixels, {name: each.byte().numpy() for name, each in maps.items()})
 
@@ -86,23 +94,49 @@ def _padding(maps: Mapping[str, Tensor], grid: Tensor) -> Tensor:
     return empty
 
 
-def _random_affine(rng: np.random.Generator, share: float) -> npt.NDArray[np.float64]:
+def _bright_row(image: npt.NDArray[np.uint8]) -> float:
+    """Return about which row the retina lies, in -1 .. 1 of the height."""
+    excess = (image.astype(np.float32) - np.median(image)).clip(0).sum(axis=1)
+    if not excess.any():
+        return 0.0
+    return float(2 * np.average(np.arange(len(excess)) + 0.5, weights=excess) / len(excess) - 1)
+
+
+def _random_affine(
+    rng: np.random.Generator, share: float, middle: float
+) -> npt.NDArray[np.float64]:
     """Affine from output to input, both in -1 .. 1, (x, y): flip, zoom, tilt and shift.
 
     Parameters
     ----------
     share
         Of the B-scan's width that a view of its own zoom shows.
+    middle
+        Row about which a close view lies.
     """
-    zoom_x = share * (rng.uniform(0.4, 1.05) if rng.random() < 0.4 else rng.uniform(0.8, 1.15))
-    zoom_y = rng.uniform(0.6, 1.25) if rng.random() < 0.8 else rng.uniform(1.1, 1.7)
+    zoom_x, zoom_y = share * _zoom_x(rng), _zoom_y(rng)
     tilt = rng.normal(0, 0.08)
     if rng.random() < 0.15:
         zoom_x, zoom_y, tilt = share, 1.0, 0.0
     shift_x = rng.uniform(-1, 1) * max(1 - zoom_x, 0.03)
-    shift_y = rng.uniform(-0.3, 0.3) * max(1.2 - zoom_y, 0.5 * (zoom_y - 1), 0.1)
+    if zoom_y < _CLOSE:
+        shift_y = middle + rng.uniform(-0.4, 0.4) * zoom_y
+    else:
+        shift_y = rng.uniform(-0.3, 0.3) * max(1.2 - zoom_y, 0.5 * (zoom_y - 1), 0.1)
     flip = -1.0 if rng.random() < 0.5 else 1.0
     return np.array([[flip * zoom_x, 0.0, shift_x], [tilt * zoom_x, zoom_y, shift_y]])
+
+
+def _zoom_x(rng: np.random.Generator) -> float:
+    """Draw which share of the columns is seen: a part of them, about all, or padding beside."""
+    low, high = _ZOOMS_X[rng.choice(len(_ZOOMS_X), p=(0.35, 0.55, 0.1))]
+    return float(rng.uniform(low, high))
+
+
+def _zoom_y(rng: np.random.Generator) -> float:
+    """Draw which share of the rows is seen: about all, padding around them, or the retina alone."""
+    low, high = _ZOOMS_Y[rng.choice(len(_ZOOMS_Y), p=(0.6, 0.18, 0.22))]
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _random_bend(cols: int, share: float, rng: np.random.Generator) -> Tensor:
