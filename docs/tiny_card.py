@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.markdown import grid
+from docs.tiny_exports import EXPORTS
 from napari_octsam.core.files import replacing
 from napari_octsam.training.pretraining.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
@@ -28,13 +29,17 @@ Report = Mapping[str, Any]
 
 _LAYERS = f'--data DATA/octrima --schema layers7 --only "{VALIDATION_SUBJECT}"'
 _FLUID = "--data DATA/octdl_fluid --schema fluid --pieces 12"
+_SHOW = "python -m docs.tiny_exports DATA EXPORTS"
 _PHANTOMS = f"--data PHANTOMS --schema oct14 --pieces {LEAST}"
-_DRAW = f"phantoms PHANTOMS --count {len(SEEDS)} --seed {SEEDS.start}"
+_DRAW = f"octsam phantoms PHANTOMS --count {len(SEEDS)} --seed {SEEDS.start}"
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the card: which commands give the reports, and what is shown of them."""
+    """A part of the card: which commands give the reports, and what is shown of them.
+
+    `before` is a command that makes the data.
+    """
 
     commands: Mapping[str, str]
     table: Callable[[Mapping[str, Report]], str]
@@ -74,6 +79,22 @@ def pieces_table(reports: Mapping[str, Report]) -> str:
     return grid(["class", "pieces", "Dice"], rows)
 
 
+def exports_table(reports: Mapping[str, Report]) -> str:
+    """Mean Dice of the layers as each export shows them, the weakest layer, and the Betti error."""
+    rows = []
+    for name, report in reports.items():
+        worst = min(report["classes"], key=lambda each: each["averaged"]["dice"])
+        rows.append(
+            [
+                name,
+                f"{_mean(report, 'dice'):.3f}",
+                f"{worst['averaged']['dice']:.3f} ({worst['name']})",
+                f"{_mean(report, 'betti_error'):.2f}",
+            ]
+        )
+    return grid(["", "mean Dice", "weakest layer", "Betti error"], rows)
+
+
 def calibration_table(reports: Mapping[str, Report]) -> str:
     """How far the model's own judgement can be trusted."""
     found = {name: report["calibration"] for name, report in reports.items()}
@@ -104,6 +125,11 @@ SECTIONS = {
         },
         layers_table,
     ),
+    "exports": Section(
+        {name: f"--data EXPORTS/{name} --schema layers7" for name in EXPORTS},
+        exports_table,
+        before=_SHOW,
+    ),
     "fluid": Section({name: f"{_FLUID} --only {name}" for name in HELD_OUT_FLUID}, pockets_table),
     "phantoms": Section({"one tight box": _PHANTOMS}, pieces_table, before=_DRAW),
     "calibration": Section(
@@ -126,7 +152,7 @@ def fill_card(text: str, sections: Mapping[str, str]) -> str:
 
 
 def _section(section: Section, run: Callable[[str], Report]) -> str:
-    lines = [f"octsam {section.before}"] if section.before else []
+    lines = [section.before] if section.before else []
     lines += [f"octsam evaluate octsam-tiny {arguments}" for arguments in section.commands.values()]
     commands = "".join(f"    {line}\n" for line in lines)
     reports = {name: run(arguments) for name, arguments in section.commands.items()}
@@ -145,27 +171,32 @@ def main(arguments: Sequence[str]) -> None:
     """Run the commands of every section and write the card."""
     (data,) = arguments
     with tempfile.TemporaryDirectory() as folder:
-        places = {"DATA": data, "PHANTOMS": f"{folder}/phantoms"}
+        places = {
+            "DATA": data,
+            "PHANTOMS": f"{folder}/phantoms",
+            "EXPORTS": f"{folder}/exports",
+        }
         done: dict[str, Report] = {}
 
-        def octsam(words: str, *more: str) -> None:
-            asked = shlex.split(words)
+        def execute(line: str, *more: str) -> None:
+            program, *asked = shlex.split(line)
             for name, place in places.items():
                 asked = [word.replace(name, place) for word in asked]
-            command = [sys.executable, "-m", "napari_octsam", *asked, *more]
+            module = ["-m", "napari_octsam"] if program == "octsam" else []
+            command = [sys.executable, *module, *asked, *more]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
         def run(words: str) -> Report:
             if words not in done:
                 target = Path(folder) / f"{len(done)}.json"
-                octsam(f"evaluate octsam-tiny {words}", "--json", str(target))
+                execute(f"octsam evaluate octsam-tiny {words}", "--json", str(target))
                 done[words] = json.loads(target.read_text("utf-8"))
             return done[words]
 
         sections: dict[str, str] = {}
         for name, section in SECTIONS.items():
             if section.before:
-                octsam(section.before)
+                execute(section.before)
             sections[name] = _section(section, run)
     with replacing(CARD) as part:
         part.write_text(fill_card(CARD.read_text("utf-8"), sections), "utf-8")

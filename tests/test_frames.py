@@ -71,6 +71,24 @@ def test_octsam_sees_the_bscan_without_its_brightness_and_contrast() -> None:
     torch.testing.assert_close(flat, torch.zeros_like(flat))
 
 
+def letterboxed(grey: npt.NDArray[np.uint8], shade: int) -> npt.NDArray[np.uint8]:
+    return np.pad(grey, ((20, 40), (30, 10)), constant_values=shade)
+
+
+@pytest.mark.parametrize("shade", [128, 255])
+def test_octsam_tiny_sees_every_letterbox_as_a_dark_one(shade: int) -> None:
+    dim = np.random.default_rng(0).integers(5, 90, (60, 80)).astype(np.uint8)
+    dim[0, 0] = 0
+    seen = preprocess(letterboxed(dim, shade), "octsam-tiny", (64, 64))
+    torch.testing.assert_close(seen, preprocess(letterboxed(dim, 0), "octsam-tiny", (64, 64)))
+
+
+def test_an_inverted_b_scan_keeps_its_white() -> None:
+    dim = np.random.default_rng(0).integers(0, 60, (60, 80)).astype(np.uint8)
+    pixels = preprocess(255 - letterboxed(dim, 0), "octsam-tiny", (64, 64))[0, 0]
+    assert pixels[0, 0] > pixels.mean()
+
+
 @given(
     shape=st.sampled_from(SHAPES),
     row=st.floats(-0.5, 2000),

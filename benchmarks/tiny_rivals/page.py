@@ -27,8 +27,9 @@ _NOTES = """\
   box for the layers; of its fluid, what lies in a pocket's box counts.
 - *SAM, shrunk* is segment_anything's code at this size: a plain vision transformer of 6 blocks of
   192 channels on 512 x 512 pixels, masks of 128 x 128.
-- They did not learn equally long: octsam-tiny three hours on two CPU cores, the others an hour at
-  most, and *SAM, shrunk* was still gaining when it ended.
+- They did not learn equally long: octsam-tiny four hours on two CPU cores, the others an hour at
+  most, and *SAM, shrunk* was still gaining when it ended. Only octsam-tiny also learnt from B-scans
+  that are cropped to the retina, overexposed, or letterboxed on white.
 - *Otsu* takes the pixels of the box on one side of the threshold; *random walks* begin at the
   surest of those, and outside the box (both scikit-image).
 - *Edge* is the mean distance of a layer's boundaries in pixels, *Betti* the errors in the numbers

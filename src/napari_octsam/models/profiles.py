@@ -23,6 +23,9 @@ __all__ = ["preprocess"]
 _PIXEL_MEAN = torch.tensor([123.675, 116.28, 103.53])[:, None, None]
 _PIXEL_STD = torch.tensor([58.395, 57.12, 57.375])[:, None, None]
 
+_ONE_LEVEL = 4  # grey levels by which JPEG may stray from one
+_BRIGHTER = 48  # grey levels, of a letterbox than of the middle grey level within
+
 
 def preprocess(
     grey: npt.NDArray[np.uint8],
@@ -38,7 +41,8 @@ def preprocess(
       ImageNet's mean and deviation; zeros below or to the right. 3 channels.
     - "medsam": stretched with cubic splines, 8 bit, then its own range to 0 .. 1, as
       `MedSAM_Inference.py` has it. 3 channels.
-    - "octsam-tiny": its own mean to 0 and deviation to 1, then stretched. 1 channel.
+    - "octsam-tiny": a letterbox of white or grey is blackened; its own mean to 0 and deviation
+      to 1, then stretched. 1 channel.
     """
     if profile == "octsam-tiny":
         return _preprocess_octsam(grey, input_size)
@@ -68,11 +72,32 @@ def _preprocess_medsam(image: npt.NDArray[np.uint8], input_size: tuple[int, int]
 
 
 def _preprocess_octsam(grey: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
-    pixels = torch.tensor(grey).float() / 255
+    pixels = torch.tensor(_on_black(grey)).float() / 255
     standardised = (pixels - pixels.mean()) / (pixels.std() + 1e-3)
     return F.interpolate(
         standardised[None, None], input_size, mode="bilinear", antialias=True, align_corners=False
     )
+
+
+def _on_black(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a B-scan whose letterbox is dark: a bright one would shift all that is normalised.
+
+    A letterbox is the rows and columns of one grey level at the edges. What is hardly brighter than
+    the B-scan itself stays: it may be the vitreous body of an inverted one.
+    """
+    rows = _extent(grey)
+    cols = _extent(grey[rows].T)
+    content = grey[rows, cols]
+    outside = np.ones(grey.shape, bool)
+    outside[rows, cols] = False
+    bright = outside & (grey > np.median(content) + _BRIGHTER)
+    return np.where(bright, content.min(), grey)
+
+
+def _extent(lines: npt.NDArray[np.uint8]) -> slice:
+    """Return from the first to the last line that has more than one grey level; all if none has."""
+    varied = np.flatnonzero(np.ptp(lines, axis=1) > _ONE_LEVEL)
+    return slice(varied[0], varied[-1] + 1) if len(varied) else slice(None)
 
 
 def _channels_first(image: npt.NDArray[np.uint8]) -> torch.Tensor:
