@@ -34,7 +34,7 @@ class Shown(NamedTuple):
 
 
 def _inverted(bscan: Shown) -> Shown:
-    return bscan._replace(image=np.uint8(255) - bscan.image.astype(np.uint8))
+    return bscan._replace(image=255 - bscan.image)
 
 
 def _overexposed(bscan: Shown) -> Shown:
@@ -42,7 +42,7 @@ def _overexposed(bscan: Shown) -> Shown:
 
 
 def _sixteen_bit(bscan: Shown) -> Shown:
-    return bscan._replace(image=(bscan.image.astype(np.uint16) * 200 + 1000).astype(np.uint16))
+    return bscan._replace(image=bscan.image.astype(np.uint16) * 200 + 1000)
 
 
 def _speckled(bscan: Shown) -> Shown:
@@ -54,7 +54,7 @@ def _half_the_size(bscan: Shown) -> Shown:
     size = (bscan.image.shape[0] // 2, bscan.image.shape[1] // 2)
     small = resize(bscan.image.astype(float), size, order=1, anti_aliasing=True)
     labels = resize(bscan.labels, size, order=0, preserve_range=True, anti_aliasing=False)
-    return _seen_as(Shown(bscan.image, labels.astype(np.uint8)), small)
+    return _seen_as(bscan._replace(labels=labels.astype(np.uint8)), small)
 
 
 def _tilted(bscan: Shown) -> Shown:

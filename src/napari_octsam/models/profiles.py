@@ -88,6 +88,8 @@ def _on_black(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     rows = _extent(grey)
     cols = _extent(grey[rows].T)
     content = grey[rows, cols]
+    if content.shape == grey.shape:
+        return grey
     outside = np.ones(grey.shape, bool)
     outside[rows, cols] = False
     bright = outside & (grey > np.median(content) + _BRIGHTER)

@@ -55,7 +55,7 @@ def random_view(
         Columns that the view has of them; None: all.
     """
     wide = size[1] if cols is None else cols
-    affine = _random_affine(rng, wide / size[1], _bright_row(sample.image))
+    affine = _random_affine(rng, wide / size[1], sample.image)
     grid = _grid(affine, (size[0], wide))
     if rng.random() < 0.6:
         bend = _random_bend(wide, wide / size[1], rng)
@@ -103,7 +103,7 @@ def _bright_row(image: npt.NDArray[np.uint8]) -> float:
 
 
 def _random_affine(
-    rng: np.random.Generator, share: float, middle: float
+    rng: np.random.Generator, share: float, image: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float64]:
     """Affine from output to input, both in -1 .. 1, (x, y): flip, zoom, tilt and shift.
 
@@ -111,8 +111,8 @@ def _random_affine(
     ----------
     share
         Of the B-scan's width that a view of its own zoom shows.
-    middle
-        Row about which a close view lies.
+    image
+        (H, W), the B-scan: a close view lies about its retina.
     """
     zoom_x, zoom_y = share * _zoom_x(rng), _zoom_y(rng)
     tilt = rng.normal(0, 0.08)
@@ -120,7 +120,7 @@ def _random_affine(
         zoom_x, zoom_y, tilt = share, 1.0, 0.0
     shift_x = rng.uniform(-1, 1) * max(1 - zoom_x, 0.03)
     if zoom_y < _CLOSE:
-        shift_y = middle + rng.uniform(-0.4, 0.4) * zoom_y
+        shift_y = _bright_row(image) + rng.uniform(-0.4, 0.4) * zoom_y
     else:
         shift_y = rng.uniform(-0.3, 0.3) * max(1.2 - zoom_y, 0.5 * (zoom_y - 1), 0.1)
     flip = -1.0 if rng.random() < 0.5 else 1.0
