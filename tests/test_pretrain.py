@@ -40,6 +40,7 @@ def test_a_training_ends_with_a_model_that_predicts(tmp_path: Path) -> None:
     words = ["pretrain", tmp_path, "-o", output, "--config", recipe(tmp_path, 2)]
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 0, done.output
+    assert "Step 2 of 2 is saved: " in done.stderr
     model = load_model(output, device="cpu")
     assert model.header.name == "mine"
     assert model.header.training["steps"] == 2

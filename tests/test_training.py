@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion
+from torch.nn import functional as F
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
@@ -129,18 +130,29 @@ def test_what_lies_outside_a_b_scan_without_the_14_classes_is_padding_too(
     assert 0.7 < share_of_bare_padding(sample, "layers7", 0) < 1
 
 
-def test_views_are_also_of_the_retina_alone_and_on_white() -> None:
-    heights, brighter = [], []
+def shares_of_close_and_of_bright_padding(exports: bool) -> tuple[float, float]:
+    """Return in which shares of the views a layer is much higher, and a corner brighter than it."""
+    close, bright = [], []
     for seed in range(150):
-        view = random_view(band(), (64, 64), np.random.default_rng(seed))
-        layer = view.maps["layers7"] == 3
-        heights.append(np.median(layer.sum(axis=0)[layer.any(axis=0)]) if layer.any() else np.nan)
-        corner = view.pixels[0].numpy()[[0, 0, -1, -1], [0, -1, 0, -1]]
-        brighter.append(corner.max() > view.pixels[0].numpy()[layer].mean() if layer.any() else 0)
-    whole = 64 / 96 * 12
-    assert 0.1 < np.mean(np.array(heights) > 1.7 * whole) < 0.35
-    assert np.isnan(heights).mean() < 0.05
-    assert 0.05 < np.mean(brighter) < 0.35
+        view = random_view(band(), (64, 64), np.random.default_rng(seed), exports=exports)
+        layer, pixels = view.maps["layers7"] == 3, view.pixels[0].numpy()
+        if layer.any():
+            close.append(np.median(layer.sum(axis=0)[layer.any(axis=0)]) > 1.7 * (64 / 96 * 12))
+            bright.append(pixels[[0, 0, -1, -1], [0, -1, 0, -1]].max() > pixels[layer].mean())
+    assert len(close) > 142
+    return float(np.mean(close)), float(np.mean(bright))
+
+
+def test_views_are_also_of_the_retina_alone_and_on_white() -> None:
+    close, bright = shares_of_close_and_of_bright_padding(exports=True)
+    assert 0.1 < close < 0.35
+    assert 0.05 < bright < 0.35
+
+
+def test_a_stage_can_go_without_views_as_exports_are() -> None:
+    close, bright = shares_of_close_and_of_bright_padding(exports=False)
+    assert close < 0.02
+    assert bright < 0.1  # of those that are inverted
 
 
 def test_targets_are_the_covered_share() -> None:
@@ -346,6 +358,24 @@ def test_where_nobody_labelled_anything_there_is_nothing_to_name() -> None:
     fine = torch.randn(1, FINE_CHANNELS, 8, 8)
     maps = {"layers7": np.full((8, 16), NOT_LABELLED, np.uint8)}
     assert naming_loss(PixelNames(), fine, [View(torch.zeros(1, 8, 16), maps)]) == 0
+
+
+def test_balance_makes_a_class_of_few_pixels_count_as_one_of_many() -> None:
+    labels = np.zeros((8, 16), np.uint8)
+    labels[0] = 2
+    truth = torch.from_numpy(labels[:, ::4]).long()
+
+    def gained(wrong: int) -> float:
+        """Return what balance adds where the pixels of one class are named as the other."""
+        named = torch.where(truth == wrong, 2 - truth, truth)
+        names = PixelNames()
+        names.forward = lambda *_: 5.0 * F.one_hot(named, 8).movedim(-1, 0)[None]  # type: ignore[method-assign]
+        view = View(torch.zeros(1, 8, 16), {"layers7": labels})
+        losses = [naming_loss(names, torch.zeros(1, 1, 8, 8), [view], b) for b in (1.0, 0.0)]
+        return float(losses[0] - losses[1])
+
+    assert gained(2) == pytest.approx(gained(0), rel=1e-4)
+    assert gained(2) > 2
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,6 @@ from napari_octsam.training.pretraining.recipe import (
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-_TELL_EVERY = 100
 
 Data = Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")]
 Folder = Annotated[Path, typer.Argument(help="Folder for the rivals' weights.")]
@@ -58,7 +57,7 @@ def train(rival: Rival, data: Data, folder: Folder) -> None:
     if state.exists():
         run.restore(state)
     for event in run.run_saving(state):
-        if event.step % _TELL_EVERY == 0:
+        if event.saved:
             print(f"{event.step} of {recipe.steps}: {event.losses}", flush=True)
     weights = {name: each.contiguous() for name, each in run.weights.items()}
     save_file(weights, _weights(folder, rival), {"steps": str(run.step)})

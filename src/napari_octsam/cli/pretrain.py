@@ -66,7 +66,10 @@ def _train(run: Pretraining, state: Path) -> None:
     ):
         note(f"{steps - run.step} steps to go. Ctrl+C saves what was reached and stops.")
         for event in run.run_saving(state):
-            show(event.step, "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items()))
+            losses = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
+            show(event.step, losses)
+            if event.saved:
+                note(f"Step {event.step} of {steps} is saved: {losses}")
             if stopping():
                 run.save(state)
                 break

@@ -19,10 +19,14 @@ __all__ = ["View", "random_view"]
 
 _PADDING = {"oct14": Finding.IMAGE_PADDING}  # of what lies outside the B-scan; 0 elsewhere
 _BARE = 0.85  # share of the views whose padding came after the device's noise, as it mostly does
-_BLACK = 0.65  # share of those whose padding stays as it is, mostly black
+_BLACK = 0.65  # share of those whose padding stays as it is, mostly black, among all exports
 _SHADES = (1.0, 1.0, 0.75, 0.5, 0.25)  # of other padding; 1 is white
-_ZOOMS_X = ((0.4, 1.05), (0.8, 1.15), (1.1, 1.6))
-_ZOOMS_Y = ((0.6, 1.25), (1.1, 2.0), (0.28, 0.6))
+_ZOOMS_X = ((0.4, 1.05), (0.8, 1.15), (1.1, 1.6))  # a part, about all, padding beside
+_ZOOMS_Y = ((0.6, 1.25), (1.1, 2.0), (0.28, 0.6))  # about all, padding around, the retina alone
+_ZOOM_SHARES = {  # of views as exports show B-scans, and of plain ones
+    True: ((0.35, 0.55, 0.1), (0.6, 0.18, 0.22)),
+    False: ((0.4, 0.6, 0.0), (0.85, 0.15, 0.0)),
+}
 _CLOSE = 0.6  # zoom in rows below which a view shows the retina and little else
 
 
@@ -43,7 +47,11 @@ class View:
 
 
 def random_view(
-    sample: Sample, size: tuple[int, int], rng: np.random.Generator, cols: int | None = None
+    sample: Sample,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    cols: int | None = None,
+    exports: bool = True,
 ) -> View:
     """Return a random view of a sample.
 
@@ -53,14 +61,16 @@ def random_view(
         (rows, cols) to which the whole B-scan would be stretched.
     cols
         Columns that the view has of them; None: all.
+    exports
+        Whether it may be cropped to the retina, or letterboxed beside it or in another shade.
     """
     wide = size[1] if cols is None else cols
-    affine = _random_affine(rng, wide / size[1], sample.image)
+    affine = _random_affine(rng, wide / size[1], sample.image, exports)
     grid = _grid(affine, (size[0], wide))
     if rng.random() < 0.6:
         bend = _random_bend(wide, wide / size[1], rng)
         grid[..., 1] += bend * min(affine[1, 1] / _CLOSE, 1)
-    return _seen(sample, grid, rng)
+    return _seen(sample, grid, rng, _BLACK if exports else 1.0)
 
 
 def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
@@ -68,13 +78,13 @@ def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
     return F.affine_grid(theta, [1, 1, *size], align_corners=False)
 
 
-def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator) -> View:
+def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator, black: float) -> View:
     image = torch.from_numpy(sample.image)[None, None].float() / 255
     warped = F.grid_sample(image, grid, mode="bilinear", align_corners=False)[0]
     maps = {name: _moved(each, grid, _PADDING.get(name, 0)) for name, each in sample.maps.items()}
     seen = random_appearance(warped, rng)
     if rng.random() < _BARE:
-        bare = warped if rng.random() < _BLACK else torch.full_like(warped, rng.choice(_SHADES))
+        bare = warped if rng.random() < black else torch.full_like(warped, rng.choice(_SHADES))
         seen = torch.where(_padding(maps, grid), bare, seen)
     pixels = (seen - seen.mean()) / (seen.std() + 1e-3)
     return View(pixels, {name: each.byte().numpy() for name, each in maps.items()})
@@ -103,7 +113,7 @@ def _bright_row(image: npt.NDArray[np.uint8]) -> float:
 
 
 def _random_affine(
-    rng: np.random.Generator, share: float, image: npt.NDArray[np.uint8]
+    rng: np.random.Generator, share: float, image: npt.NDArray[np.uint8], exports: bool
 ) -> npt.NDArray[np.float64]:
     """Affine from output to input, both in -1 .. 1, (x, y): flip, zoom, tilt and shift.
 
@@ -113,8 +123,11 @@ def _random_affine(
         Of the B-scan's width that a view of its own zoom shows.
     image
         (H, W), the B-scan: a close view lies about its retina.
+    exports
+        As of `random_view`.
     """
-    zoom_x, zoom_y = share * _zoom_x(rng), _zoom_y(rng)
+    shares_x, shares_y = _ZOOM_SHARES[exports]
+    zoom_x, zoom_y = share * _zoom_x(rng, shares_x), _zoom_y(rng, shares_y)
     tilt = rng.normal(0, 0.08)
     if rng.random() < 0.15:
         zoom_x, zoom_y, tilt = share, 1.0, 0.0
@@ -127,15 +140,15 @@ def _random_affine(
     return np.array([[flip * zoom_x, 0.0, shift_x], [tilt * zoom_x, zoom_y, shift_y]])
 
 
-def _zoom_x(rng: np.random.Generator) -> float:
-    """Draw which share of the columns is seen: a part of them, about all, or padding beside."""
-    low, high = _ZOOMS_X[rng.choice(len(_ZOOMS_X), p=(0.35, 0.55, 0.1))]
+def _zoom_x(rng: np.random.Generator, shares: tuple[float, ...]) -> float:
+    """Draw which share of the columns is seen."""
+    low, high = _ZOOMS_X[rng.choice(len(_ZOOMS_X), p=shares)]
     return float(rng.uniform(low, high))
 
 
-def _zoom_y(rng: np.random.Generator) -> float:
-    """Draw which share of the rows is seen: about all, padding around them, or the retina alone."""
-    low, high = _ZOOMS_Y[rng.choice(len(_ZOOMS_Y), p=(0.6, 0.18, 0.22))]
+def _zoom_y(rng: np.random.Generator, shares: tuple[float, ...]) -> float:
+    """Draw which share of the rows is seen."""
+    low, high = _ZOOMS_Y[rng.choice(len(_ZOOMS_Y), p=shares)]
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 

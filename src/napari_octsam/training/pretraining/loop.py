@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -36,10 +36,11 @@ _GROUPS = 2  # of a step's views on a CPU, each on its share of the cores: the a
 
 @dataclass(frozen=True, slots=True)
 class PretrainStep:
-    """A step is done: its number and its losses."""
+    """A step is done: its number, its losses, and whether what was reached is saved."""
 
     step: int
     losses: dict[str, float] = field(default_factory=dict)
+    saved: bool = False
 
 
 class Pretraining:
@@ -117,9 +118,10 @@ class Pretraining:
             As of `run` and `save`.
         """
         for event in self.run():
-            if event.step % _SAVE_EVERY == 0 or event.step == self.config.steps:
+            saved = event.step % _SAVE_EVERY == 0 or event.step == self.config.steps
+            if saved:
                 self.save(path)
-            yield event
+            yield replace(event, saved=saved)
 
     def _draw(self, step: int) -> list[ViewDraw]:
         """Draw all that is random of a step, from its number."""
@@ -128,7 +130,8 @@ class Pretraining:
         size = self._network.input_size
         draws = []
         for _ in range(stage.views):
-            view = random_view(self.source(rng), size, rng, min(stage.columns, size[1]))
+            columns = min(stage.columns, size[1])
+            view = random_view(self.source(rng), size, rng, columns, stage.exports)
             objects = draw_objects(view.maps, stage.objects, rng)
             corrections = 0
             if rng.random() < stage.corrected:

@@ -53,12 +53,21 @@ class ObjectNames(nn.Module):
         return torch.stack(losses).mean()
 
 
-def naming_loss(names: PixelNames, finest: Tensor, views: Sequence[View]) -> Tensor:
-    """Return the loss of naming the pixels of (B, C, H, W/2) maps, added up over schemas."""
+def naming_loss(
+    names: PixelNames, finest: Tensor, views: Sequence[View], balance: float = 0.0
+) -> Tensor:
+    """Return the loss of naming the pixels of (B, C, H, W/2) maps, added up over schemas.
+
+    Parameters
+    ----------
+    balance
+        Weight of a cross entropy in which each class that the views show counts alike. Without
+        it a class of few pixels may never be named: all else is gained by not naming it.
+    """
     finest = finest[..., ::_SKIPPED]
     truths = {schema: _named_places(views, schema) for schema in NAMED}
     losses = [
-        _naming_loss(names(finest, schema), truth.to(finest.device))
+        _naming_loss(names(finest, schema), truth.to(finest.device), balance)
         for schema, truth in truths.items()
         if (truth != NOT_LABELLED).any()
     ]
@@ -77,8 +86,8 @@ def _named_places(views: Sequence[View], schema: str) -> Tensor:
     return torch.stack(named)
 
 
-def _naming_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Return cross entropy and Dice loss of (B, K, h, w) logits, over the labelled places.
+def _naming_loss(logits: Tensor, truth: Tensor, balance: float) -> Tensor:
+    """Return cross entropies and Dice loss of (B, K, h, w) logits, over the labelled places.
 
     The Dice loss is a mean over the classes that the batch shows: thin ones count as thick ones.
     """
@@ -90,5 +99,9 @@ def _naming_loss(logits: Tensor, truth: Tensor) -> Tensor:
     area = one_hot.sum(dim=(0, 2, 3))
     dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(0, 2, 3)) + 1)
     shown = (area > 0).to(dice.dtype)
+    by_class = dice
+    if balance:
+        surprise = -(logits.log_softmax(1) * one_hot).sum(dim=(0, 2, 3))
+        by_class = dice + balance * surprise / area.clamp(min=1)
     cross_entropy = F.cross_entropy(logits, truth, ignore_index=NOT_LABELLED)
-    return cross_entropy + (dice * shown).sum() / shown.sum().clamp(min=1)
+    return cross_entropy + (by_class * shown).sum() / shown.sum().clamp(min=1)

@@ -54,10 +54,16 @@ class Stage(_Numbers):
     objects: int = Field(
         default=6, ge=0, description="Most objects of a view; with none, pixels alone are named."
     )
+    exports: bool = Field(
+        default=True, description="Whether views are also cropped and padded as exports are."
+    )
     corrected: float = Field(
         default=0.0, ge=0, le=1, description="Share of the views with corrective points."
     )
     topology: float = Field(default=0.0, ge=0, description="Weight of the topology loss.")
+    balance: float = Field(
+        default=0.0, ge=0, description="Weight of naming each class alike, however few its pixels."
+    )
     restart: float = Field(
         default=0.0,
         ge=0,

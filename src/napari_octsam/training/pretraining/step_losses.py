@@ -110,7 +110,8 @@ class StepLosses:
         losses = {name: torch.stack(found).sum() for name, found in parts.items()}
         if isinstance(network, TinyNetwork):
             views = [draw.view for draw in draws]
-            named = naming_loss(network.mask_decoder.pixel_names, features["fine"], views)
+            names = network.mask_decoder.pixel_names
+            named = naming_loss(names, features["fine"], views, stage.balance)
             losses["pixels"] = share * self._config.pixel_weight * named
         return losses
 
