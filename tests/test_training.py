@@ -35,7 +35,12 @@ from napari_octsam.training.pretraining.recipe import (
     octsam_tiny_source,
     read_recipe,
 )
-from napari_octsam.training.pretraining.samples import Sample, layered_sample, mixed_source
+from napari_octsam.training.pretraining.samples import (
+    Sample,
+    SampleSource,
+    layered_sample,
+    mixed_source,
+)
 from napari_octsam.training.simulation import (
     PromptParts,
     draw_parts,
@@ -257,7 +262,7 @@ def test_the_learning_rate_falls_to_nothing_before_each_restart() -> None:
 
 def pretraining(config: PretrainConfig) -> Pretraining:
     source = mixed_source([(1.0, [band()])], phantoms=0)
-    return Pretraining(source, config, partial(TinyNetwork, SMALL))
+    return Pretraining(lambda _: source, config, partial(TinyNetwork, SMALL))
 
 
 def train(steps: int, saved: Path | None = None) -> Pretraining:
@@ -324,11 +329,28 @@ def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
         other.restore(tmp_path / "state.pt")
 
 
+def test_a_stage_may_draw_by_shares_of_its_own() -> None:
+    own = DataShares(layers=0, fluid=1, phantoms=0)
+    stages = (Stage(steps=1, views=2), Stage(steps=1, views=1, data=own))
+    config = PretrainConfig(stages=stages)
+    drawn = []
+
+    def source_of(shares: DataShares) -> SampleSource:
+        def draw(_: np.random.Generator) -> Sample:
+            drawn.append(shares)
+            return band()
+
+        return draw
+
+    list(Pretraining(source_of, config, partial(TinyNetwork, SMALL)).run())
+    assert drawn == [config.data, config.data, own]
+
+
 def test_a_step_without_an_object_is_taken_all_the_same() -> None:
     empty = Sample("empty", np.full((96, 96), 90, np.uint8), {})
     source = mixed_source([(1.0, [empty])], phantoms=0)
     config = PretrainConfig(stages=(Stage(steps=2, views=1),))
-    run = Pretraining(source, config, partial(TinyNetwork, SMALL))
+    run = Pretraining(lambda _: source, config, partial(TinyNetwork, SMALL))
     assert [event.step for event in run.run()] == [1, 2]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -51,8 +52,7 @@ def train(rival: Rival, data: Data, folder: Folder) -> None:
     """Train a rival on what octsam-tiny learnt from."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = _recipe(rival)
-    source = octsam_tiny_source(data, recipe.data)
-    run = Pretraining(source, recipe, _NETWORKS[rival])
+    run = Pretraining(partial(octsam_tiny_source, data), recipe, _NETWORKS[rival])
     state = folder / f"{rival}.state"
     if state.exists():
         run.restore(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,7 @@ def pretrain(
     chosen, recipe = choose_device(device), read_recipe(config, seed)
     state = output.with_name(f"{output.name}.state")
     with explaining_memory(chosen):
-        run = Pretraining(octsam_tiny_source(data, recipe.data), recipe, device=chosen)
+        run = Pretraining(partial(octsam_tiny_source, data), recipe, device=chosen)
         if state.exists():
             run.restore(state)
             note(f"Going on from step {run.step} of {state}.")

@@ -19,15 +19,23 @@ __all__ = ["View", "random_view"]
 
 _PADDING = {"oct14": Finding.IMAGE_PADDING}  # of what lies outside the B-scan; 0 elsewhere
 _BARE = 0.85  # share of the views whose padding came after the device's noise, as it mostly does
-_BLACK = 0.65  # share of those whose padding stays as it is, mostly black, among all exports
 _SHADES = (1.0, 1.0, 0.75, 0.5, 0.25)  # of other padding; 1 is white
 _ZOOMS_X = ((0.4, 1.05), (0.8, 1.15), (1.1, 1.6))  # a part, about all, padding beside
 _ZOOMS_Y = ((0.6, 1.25), (1.1, 2.0), (0.28, 0.6))  # about all, padding around, the retina alone
-_ZOOM_SHARES = {  # of views as exports show B-scans, and of plain ones
-    True: ((0.35, 0.55, 0.1), (0.6, 0.18, 0.22)),
-    False: ((0.4, 0.6, 0.0), (0.85, 0.15, 0.0)),
-}
 _CLOSE = 0.6  # zoom in rows below which a view shows the retina and little else
+
+
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """How often a view has each of the zooms, and bare padding stays as it is, mostly black."""
+
+    zooms_x: tuple[float, ...]
+    zooms_y: tuple[float, ...]
+    black: float
+
+
+_LIKE_EXPORTS = _Odds(zooms_x=(0.35, 0.55, 0.1), zooms_y=(0.6, 0.18, 0.22), black=0.65)
+_PLAIN = _Odds(zooms_x=(0.4, 0.6, 0.0), zooms_y=(0.85, 0.15, 0.0), black=1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +72,14 @@ def random_view(
     exports
         Whether it may be cropped to the retina, or letterboxed beside it or in another shade.
     """
+    odds = _LIKE_EXPORTS if exports else _PLAIN
     wide = size[1] if cols is None else cols
-    affine = _random_affine(rng, wide / size[1], sample.image, exports)
+    affine = _random_affine(rng, wide / size[1], sample.image, odds)
     grid = _grid(affine, (size[0], wide))
     if rng.random() < 0.6:
         bend = _random_bend(wide, wide / size[1], rng)
         grid[..., 1] += bend * min(affine[1, 1] / _CLOSE, 1)
-    return _seen(sample, grid, rng, _BLACK if exports else 1.0)
+    return _seen(sample, grid, rng, odds.black)
 
 
 def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
@@ -113,7 +122,7 @@ def _bright_row(image: npt.NDArray[np.uint8]) -> float:
 
 
 def _random_affine(
-    rng: np.random.Generator, share: float, image: npt.NDArray[np.uint8], exports: bool
+    rng: np.random.Generator, share: float, image: npt.NDArray[np.uint8], odds: _Odds
 ) -> npt.NDArray[np.float64]:
     """Affine from output to input, both in -1 .. 1, (x, y): flip, zoom, tilt and shift.
 
@@ -123,11 +132,8 @@ def _random_affine(
         Of the B-scan's width that a view of its own zoom shows.
     image
         (H, W), the B-scan: a close view lies about its retina.
-    exports
-        As of `random_view`.
     """
-    shares_x, shares_y = _ZOOM_SHARES[exports]
-    zoom_x, zoom_y = share * _zoom_x(rng, shares_x), _zoom_y(rng, shares_y)
+    zoom_x, zoom_y = share * _zoom_x(rng, odds.zooms_x), _zoom_y(rng, odds.zooms_y)
     tilt = rng.normal(0, 0.08)
     if rng.random() < 0.15:
         zoom_x, zoom_y, tilt = share, 1.0, 0.0
@@ -140,15 +146,15 @@ def _random_affine(
     return np.array([[flip * zoom_x, 0.0, shift_x], [tilt * zoom_x, zoom_y, shift_y]])
 
 
-def _zoom_x(rng: np.random.Generator, shares: tuple[float, ...]) -> float:
+def _zoom_x(rng: np.random.Generator, odds: tuple[float, ...]) -> float:
     """Draw which share of the columns is seen."""
-    low, high = _ZOOMS_X[rng.choice(len(_ZOOMS_X), p=shares)]
+    low, high = _ZOOMS_X[rng.choice(len(_ZOOMS_X), p=odds)]
     return float(rng.uniform(low, high))
 
 
-def _zoom_y(rng: np.random.Generator, shares: tuple[float, ...]) -> float:
+def _zoom_y(rng: np.random.Generator, odds: tuple[float, ...]) -> float:
     """Draw which share of the rows is seen."""
-    low, high = _ZOOMS_Y[rng.choice(len(_ZOOMS_Y), p=shares)]
+    low, high = _ZOOMS_Y[rng.choice(len(_ZOOMS_Y), p=odds)]
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 

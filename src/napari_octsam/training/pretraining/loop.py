@@ -22,7 +22,7 @@ from napari_octsam.training.pretraining.augment import random_view
 from napari_octsam.training.pretraining.batches import Promptable
 from napari_octsam.training.pretraining.naming import ObjectNames
 from napari_octsam.training.pretraining.objects import draw_objects
-from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage
+from napari_octsam.training.pretraining.recipe import DataShares, PretrainConfig, Stage
 from napari_octsam.training.pretraining.samples import SampleSource
 from napari_octsam.training.pretraining.step_losses import StepLosses, Totals, ViewDraw
 from napari_octsam.training.states import restore_state, write_state
@@ -48,8 +48,8 @@ class Pretraining:
 
     Parameters
     ----------
-    source
-        Draws labelled B-scans.
+    source_of
+        Gives what draws labelled B-scans by these shares.
     config
         The numbers.
     make_network
@@ -65,13 +65,14 @@ class Pretraining:
 
     def __init__(
         self,
-        source: SampleSource,
+        source_of: Callable[[DataShares], SampleSource],
         config: PretrainConfig,
         make_network: Callable[[], Promptable] = TinyNetwork,
         device: torch.device | str = "cpu",
     ) -> None:
         torch.manual_seed(config.seed)
-        self.source = source
+        every = {config.shares(stage) for stage in config.stages}
+        self._sources = {shares: source_of(shares) for shares in every}
         self.config = config
         self.device = torch.device(device)
         network = make_network()
@@ -130,8 +131,9 @@ class Pretraining:
         size = self._network.input_size
         draws = []
         for _ in range(stage.views):
+            sample = self._sources[self.config.shares(stage)](rng)
             columns = min(stage.columns, size[1])
-            view = random_view(self.source(rng), size, rng, columns, stage.exports)
+            view = random_view(sample, size, rng, columns, stage.exports)
             objects = draw_objects(view.maps, stage.objects, rng)
             corrections = 0
             if rng.random() < stage.corrected:

@@ -45,6 +45,20 @@ class _Numbers(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class DataShares(_Numbers):
+    """How often a B-scan of each kind is drawn."""
+
+    layers: float = Field(default=0.5, ge=0)
+    fluid: float = Field(default=0.1, ge=0)
+    phantoms: float = Field(default=0.4, ge=0)
+
+    @model_validator(mode="after")
+    def _something_is_drawn(self) -> DataShares:
+        if not self.layers + self.fluid + self.phantoms > 0:
+            raise ValueError("one of the shares of layers, fluid and phantoms must be above 0")
+        return self
+
+
 class Stage(_Numbers):
     """A part of a training."""
 
@@ -64,26 +78,13 @@ class Stage(_Numbers):
     balance: float = Field(
         default=0.0, ge=0, description="Weight of naming each class alike, however few its pixels."
     )
+    data: DataShares | None = Field(default=None, description="What is drawn, if otherwise here.")
     restart: float = Field(
         default=0.0,
         ge=0,
         le=1,
         description="Share of the learning rate from which it falls anew; 0: it goes on falling.",
     )
-
-
-class DataShares(_Numbers):
-    """How often a B-scan of each kind is drawn."""
-
-    layers: float = Field(default=0.5, ge=0)
-    fluid: float = Field(default=0.1, ge=0)
-    phantoms: float = Field(default=0.4, ge=0)
-
-    @model_validator(mode="after")
-    def _something_is_drawn(self) -> DataShares:
-        if not self.layers + self.fluid + self.phantoms > 0:
-            raise ValueError("one of the shares of layers, fluid and phantoms must be above 0")
-        return self
 
 
 class PretrainConfig(_Numbers):
@@ -111,6 +112,10 @@ class PretrainConfig(_Numbers):
                 return stage
             step -= stage.steps
         raise IndexError("the training is over")
+
+    def shares(self, stage: Stage) -> DataShares:
+        """Return how often a B-scan of each kind is drawn in a stage."""
+        return stage.data or self.data
 
     def rate(self, step: int) -> float:
         """Return the share of the learning rate at a step: half a cosine between restarts.
