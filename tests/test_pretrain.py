@@ -18,14 +18,12 @@ from napari_octsam.models.checkpoints import load_model
 
 RECIPE = """
 seed = 5
-[data]
-layers = 0
-fluid = 0
 [[stages]]
 steps = {steps}
 views = 1
 columns = 64
 objects = 2
+data = {{ layers = 0, fluid = 0, phantoms = 1 }}
 """
 
 

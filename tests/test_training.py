@@ -32,7 +32,7 @@ from napari_octsam.training.pretraining.recipe import (
     DataShares,
     PretrainConfig,
     Stage,
-    octsam_tiny_source,
+    octsam_tiny_sources,
     read_recipe,
 )
 from napari_octsam.training.pretraining.samples import (
@@ -422,7 +422,7 @@ def test_label_values_that_the_schema_lacks_are_named(tmp_path: Path) -> None:
         (tmp_path / "octrima" / kind).mkdir(parents=True)
         iio.imwrite(tmp_path / "octrima" / kind / "s01_b01.png", np.full((8, 8), 9, np.uint8))
     with pytest.raises(UserError, match="s01_b01 has the value 9, which layers7 does not know"):
-        octsam_tiny_source(tmp_path, DataShares(fluid=0))
+        octsam_tiny_sources(tmp_path)(DataShares(fluid=0))
 
 
 def test_a_pretraining_says_when_its_state_or_its_numbers_are_lost(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -26,7 +25,7 @@ from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.training.pretraining.loop import Pretraining
 from napari_octsam.training.pretraining.recipe import (
     PretrainConfig,
-    octsam_tiny_source,
+    octsam_tiny_sources,
     read_recipe,
 )
 
@@ -52,7 +51,7 @@ def train(rival: Rival, data: Data, folder: Folder) -> None:
     """Train a rival on what octsam-tiny learnt from."""
     folder.mkdir(parents=True, exist_ok=True)
     recipe = _recipe(rival)
-    run = Pretraining(partial(octsam_tiny_source, data), recipe, _NETWORKS[rival])
+    run = Pretraining(octsam_tiny_sources(data), recipe, _NETWORKS[rival])
     state = folder / f"{rival}.state"
     if state.exists():
         run.restore(state)

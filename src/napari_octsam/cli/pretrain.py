@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,12 +39,12 @@ def pretrain(
         raise UserError(f"{output} must end in .safetensors.")
     from napari_octsam.models.devices import choose_device, explaining_memory
     from napari_octsam.training.pretraining.loop import Pretraining
-    from napari_octsam.training.pretraining.recipe import octsam_tiny_source, read_recipe
+    from napari_octsam.training.pretraining.recipe import octsam_tiny_sources, read_recipe
 
     chosen, recipe = choose_device(device), read_recipe(config, seed)
     state = output.with_name(f"{output.name}.state")
     with explaining_memory(chosen):
-        run = Pretraining(partial(octsam_tiny_source, data), recipe, device=chosen)
+        run = Pretraining(octsam_tiny_sources(data), recipe, device=chosen)
         if state.exists():
             run.restore(state)
             note(f"Going on from step {run.step} of {state}.")
@@ -85,14 +84,15 @@ def _export(run: Pretraining, output: Path) -> None:
         VALIDATION_SUBJECT,
     )
 
-    shares = run.config.data
-    drawn = {
-        f"octrima {TRAINING_SUBJECTS}": shares.layers,
-        "octdl_fluid": shares.fluid,
-        "phantoms": shares.phantoms,
+    kinds = {
+        f"octrima {TRAINING_SUBJECTS}": "layers",
+        "octdl_fluid": "fluid",
+        "phantoms": "phantoms",
     }
+    every = run.config.all_shares
+    drawn = [name for name, kind in kinds.items() if any(getattr(each, kind) for each in every)]
     record: dict[str, JsonValue] = {
-        "data": ", ".join(name for name, share in drawn.items() if share),
+        "data": ", ".join(drawn),
         "held_out": [f"octrima {VALIDATION_SUBJECT}", *HELD_OUT_FLUID],
         "steps": run.step,
         "recipe": run.config.model_dump(mode="json"),

@@ -71,8 +71,7 @@ class Pretraining:
         device: torch.device | str = "cpu",
     ) -> None:
         torch.manual_seed(config.seed)
-        every = {config.shares(stage) for stage in config.stages}
-        self._sources = {shares: source_of(shares) for shares in every}
+        self._sources = {shares: source_of(shares) for shares in config.all_shares}
         self.config = config
         self.device = torch.device(device)
         network = make_network()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache, partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from napari_octsam.core.config import read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
 from napari_octsam.training.pretraining.samples import (
+    Sample,
     SampleSource,
     layered_sample,
     mixed_source,
@@ -27,7 +30,7 @@ __all__ = [
     "DataShares",
     "PretrainConfig",
     "Stage",
-    "octsam_tiny_source",
+    "octsam_tiny_sources",
     "read_recipe",
 ]
 
@@ -117,6 +120,11 @@ class PretrainConfig(_Numbers):
         """Return how often a B-scan of each kind is drawn in a stage."""
         return stage.data or self.data
 
+    @property
+    def all_shares(self) -> set[DataShares]:
+        """The shares of all stages."""
+        return {self.shares(stage) for stage in self.stages}
+
     def rate(self, step: int) -> float:
         """Return the share of the learning rate at a step: half a cosine between restarts.
 
@@ -153,24 +161,31 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
     return recipe if seed is None else PretrainConfig(**dict(recipe) | {"seed": seed})
 
 
-def octsam_tiny_source(data: Path, shares: DataShares) -> SampleSource:
-    """Return samples of the folders `octrima` and `octdl_fluid` in `data`, and phantoms.
+def octsam_tiny_sources(data: Path) -> Callable[[DataShares], SampleSource]:
+    """Return what draws by any shares of the folders `octrima` and `octdl_fluid`, and of phantoms.
 
-    Raises
-    ------
-    UserError
-        A folder or a mask is missing.
+    A folder is read once, when it is first wanted; then a `UserError` says if it or a mask is
+    missing.
     """
-    layers, fluid = [], []
-    if shares.layers:
-        pairs = read_pairs(data / "octrima", TRAINING_SUBJECTS)
-        layers = [layered_sample(_checked(pair, "layers7")) for pair in pairs]
-    if shares.fluid:
-        pairs = [p for p in read_pairs(data / "octdl_fluid") if p.name not in HELD_OUT_FLUID]
-        fluid = [sample_from_pair(_checked(pair, "fluid"), "fluid") for pair in pairs]
-        if not fluid:
-            raise UserError(f"{data / 'octdl_fluid'} has no B-scan to train on.")
-    return mixed_source([(shares.layers, layers), (shares.fluid, fluid)], shares.phantoms)
+    layers, fluid = cache(partial(_layers, data)), cache(partial(_fluid, data))
+
+    def source_of(shares: DataShares) -> SampleSource:
+        groups = [(shares.layers, layers), (shares.fluid, fluid)]
+        return mixed_source([(each, read()) for each, read in groups if each], shares.phantoms)
+
+    return source_of
+
+
+def _layers(data: Path) -> list[Sample]:
+    pairs = read_pairs(data / "octrima", TRAINING_SUBJECTS)
+    return [layered_sample(_checked(pair, "layers7")) for pair in pairs]
+
+
+def _fluid(data: Path) -> list[Sample]:
+    pairs = [p for p in read_pairs(data / "octdl_fluid") if p.name not in HELD_OUT_FLUID]
+    if not pairs:
+        raise UserError(f"{data / 'octdl_fluid'} has no B-scan to train on.")
+    return [sample_from_pair(_checked(pair, "fluid"), "fluid") for pair in pairs]
 
 
 def _checked(pair: LabelledBScan, schema: str) -> LabelledBScan:
