@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +40,6 @@ from napari_octsam.training.pretraining.samples import (
     SampleSource,
     layered_sample,
     mixed_source,
-    phantom_sample,
 )
 from napari_octsam.training.simulation import (
     PromptParts,
@@ -263,8 +260,8 @@ def test_the_learning_rate_falls_to_nothing_before_each_restart() -> None:
         assert sorted(fall, reverse=True) == fall
 
 
-def pretraining(config: PretrainConfig, samples: Sequence[Sample] | None = None) -> Pretraining:
-    source = mixed_source([(1.0, samples or [band()])], phantoms=0)
+def pretraining(config: PretrainConfig) -> Pretraining:
+    source = mixed_source([(1.0, [band()])], phantoms=0)
     return Pretraining(lambda _: source, config, partial(TinyNetwork, SMALL))
 
 
@@ -289,7 +286,7 @@ def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.M
     steps = []
     for groups in (1, 2):
         monkeypatch.setattr("napari_octsam.training.pretraining.loop._GROUPS", groups)
-        training = pretraining(config, [band(), replace(band(), new=True)])
+        training = pretraining(config)
         (event,) = training.run()
         steps.append((event.losses, training.trained["names"].state_dict()))
     (whole, learnt), (parts, learnt_in_parts) = steps
@@ -297,14 +294,6 @@ def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.M
         assert parts[name] == pytest.approx(whole[name], rel=1e-4)
     for name, weight in learnt.items():
         torch.testing.assert_close(learnt_in_parts[name], weight, atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("new", [True, False])
-def test_the_predicted_iou_learns_from_b_scans_that_are_never_seen_again(new: bool) -> None:
-    config = PretrainConfig(stages=(Stage(steps=1, views=2),))
-    (event,) = pretraining(config, [replace(band(), new=new)]).run()
-    assert ("iou" in event.losses) == new
-    assert phantom_sample(np.random.default_rng(0)).new
 
 
 def test_the_encoder_computes_in_16_bit_only_where_the_machine_is_made_for_it() -> None:

@@ -48,13 +48,10 @@ class View:
         (1, rows, cols) float32, zero mean and unit variance.
     maps
         Schema name -> (rows, cols) uint8 label values.
-    new
-        Whether its sample is never seen again.
     """
 
     pixels: Tensor
     maps: dict[str, npt.NDArray[np.uint8]]
-    new: bool = False
 
 
 def random_view(
@@ -99,7 +96,7 @@ def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator, black: float) 
         bare = warped if rng.random() < black else torch.full_like(warped, rng.choice(_SHADES))
         seen = torch.where(_padding(maps, grid), bare, seen)
     pixels = (seen - seen.mean()) / (seen.std() + 1e-3)
-    return View(pixels, {name: each.byte().numpy() for name, each in maps.items()}, sample.new)
+    return View(pixels, {name: each.byte().numpy() for name, each in maps.items()})
 
 
 def _moved(labels: npt.NDArray[np.uint8], grid: Tensor, outside: int) -> Tensor:

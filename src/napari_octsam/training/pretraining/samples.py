@@ -36,14 +36,11 @@ class Sample:
         (H, W) uint8 grey.
     maps
         Schema name -> (H, W) uint8 label values; `NOT_LABELLED` pixels are ignored.
-    new
-        Whether it is never seen again, so that its masks cannot be known by heart.
     """
 
     name: str
     image: npt.NDArray[np.uint8]
     maps: dict[str, npt.NDArray[np.uint8]]
-    new: bool = False
 
 
 SampleSource = Callable[[np.random.Generator], Sample]
@@ -83,7 +80,7 @@ def phantom_sample(rng: np.random.Generator) -> Sample:
     often = [finding for finding in Finding if rng.random() < 0.4]
     phantom = make_phantom(seed, shape, None if rng.random() < 0.5 else often)
     maps = {"oct14": phantom.labels, "layers7": phantom.layers}
-    return Sample(f"phantom {seed}", phantom.image, maps, new=True)
+    return Sample(f"phantom {seed}", phantom.image, maps)
 
 
 def mixed_source(groups: Sequence[tuple[float, Sequence[Sample]]], phantoms: float) -> SampleSource:

@@ -42,7 +42,6 @@ class Totals(NamedTuple):
     """How many objects of a step each of the losses is a mean of."""
 
     objects: int
-    new: int
     named: int
     layers: int
 
@@ -51,9 +50,7 @@ class Totals(NamedTuple):
         """Count them."""
         names = [each.named for draw in draws for each in draw.objects]
         named = [name for name in names if name is not None]
-        layers = sum(schema == _LAYERS for schema, _ in named)
-        new = sum(len(draw.objects) for draw in draws if draw.view.new)
-        return cls(len(names), new, len(named), layers)
+        return cls(len(names), len(named), sum(schema == _LAYERS for schema, _ in named))
 
 
 class StepLosses:
@@ -108,8 +105,7 @@ class StepLosses:
                 predict = predicted_masks(network, image, size, self._device)
                 objects = corrected(objects, draw.corrections, predict)
             for batch in object_batches(objects, network, self._device):
-                found = self._of_objects(network, image, batch, stage, totals, draw.view.new)
-                for name, loss in found.items():
+                for name, loss in self._of_objects(network, image, batch, stage, totals).items():
                     parts[name].append(loss)
         losses = {name: torch.stack(found).sum() for name, found in parts.items()}
         if isinstance(network, TinyNetwork):
@@ -120,27 +116,15 @@ class StepLosses:
         return losses
 
     def _of_objects(
-        self,
-        network: Promptable,
-        image: Any,
-        batch: ObjectBatch,
-        stage: Stage,
-        totals: Totals,
-        new: bool,
+        self, network: Promptable, image: Any, batch: ObjectBatch, stage: Stage, totals: Totals
     ) -> dict[str, Tensor]:
-        """Return the part of each loss of a step that is due to a batch of its objects.
-
-        What is not new is known by heart in the end: from its masks, the predicted IoU would learn
-        to be too sure.
-        """
+        """Return the part of each loss of a step that is due to a batch of its objects."""
         asked = batch.prompts
         prompts = network.encode_prompts(asked.points, asked.boxes, asked.masks)
         logits, iou, tokens = network.decode_with_tokens(image, prompts)
         found = mask_losses(logits, iou, batch.target, batch.counts)
         share = len(logits) / totals.objects
-        losses = {"single": share * found.single, "candidates": share * found.candidates}
-        if new:
-            losses["iou"] = len(logits) / totals.new * found.iou
+        losses = {name: share * loss for name, loss in found._asdict().items()}
         named = {i: name for i, name in enumerate(batch.named) if name is not None}
         if named and self._config.object_weight:
             names = cast(ObjectNames, self._trained["names"])
