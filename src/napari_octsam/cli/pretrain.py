@@ -84,15 +84,14 @@ def _export(run: Pretraining, output: Path) -> None:
         VALIDATION_SUBJECT,
     )
 
-    kinds = {
-        f"octrima {TRAINING_SUBJECTS}": "layers",
-        "octdl_fluid": "fluid",
-        "phantoms": "phantoms",
-    }
     every = run.config.all_shares
-    drawn = [name for name, kind in kinds.items() if any(getattr(each, kind) for each in every)]
+    drawn = {
+        f"octrima {TRAINING_SUBJECTS}": any(shares.layers for shares in every),
+        "octdl_fluid": any(shares.fluid for shares in every),
+        "phantoms": any(shares.phantoms for shares in every),
+    }
     record: dict[str, JsonValue] = {
-        "data": ", ".join(drawn),
+        "data": ", ".join(name for name, is_drawn in drawn.items() if is_drawn),
         "held_out": [f"octrima {VALIDATION_SUBJECT}", *HELD_OUT_FLUID],
         "steps": run.step,
         "recipe": run.config.model_dump(mode="json"),
