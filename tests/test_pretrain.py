@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from napari_octsam.cli import app
 from napari_octsam.core.prompts import Box, Prompt
-from napari_octsam.models.checkpoints import load_model
+from napari_octsam.models.checkpoints import load_model, read_checkpoint
+from napari_octsam.training.pretraining.loop import Pretraining
+from napari_octsam.training.pretraining.recipe import octsam_tiny_sources, read_recipe
 
 RECIPE = """
 seed = 5
@@ -51,7 +53,23 @@ def test_a_training_ends_with_a_model_that_predicts(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
-def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -> None:
+    output = tmp_path / "mine.safetensors"
+    state = tmp_path / "mine.safetensors.state"
+    config = recipe(tmp_path, 3)
+    stopped = Pretraining(octsam_tiny_sources(tmp_path), read_recipe(config))
+    next(stopped.run())
+    stopped.save(state)
+    words = ["pretrain", tmp_path, "-o", output, "--config", config]
+    done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "300"})
+    assert done.exit_code == 0, done.output
+    assert f"Going on from step 1 of {state}." in done.stderr
+    assert "2 steps to go" in done.stderr
+    assert read_checkpoint(output).header.training["steps"] == 3
+    assert not state.exists()
+
+
+def test_ctrl_c_saves_what_was_reached_for_the_same_command(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
     words = ["pretrain", tmp_path, "-o", output, "--config", recipe(tmp_path, 10_000)]
     command = [sys.executable, "-m", "napari_octsam", *map(str, words)]

@@ -11,7 +11,7 @@ import torch
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models import tiny_decoder
 from napari_octsam.models.header import Header
-from napari_octsam.models.mask_scores import mask_facts
+from napari_octsam.models.mask_scores import MASK_FACTS, MaskScores, mask_facts
 from napari_octsam.models.network import Network
 from napari_octsam.models.pixel_names import NAMED, PixelNames
 from napari_octsam.models.prompt_windows import SURELY_NOT, Window
@@ -72,6 +72,7 @@ def test_what_is_far_from_a_box_is_surely_not_its_object(model: Model) -> None:
     assert ((logits == SURELY_NOT).all(dim=(0, 1)) == ~near).all()
 
 
+@pytest.mark.parametrize("learns", [False, True], ids=["at work", "in training"])
 @pytest.mark.parametrize("cols", [128, 64])
 @pytest.mark.parametrize("point", [None, (50.0, 170.0), (3.0, 2.0)])
 @pytest.mark.parametrize(
@@ -83,16 +84,18 @@ def test_a_window_shows_what_the_whole_image_would(
     box: tuple[int, ...],
     point: tuple[float, float] | None,
     cols: int,
+    learns: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     network = model.network
     image = prepared(network, cols)
     points = None if point is None else (torch.tensor([[point]]), torch.ones(1, 1))
     encoded = network.encode_prompts(points, torch.tensor([box]).float())
-    seen, scores = network.decode_masks(image, encoded)
     everywhere = [Window(slice(0, 16), slice(0, cols // 32))]
-    monkeypatch.setattr(tiny_decoder, "windows_of_interest", lambda *_: everywhere)
-    whole, same_scores = network.decode_masks(image, encoded)
+    with torch.set_grad_enabled(learns):
+        seen, scores = network.decode_masks(image, encoded)
+        monkeypatch.setattr(tiny_decoder, "windows_of_interest", lambda *_: everywhere)
+        whole, same_scores = network.decode_masks(image, encoded)
     torch.testing.assert_close(seen, whole, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(scores, same_scores, atol=1e-4, rtol=1e-4)
 
@@ -140,6 +143,7 @@ def test_prompts_at_the_edges_are_answered(model: Model, prompt: Prompt) -> None
 
 def test_every_part_of_the_decoder_learns_from_embeddings(model: Model) -> None:
     network = TinyNetwork(SIZES)
+    torch.nn.init.normal_(network.mask_decoder.scores.network[-1].weight)  # zero at the beginning
     features = {name: f.clone() for name, f in model.encode(bscan()).features.items()}
     points = torch.tensor([[[20.0, 100.0], [60.0, 100.0]]]), torch.tensor([[1.0, 0.0]])
     box, rough = (
@@ -184,3 +188,9 @@ def test_a_mask_tells_of_its_own_quality(top: int) -> None:
     assert mask_facts(unsure, box)[0, 0, 0] == pytest.approx(0.5, abs=0.01)
     below = box + torch.tensor([0.0, 6.0, 0.0, 6.0])
     assert mask_facts(sure, below)[0, 0, 3] == pytest.approx(1, abs=0.02)
+
+
+def test_the_predicted_iou_begins_at_the_expected_one() -> None:
+    logits, tokens = torch.randn(2, 4, 24, 16), torch.randn(2, 4, 8)
+    scores = MaskScores(8 + MASK_FACTS)(tokens, logits, None)
+    torch.testing.assert_close(scores, mask_facts(logits, None)[..., 0])

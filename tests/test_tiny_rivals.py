@@ -50,9 +50,11 @@ def test_sam_shrunk_learns_by_the_same_loop() -> None:
     assert "pixels" not in event.losses
 
 
-def test_the_rivals_recipes_are_read() -> None:
-    assert all(stage.objects == 0 for stage in read_recipe(RECIPES / "unet.toml").stages)
-    assert all(stage.columns == 512 for stage in read_recipe(RECIPES / "sam.toml").stages)
+def test_the_rivals_recipes_are_those_of_the_page() -> None:
+    unet, sam = (read_recipe(RECIPES / f"{name}.toml").stages for name in ("unet", "sam"))
+    assert all(stage.objects == 0 for stage in unet)
+    assert all(stage.columns == 512 for stage in sam)
+    assert not any(stage.exports for stage in unet + sam)
 
 
 def test_the_page_shows_each_of_them(tmp_path: Path) -> None:

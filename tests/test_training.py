@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
 import numpy as np
@@ -260,8 +261,10 @@ def test_the_learning_rate_falls_to_nothing_before_each_restart() -> None:
         assert sorted(fall, reverse=True) == fall
 
 
-def pretraining(config: PretrainConfig) -> Pretraining:
-    source = mixed_source([(1.0, [band()])], phantoms=0)
+BANDS = mixed_source([(1.0, [band()])], phantoms=0)
+
+
+def pretraining(config: PretrainConfig, source: SampleSource = BANDS) -> Pretraining:
     return Pretraining(lambda _: source, config, partial(TinyNetwork, SMALL))
 
 
@@ -282,18 +285,25 @@ def train(steps: int, saved: Path | None = None) -> Pretraining:
 
 
 def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = PretrainConfig(stages=(Stage(steps=1, views=3, objects=4, topology=0.1),))
+    stage = Stage(steps=1, views=3, objects=4, topology=0.1, balance=0.3)
+    fluid = Sample("fluid", band().image, {"fluid": np.uint8(1) * (band().maps["layers7"] > 0)})
+    source = mixed_source([(0.5, [band()]), (0.5, [fluid])], phantoms=0)
     steps = []
     for groups in (1, 2):
         monkeypatch.setattr("napari_octsam.training.pretraining.loop._GROUPS", groups)
-        training = pretraining(config)
+        training = pretraining(PretrainConfig(stages=(stage,)), source)
         (event,) = training.run()
-        steps.append((event.losses, training.trained["names"].state_dict()))
-    (whole, learnt), (parts, learnt_in_parts) = steps
-    for name in ("single", "candidates", "iou", "objects", "topology"):
-        assert parts[name] == pytest.approx(whole[name], rel=1e-4)
-    for name, weight in learnt.items():
-        torch.testing.assert_close(learnt_in_parts[name], weight, atol=1e-5, rtol=1e-4)
+        steps.append((event.losses, gradients(training)))
+    (whole, slopes), (parts, slopes_in_parts) = steps
+    assert parts == pytest.approx(whole, rel=1e-4)
+    assert set(parts) == {"single", "candidates", "iou", "objects", "topology", "pixels"}
+    for name, slope in slopes.items():
+        torch.testing.assert_close(slopes_in_parts[name], slope, atol=1e-5, rtol=1e-3)
+
+
+def gradients(training: Pretraining) -> dict[str, torch.Tensor]:
+    """The last step's, of all that learns."""
+    return {n: p.grad for n, p in training.trained.named_parameters() if p.grad is not None}
 
 
 def test_the_encoder_computes_in_16_bit_only_where_the_machine_is_made_for_it() -> None:
@@ -348,10 +358,42 @@ def test_a_stage_may_draw_by_shares_of_its_own() -> None:
 
 def test_a_step_without_an_object_is_taken_all_the_same() -> None:
     empty = Sample("empty", np.full((96, 96), 90, np.uint8), {})
-    source = mixed_source([(1.0, [empty])], phantoms=0)
     config = PretrainConfig(stages=(Stage(steps=2, views=1),))
-    run = Pretraining(lambda _: source, config, partial(TinyNetwork, SMALL))
+    run = pretraining(config, mixed_source([(1.0, [empty])], phantoms=0))
     assert [event.step for event in run.run()] == [1, 2]
+
+
+def test_each_stage_has_its_own_views_and_its_own_balance(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def noting(sample: Sample, *arguments: Any) -> View:
+        asked.append(arguments[-1])
+        return random_view(sample, *arguments)
+
+    monkeypatch.setattr("napari_octsam.training.pretraining.loop.random_view", noting)
+    stages = (Stage(steps=1, views=1, exports=False, balance=0.0), Stage(steps=1, views=1))
+    list(pretraining(PretrainConfig(stages=stages)).run())
+    assert asked == [False, True]
+
+    plain, balanced = (
+        next(pretraining(PretrainConfig(stages=(Stage(steps=1, balance=each),))).run())
+        for each in (0.0, 2.0)
+    )
+    assert balanced.losses["pixels"] > plain.losses["pixels"] + 1
+    assert balanced.losses["single"] == plain.losses["single"]
+
+
+def test_one_point_is_never_to_mean_several_layers() -> None:
+    labels = np.zeros((96, 120), np.uint8)
+    for value in range(1, 8):
+        labels[10 * value : 10 * value + 10] = value
+    rng = np.random.default_rng(0)
+    drawn = [o for _ in range(400) for o in draw_objects({"layers7": labels}, 3, rng)]
+    bare = [o for o in drawn if o.prompt.box is None]
+    several = [len(o.prompt.points) for o in bare if o.named is None]
+    assert len(several) > 20
+    assert min(several) >= 3
+    assert min(len(o.prompt.points) for o in bare if o.named) == 1
 
 
 def test_a_healthy_bscan_asks_for_layers_also_where_a_view_shows_padding() -> None:

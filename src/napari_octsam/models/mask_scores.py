@@ -26,7 +26,10 @@ class MaskScores(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.network = nn.Sequential(nn.Linear(channels, 64), nn.ReLU(), nn.Linear(64, 1))
+        last = nn.Linear(64, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.network = nn.Sequential(nn.Linear(channels, 64), nn.ReLU(), last)
 
     def forward(self, tokens: Tensor, logits: Tensor, boxes: Tensor | None) -> Tensor:
         """Take (N, K, dim) tokens and (N, K, rows, cols) logits; return (N, K), 0 to 1.

@@ -100,8 +100,11 @@ class Pretraining:
         last = self.config.steps - 1
         if self.step > last:
             return
-        # the next step is drawn while this one is taken
-        with ThreadPoolExecutor(1) as ahead, _sharing_the_cores(self._groups) as learners:
+        # the next step is drawn while this one is taken, by one thread: learners want the cores
+        with (
+            ThreadPoolExecutor(1, "draws", torch.set_num_threads, (1,)) as ahead,
+            _sharing_the_cores(self._groups) as learners,
+        ):
             drawn = ahead.submit(self._draw, self.step)
             while self.step <= last:
                 draws = drawn.result()

@@ -7,9 +7,8 @@ to read prompts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -56,52 +55,50 @@ class ObjectNames(nn.Module):
 def naming_loss(
     names: PixelNames, finest: Tensor, views: Sequence[View], balance: float = 0.0
 ) -> Tensor:
-    """Return the loss of naming the pixels of (B, C, H, W/2) maps, added up over schemas.
+    """Return the loss of naming the pixels of (B, C, H, W/2) maps.
+
+    It is added up over schemas, and a mean over the views, each by itself: what a view adds does
+    not depend on those beside it.
 
     Parameters
     ----------
     balance
-        Weight of a cross entropy in which each class that the views show counts alike. Without
+        Weight of a cross entropy in which each class that a view shows counts alike. Without
         it a class of few pixels may never be named: all else is gained by not naming it.
     """
     finest = finest[..., ::_SKIPPED]
-    truths = {schema: _named_places(views, schema) for schema in NAMED}
     losses = [
-        _naming_loss(names(finest, schema), truth.to(finest.device), balance)
-        for schema, truth in truths.items()
+        _naming_loss(names(maps, schema)[0], truth.to(maps.device), balance)
+        for maps, view in zip(torch.split(finest, 1), views, strict=True)
+        for schema, truth in _named_places(view)
         if (truth != NOT_LABELLED).any()
     ]
-    return torch.stack(losses).sum() if losses else finest.sum() * 0.0
+    return torch.stack(losses).sum() / len(views) if losses else finest.sum() * 0.0
 
 
-def _named_places(views: Sequence[View], schema: str) -> Tensor:
-    """Return the classes (B, rows, cols) of the views at the places of the finest map."""
+def _named_places(view: View) -> Iterator[tuple[str, Tensor]]:
+    """Return the classes (rows, cols) of each schema at the places of the finest map."""
     rows, cols = STRIDES["fine"][0], STRIDES["fine"][1] * _SKIPPED
-    named = []
-    for view in views:
-        labels = view.maps.get(schema)
-        if labels is None:
-            labels = np.full(view.pixels.shape[1:], NOT_LABELLED, np.uint8)
-        named.append(torch.from_numpy(labels[::rows, ::cols]).long())
-    return torch.stack(named)
+    for schema, labels in view.maps.items():
+        yield schema, torch.from_numpy(labels[::rows, ::cols]).long()
 
 
 def _naming_loss(logits: Tensor, truth: Tensor, balance: float) -> Tensor:
-    """Return cross entropies and Dice loss of (B, K, h, w) logits, over the labelled places.
+    """Return cross entropies and Dice loss of (K, h, w) logits, over the labelled places.
 
-    The Dice loss is a mean over the classes that the batch shows: thin ones count as thick ones.
+    The Dice loss is a mean over the classes that are shown: thin ones count as thick ones.
     """
-    counted = (truth != NOT_LABELLED)[:, None]
-    one_hot = F.one_hot(truth.clamp(max=logits.shape[1] - 1), logits.shape[1]).movedim(-1, 1)
+    counted = truth != NOT_LABELLED
+    one_hot = F.one_hot(truth.clamp(max=len(logits) - 1), len(logits)).movedim(-1, 0)
     one_hot = one_hot * counted
-    probability = logits.softmax(1) * counted
-    overlap = (probability * one_hot).sum(dim=(0, 2, 3))
-    area = one_hot.sum(dim=(0, 2, 3))
-    dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(0, 2, 3)) + 1)
+    probability = logits.softmax(0) * counted
+    overlap = (probability * one_hot).sum(dim=(1, 2))
+    area = one_hot.sum(dim=(1, 2))
+    dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(1, 2)) + 1)
     shown = (area > 0).to(dice.dtype)
     by_class = dice
     if balance:
-        surprise = -(logits.log_softmax(1) * one_hot).sum(dim=(0, 2, 3))
+        surprise = -(logits.log_softmax(0) * one_hot).sum(dim=(1, 2))
         by_class = dice + balance * surprise / area.clamp(min=1)
-    cross_entropy = F.cross_entropy(logits, truth, ignore_index=NOT_LABELLED)
+    cross_entropy = F.cross_entropy(logits[None], truth[None], ignore_index=NOT_LABELLED)
     return cross_entropy + (by_class * shown).sum() / shown.sum().clamp(min=1)

@@ -19,6 +19,7 @@ _SMALLEST = 12  # pixels
 _CLASS_SHARE = 0.65  # of the objects of a B-scan with findings that are classes of oct14
 _HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little beside the layers
 _HEALTHY = (*Tissue, Finding.IMAGE_PADDING)
+_SEVERAL_SHARE = 0.15  # of the layers that are asked for, some with others below
 _PADDING_SHARE = 0.2  # it is in most views: of those that have it, so many show it
 
 
@@ -33,12 +34,12 @@ def draw_objects(
     objects = []
     for name, value in _draw_classes(maps, count, rng):
         labels = maps[name]
-        several, mask = _draw_mask(name, labels, value, rng)
+        mask, several = _draw_mask(name, labels, value, rng)
         if mask.sum() < _SMALLEST:
             continue
-        # one point in the retina would rather mean a layer
-        few = (name, value) != ("oct14", Tissue.NEUROSENSORY_RETINA)
-        prompt = simulate_prompt(mask, parts, rng, few_points=few)
+        # one point in the retina, or in several layers, would rather mean a layer
+        one = not several and (name, value) != ("oct14", Tissue.NEUROSENSORY_RETINA)
+        prompt = simulate_prompt(mask, parts, rng, few_points=one)
         ignored = labels == NOT_LABELLED
         named = None if several else (name, value)
         objects.append(SimulatedObject(mask, prompt, ignored if ignored.any() else None, named))
@@ -48,18 +49,19 @@ def draw_objects(
 def _draw_classes(
     maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
 ) -> Iterator[tuple[str, int]]:
-    """Draw schemas and classes of theirs that the maps show."""
-    names = sorted(maps)
-    present = {name: np.setdiff1d(np.unique(maps[name]), [0, NOT_LABELLED]) for name in names}
-    if rng.random() >= _PADDING_SHARE and "oct14" in present:
-        present["oct14"] = np.setdiff1d(present["oct14"], Finding.IMAGE_PADDING)
-    names = [name for name in names if present[name].size]
-    chosen: set[tuple[str, int]] = set()
+    """Draw schemas and classes of theirs that the maps show.
+
+    A B-scan has a map of layers or of fluid, one of the 14 classes, or both.
+    """
+    present = _present(maps, rng)
+    if not present:
+        return
     healthy = not np.setdiff1d(present.get("oct14", ()), _HEALTHY).size
     share = _HEALTHY_SHARE if healthy else _CLASS_SHARE
-    for _ in range(count if names else 0):
-        name = "oct14" if rng.random() < share else names[0]
-        name = name if name in names else names[0]
+    other = next((name for name in present if name != "oct14"), "oct14")
+    chosen: set[tuple[str, int]] = set()
+    for _ in range(count):
+        name = "oct14" if rng.random() < share and "oct14" in present else other
         value = int(rng.choice(present[name]))
         if (name, value) in chosen and len(chosen) < sum(map(len, present.values())):
             value = int(rng.choice(present[name]))
@@ -67,16 +69,28 @@ def _draw_classes(
         yield name, value
 
 
+def _present(
+    maps: dict[str, npt.NDArray[np.uint8]], rng: np.random.Generator
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return the values of each schema that may be asked for, where there are any."""
+    present = {
+        name: np.setdiff1d(np.unique(labels), [0, NOT_LABELLED]) for name, labels in maps.items()
+    }
+    if rng.random() >= _PADDING_SHARE and "oct14" in present:
+        present["oct14"] = np.setdiff1d(present["oct14"], Finding.IMAGE_PADDING)
+    return {name: values for name, values in present.items() if values.size}
+
+
 def _draw_mask(
     name: str, labels: npt.NDArray[np.uint8], value: int, rng: np.random.Generator
-) -> tuple[bool, Mask]:
+) -> tuple[Mask, bool]:
     """Draw a mask of a class, and tell whether it is several: some layers from one on."""
     if name != "layers7":
-        return False, _one_component(labels == value, rng)
+        return _one_component(labels == value, rng), False
     last = value
-    if rng.random() < 0.15:
+    if rng.random() < _SEVERAL_SHARE:
         last = min(value + int(rng.integers(1, 7)), int(labels[labels != NOT_LABELLED].max()))
-    return last > value, (labels >= value) & (labels <= last)
+    return (labels >= value) & (labels <= last), last > value
 
 
 def _one_component(mask: Mask, rng: np.random.Generator) -> Mask:
