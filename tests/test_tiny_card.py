@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from docs.tiny_card import (
     CARD,
@@ -12,36 +19,55 @@ from docs.tiny_card import (
     exports_table,
     fill_card,
     layers_table,
+    pieces_table,
     pockets_table,
 )
 from docs.tiny_exports import EXPORTS, Shown
+from napari_octsam.cli import app
 
 
-def report(dice: float) -> dict[str, object]:
-    figures = {"dice": dice, "boundary_error_px": 1.25, "betti_error": 0.5, "hd95_px": 2.0}
-    return {
-        "classes": [{"name": "RNFL", "bscans": 10, "averaged": figures}],
-        "overall": {"averaged": figures},
-        "scores": [{"bscan": "a, piece 1", "tp": 30, "fn": 10, "dice": dice}],
-        "calibration": {
-            "rank_correlation": 0.7,
-            "rank_within": 0.6,
-            "iou_error": 0.05,
-            "ranked_first": 0.8,
-            "best": 0.9,
-            "dice": {"0.5": dice, "0.6": dice - 0.1},
-        },
-    }
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
+    """What `octsam evaluate` writes of octsam-tiny on one phantom."""
+    folder = tmp_path_factory.mktemp("card")
+    octsam("phantoms", folder / "phantoms", "--count", 1)
+    data = ["--data", folder / "phantoms", "--schema", "layers7"]
+    octsam("evaluate", "octsam-tiny", *data, "--json", folder / "report.json")
+    found: Mapping[str, Any] = json.loads((folder / "report.json").read_text("utf-8"))
+    return found
 
 
-def test_tables_show_the_figures_of_each_prompt() -> None:
-    table = layers_table({"one box": report(0.9), "one point": report(0.8)})
-    assert "| RNFL | 0.900 | 0.800 |" in table
-    assert "| **mean Dice** | **0.900** | **0.800** |" in table
-    assert "| boundary error, pixels | 1.25 | 1.25 |" in table
-    assert "| a, piece 1 | 40 | 0.900 |" in pockets_table({"x": report(0.9)})
-    assert "| Dice at a threshold of 0.6 | 0.800 |" in calibration_table({"x": report(0.9)})
-    assert "| inverted | 0.900 | 0.900 (RNFL) | 0.50 |" in exports_table({"inverted": report(0.9)})
+def octsam(*words: object) -> None:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+
+
+def test_tables_show_the_figures_of_a_report(report: Mapping[str, Any]) -> None:
+    overall, layer, piece = report["overall"]["averaged"], report["classes"][2], report["scores"][2]
+    dice = f"{layer['averaged']['dice']:.3f}"
+    table = layers_table({"one box": report, "one point": report})
+    assert f"| {layer['name']} | {dice} | {dice} |" in table
+    assert table.count(f"**{overall['dice']:.3f}**") == 2
+    assert f"| boundary error, pixels | {overall['boundary_error_px']:.2f} |" in table
+    area = piece["tp"] + piece["fn"]
+    assert f"| {piece['bscan']} | {area} | {piece['dice']:.3f} |" in pockets_table({"x": report})
+    assert f"| {layer['name']} | 1 | {dice} |" in pieces_table({"x": report})
+    threshold, found = next(iter(report["calibration"]["dice"].items()))
+    table = calibration_table({"x": report})
+    assert f"| Dice at a threshold of {threshold} | {found:.3f} |" in table
+    table = exports_table({"inverted": report})
+    assert f"| inverted | {overall['dice']:.3f} | " in table
+    assert f"| {overall['betti_error']:.2f} |" in table
+
+
+@pytest.mark.parametrize(
+    "words",
+    [line for section in SECTIONS.values() for line in section.commands.values()],
+)
+def test_the_commands_of_the_card_are_ones_that_octsam_knows(words: str) -> None:
+    evaluate = typer.main.get_command(app).get_command(None, "evaluate")
+    context = evaluate.make_context("evaluate", ["octsam-tiny", *shlex.split(words)])
+    assert context.params["schema"]
 
 
 def test_the_card_has_a_place_for_each_section() -> None:

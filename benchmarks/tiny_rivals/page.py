@@ -18,8 +18,8 @@ _INTRO = """\
 Made by `python -m benchmarks.tiny_rivals page DATA FOLDER docs/octsam_tiny_rivals.md`. All that
 learn had subjects 1 to 5, five B-scans with fluid, and phantoms to learn from. Everyone is judged
 on subject 6 ({layers} B-scans) and on {pockets} pockets of fluid of two other B-scans, with one
-tight box for each layer and each pocket. Layers, mean and fluid are Dice; all figures are means
-over the B-scans (or pockets).
+tight box for each layer and each pocket; all of these were looked at while octsam-tiny was made.
+Layers, mean and fluid are Dice; all figures are means over the B-scans (or pockets).
 """
 
 _NOTES = """\
@@ -29,7 +29,11 @@ _NOTES = """\
   192 channels on 512 x 512 pixels, masks of 128 x 128.
 - They did not learn equally long: octsam-tiny four hours on two CPU cores, the others an hour at
   most, and *SAM, shrunk* was still gaining when it ended. Only octsam-tiny also learnt from B-scans
-  that are cropped to the retina, overexposed, or letterboxed on white.
+  that are cropped to the retina, overexposed, or letterboxed on white. One run each: on healthy
+  layers the figures do not tell octsam-tiny and the U-Net apart; fluid does.
+- SAM and MedSAM with their own weights were not measured. *SAM, shrunk* is no verdict on them.
+- The rivals are trained by `python -m benchmarks.tiny_rivals train unet DATA FOLDER`, and `sam` in
+  place of `unet`.
 - *Otsu* takes the pixels of the box on one side of the threshold; *random walks* begin at the
   surest of those, and outside the box (both scikit-image).
 - *Edge* is the mean distance of a layer's boundaries in pixels, *Betti* the errors in the numbers

@@ -138,14 +138,15 @@ def from_stride4(part: Tensor, grown: Window, window: Window) -> Tensor:
 
     A place of "stride4" beyond the window is enough to interpolate from.
     """
-    scale = _PLACES["fine"] // _PLACES["stride4"]
+    places = _PLACES["stride4"]
+    scale = _PLACES["fine"] // places
     kept, cut = [], []
     for inner, outer in zip(window, grown, strict=True):
-        before, after = inner.start - outer.start, outer.stop - inner.stop
-        more = _PLACES["stride4"] - 1
-        stop = (outer.stop - outer.start) * _PLACES["stride4"] - after * more
-        kept.append(slice(before * more, stop))
-        cut.append(slice(before * scale, (stop - before * more - after) * scale))
+        before, after = inner.start - outer.start, outer.stop - inner.stop  # 0 at the image's edge
+        start = before * places - before
+        stop = (inner.stop - outer.start) * places + after
+        kept.append(slice(start, stop))
+        cut.append(slice(before * scale, (stop - start - after) * scale))
     finer = F.interpolate(part[:, :, *kept], scale_factor=scale, mode="bilinear")
     return finer[:, :, *cut]
 
