@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models import tiny_decoder
 from napari_octsam.models.header import Header
@@ -61,6 +64,46 @@ def test_a_mask_does_not_depend_on_what_is_decoded_with_it(model: Model) -> None
 
 def prepared(network: Network, cols: int = 128) -> Any:
     return network.prepare(network.encode_image(torch.randn(1, 1, 256, cols)))
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_many_prompts_are_decoded_side_by_side_as_one_by_one(model: Model) -> None:
+    threads = set()
+    noting = model.network.mask_decoder.register_forward_hook(
+        lambda *_: threads.add(threading.current_thread())
+    )
+    embedding = model.encode(bscan())
+    boxes = [Prompt(1, box=Box(5 * i, 3 * i, 5 * i + 40, 3 * i + 90)) for i in range(9)]
+    together = model.decode(embedding, boxes)
+    noting.remove()
+    assert threading.main_thread() not in threads
+    assert torch.get_num_threads() == 2
+    for box, found in zip(boxes, together, strict=True):
+        (alone,) = model.decode(embedding, [box])
+        assert found.scores == pytest.approx(alone.scores, abs=1e-4)
+        for one, other in zip(found.candidates, alone.candidates, strict=True):
+            assert one.window.mask(SHAPE).tolist() == other.window.mask(SHAPE).tolist()
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_memory_that_runs_out_side_by_side_is_said(model: Model) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    noting = model.network.mask_decoder.register_forward_hook(full)
+    try:
+        with pytest.raises(UserError, match="Memory ran out"):
+            model.decode(model.encode(bscan()), prompts())
+    finally:
+        noting.remove()
 
 
 def test_what_is_far_from_a_box_is_surely_not_its_object(model: Model) -> None:

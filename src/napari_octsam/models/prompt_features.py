@@ -33,29 +33,34 @@ _POOL = 4
 """Places of the finest map that are pooled before a profile is taken along them."""
 
 
-class PooledNames(NamedTuple):
-    """Names of pixels, the most and the mean of a few of them, for profiles."""
+class Lines(NamedTuple):
+    """Names of pixels along lines of the finest map, by parts of `_POOL` places."""
 
-    by_row: Tensor
-    """(rows, 2, classes, cols / 4): profiles of rows run along the columns."""
-    by_col: Tensor
-    """(cols, 2, classes, rows / 4)."""
+    most: Tensor
+    """(lines, classes, parts), the most probable of a part."""
+    sums: Tensor
+    """(lines, classes, parts + 1), of the means of the parts before each."""
+
+
+class PooledNames(NamedTuple):
+    """Names of pixels along rows and along columns."""
+
+    rows: Lines
+    cols: Lines
 
 
 def pool_names(evidence: Tensor) -> PooledNames:
-    """Pool (classes, rows, cols) probabilities along the columns, and along the rows."""
+    """Pool (classes, rows, cols) probabilities along the rows, and along the columns."""
     count, rows, cols = evidence.shape
-    by_row = evidence.view(count, rows, -1, _POOL)
-    by_col = evidence.view(count, -1, _POOL, cols)
-    along_cols, along_rows = _most_and_mean(by_row, 3), _most_and_mean(by_col, 2)
-    return PooledNames(
-        along_cols.permute(2, 0, 1, 3).contiguous(), along_rows.permute(3, 0, 1, 2).contiguous()
-    )
+    along_rows = evidence.view(count, rows, -1, _POOL).permute(1, 0, 2, 3)
+    along_cols = evidence.view(count, -1, _POOL, cols).permute(3, 0, 1, 2)
+    return PooledNames(_lines(along_rows), _lines(along_cols))
 
 
-def _most_and_mean(parts: Tensor, axis: int) -> Tensor:
-    mean = reduce(torch.add, parts.unbind(axis)) / _POOL  # a quarter of the time of `mean`
-    return torch.stack([parts.amax(axis), mean])
+def _lines(parts: Tensor) -> Lines:
+    """Take (lines, classes, parts, _POOL)."""
+    mean = reduce(torch.add, parts.unbind(3)) / _POOL  # a quarter of the time of `mean`
+    return Lines(parts.amax(3).contiguous(), F.pad(mean.contiguous().cumsum(2), (1, 0)))
 
 
 class PromptFeatures(nn.Module):
@@ -127,9 +132,9 @@ class PromptFeatures(nn.Module):
         rows = torch.cat([top[:, None] + across, bottom[:, None] + across, within], dim=1)
         cols = torch.cat([left[:, None] + across_cols, right[:, None] + across_cols], dim=1)
         steps = len(_ACROSS)
-        by_row = _profile(names.by_row, rows, left, right)
+        by_row = _profile(names.rows, rows, left, right)
         up, down, inside = torch.split_with_sizes(by_row, [steps, steps, _WITHIN], dim=2)
-        seen = [up, down, *_profile(names.by_col, cols, top, bottom).chunk(2, dim=2)]
+        seen = [up, down, *_profile(names.cols, cols, top, bottom).chunk(2, dim=2)]
         tokens = [side(each.flatten(1)) for side, each in zip(self.sides, seen, strict=True)]
         most, mean = inside.chunk(2, dim=1)
         tokens.append(self.inside(torch.cat([most.amax(-1), mean.mean(-1)], dim=1)))
@@ -154,14 +159,13 @@ class PromptFeatures(nn.Module):
         return token[:, None]
 
 
-def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def _profile(lines: Lines, places: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Return the most and the mean, from column `low` to `high`, of rows that are interpolated.
 
     Parameters
     ----------
-    parts
-        (rows, 2, C, cols / _POOL) of `PooledNames`, or with rows and columns exchanged; the ends
-        go on.
+    lines
+        Of the rows, or with rows and columns exchanged; the first and the last go on.
     places
         (N, K) rows to look at.
     low, high
@@ -171,19 +175,21 @@ def _profile(parts: Tensor, places: Tensor, low: Tensor, high: Tensor) -> Tensor
     -------
     (N, 2 C, K).
     """
-    places = places.clamp(0, len(parts) - 1)
-    first = places.floor().long().clamp(max=len(parts) - 2)
+    last = len(lines.most) - 1
+    places = places.clamp(0, last)
+    first = places.floor().long().clamp(max=last - 1)
     index = torch.cat([first, first + 1], dim=1)
-    taken = parts.index_select(0, index.flatten()).view(*index.shape, *parts.shape[1:])
-    along = torch.arange(parts.shape[3], device=parts.device) * _POOL + (_POOL - 1) / 2
+    along = torch.arange(lines.most.shape[2], device=places.device) * _POOL + (_POOL - 1) / 2
     middle = (low + high)[:, None] / 2
     half = ((high - low)[:, None] / 2).clamp(min=_POOL / 2)
-    inside = ((along - middle).abs() <= half).to(parts.dtype)  # (N, cols / _POOL)
-    share_of_each = inside / inside.sum(-1, keepdim=True).clamp(min=1)
-    most = (taken[:, :, 0] * inside[:, None, None]).amax(-1)
-    mean = (taken[:, :, 1] @ share_of_each[:, None, :, None])[..., 0]
+    inside = (along - middle).abs() <= half  # (N, parts)
+    begin, count = inside.int().argmax(-1, keepdim=True), inside.sum(-1, keepdim=True)
+    taken = lines.most.index_select(0, index.flatten()).view(*index.shape, *lines.most.shape[1:])
+    most = (taken * inside[:, None, None]).amax(-1)
+    total = lines.sums[index, :, begin + count] - lines.sums[index, :, begin]
+    mean = total / count.clamp(min=1)[..., None]
     before, after = torch.cat([most, mean], dim=2).mT.chunk(2, dim=2)
-    share = (places - first)[:, None].to(parts.dtype)
+    share = (places - first)[:, None]
     return before * (1 - share) + after * share
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,14 +15,18 @@ from torch import nn
 
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.prompts import Prompt
+from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.devices import explaining_memory
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Embedding, Features, Network
 from napari_octsam.models.profiles import preprocess
-from napari_octsam.models.prompt_batches import prompt_batches, quickest_batch
+from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
 
 __all__ = ["EncodeProgress", "Model"]
+
+_SIDE_BY_SIDE = 2  # batches that are decoded at a time on a CPU
+_MANY = 4  # prompts, from which that is quicker
 
 EncodeProgress = Callable[[int, int], None]
 """Called with (blocks done, blocks in all) after each block of the encoder; may raise to cancel."""
@@ -97,19 +103,40 @@ class Model:
         """
         frame = make_frame(self.header.profile, embedding.shape, self.network.input_size)
         size = self.network.mask_input_size
-        grid = frame.mask_grid(self.network.mask_size)
-        decoded: dict[int, DecodedObject] = {}
+        side_by_side = self._side_by_side(len(prompts))
+        most = quickest_batch(self.network, self.device)
+        most = min(most, -(-len(prompts) // side_by_side))
+        batches = prompt_batches(prompts, frame, size, self.device, most)
         with torch.inference_mode(), explaining_memory(self.device):
             image = self.network.prepare(embedding.to(self.device).features)
-            most = quickest_batch(self.network, self.device)
-            for batch in prompt_batches(prompts, frame, size, self.device, most):
-                encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
-                logits, scores = self.network.decode_masks(image, encoded, grid.extent)
-                for i, masks, ious in zip(
-                    batch.indices, logits.cpu().numpy(), scores.tolist(), strict=True
-                ):
-                    decoded[i] = self._ranked(prompts[i], masks, ious, grid)
+            decode = partial(self._decode, image, frame.mask_grid(self.network.mask_size), prompts)
+            if side_by_side == 1:
+                found = list(map(decode, batches))
+            else:
+                with sharing_the_cores(side_by_side) as threads:
+                    found = list(threads.map(decode, batches))
+        decoded = {i: each for part in found for i, each in part.items()}
         return [decoded[i] for i in range(len(prompts))]
+
+    def _side_by_side(self, prompts: int) -> int:
+        """Return how many batches of prompts to decode at a time."""
+        if self.device.type != "cpu" or prompts < _MANY:
+            return 1
+        return min(_SIDE_BY_SIDE, torch.get_num_threads())
+
+    def _decode(
+        self, image: Any, grid: LogitGrid, prompts: Sequence[Prompt], batch: PromptBatch
+    ) -> dict[int, DecodedObject]:
+        """Decode a batch of the prompts, by their positions."""
+        with torch.inference_mode():
+            encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
+            logits, scores = self.network.decode_masks(image, encoded, grid.extent)
+        return {
+            i: self._ranked(prompts[i], masks, ious, grid)
+            for i, masks, ious in zip(
+                batch.indices, logits.cpu().numpy(), scores.tolist(), strict=True
+            )
+        }
 
     def _ranked(
         self, prompt: Prompt, logits: npt.NDArray[np.float32], ious: list[float], grid: LogitGrid

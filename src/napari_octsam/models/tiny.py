@@ -123,8 +123,8 @@ class TinyNetwork(nn.Module):
 
     @property
     def batch_on_cpu(self) -> int:
-        """Four: what is large is drawn object by object in any case."""
-        return 4
+        """Eight: what is large is drawn object by object in any case."""
+        return 8
 
     @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:

@@ -163,7 +163,7 @@ class TinyMaskDecoder(nn.Module):
             one = prompts.one(i).seen_from(window)
             place = self._place(maps, told[only], [each[only] for each in drawn], window)
             beside = () if sides is None else (sides[0][only, :, rows], sides[1][only, :, :, cols])
-            fine, names = maps["fine"][0, :, rows, cols], image.names[:, rows, cols]
+            fine, names = maps["fine"][0, :, rows, cols].contiguous(), image.names[:, rows, cols]
             masks = _weighed(weights[i], fine, names, self._bent(fine, place, beside, one))
             masks = without_far(masks, one)
             scores.append(self.scores(mask_tokens[only], masks, one.boxes))

@@ -6,7 +6,6 @@ import copy
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.training.pretraining.augment import random_view
 from napari_octsam.training.pretraining.batches import Promptable
@@ -31,7 +31,7 @@ __all__ = ["PretrainStep", "Pretraining"]
 
 _MOST_CORRECTIONS = 3
 _SAVE_EVERY = 100  # steps
-_GROUPS = 2  # of a step's views on a CPU, each on its share of the cores: the arrays are small
+_GROUPS = 2  # of a step's views on a CPU, side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Pretraining:
         # the next step is drawn while this one is taken, by one thread: learners want the cores
         with (
             ThreadPoolExecutor(1, "draws", torch.set_num_threads, (1,)) as ahead,
-            _sharing_the_cores(self._groups) as learners,
+            sharing_the_cores(self._groups) as learners,
         ):
             drawn = ahead.submit(self._draw, self.step)
             while self.step <= last:
@@ -234,15 +234,3 @@ class Pretraining:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
-
-
-@contextmanager
-def _sharing_the_cores(groups: int) -> Iterator[Executor]:
-    """Give as many threads, each with its share of the cores for its tensors."""
-    cores = torch.get_num_threads()
-    each = (max(1, cores // groups),)
-    try:
-        with ThreadPoolExecutor(groups, "learner", torch.set_num_threads, each) as learners:
-            yield learners
-    finally:
-        torch.set_num_threads(cores)
