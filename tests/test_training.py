@@ -309,7 +309,7 @@ def gradients(training: Pretraining) -> dict[str, torch.Tensor]:
 def test_the_encoder_computes_in_16_bit_only_where_the_machine_is_made_for_it() -> None:
     training = pretraining(PretrainConfig(stages=(Stage(steps=1, views=1),)))
     dtypes: set[torch.dtype] = set()
-    training.trained["network"].image_encoder.down[0].reduce.register_forward_hook(
+    training.trained.network.image_encoder.down[0].reduce.register_forward_hook(
         lambda _, __, maps: dtypes.add(maps.dtype)
     )
     list(training.run())

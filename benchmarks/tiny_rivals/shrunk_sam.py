@@ -27,6 +27,7 @@ class ShrunkSam(SamNetwork):
     """segment_anything's modules at the size of octsam-tiny; B-scans are grey."""
 
     embed_dim = _DIM
+    pixel_names = None
 
     def __init__(self) -> None:
         grid = _SIDE // _PATCH

@@ -16,6 +16,7 @@ from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor, nn
 
 from napari_octsam.models.network import Features
+from napari_octsam.models.pixel_names import PixelNames
 from napari_octsam.models.prompt_windows import TinyPrompts
 from napari_octsam.models.tiny_decoder import TinyImage, TinyMaskDecoder
 from napari_octsam.models.tiny_encoder import STRIDES, UNetEncoder
@@ -103,6 +104,11 @@ class TinyNetwork(nn.Module):
     def embed_dim(self) -> int:
         """Channels of a mask token."""
         return self.config.embed_dim
+
+    @property
+    def pixel_names(self) -> PixelNames:
+        """What names the pixels of its map "fine"."""
+        return self.mask_decoder.pixel_names
 
     @property
     def input_size(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,27 +13,14 @@ from torch.nn import functional as F
 
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
-from napari_octsam.models.network import Network
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
 from napari_octsam.training.losses import area_targets
+from napari_octsam.training.pretraining.learners import Promptable
 from napari_octsam.training.simulation import SimulatedObject
 
-__all__ = ["ObjectBatch", "Promptable", "object_batches", "predicted_masks"]
+__all__ = ["ObjectBatch", "object_batches", "predicted_masks"]
 
 _MOST = 16  # prompts decoded at once: gradients want few batches
-
-
-class Promptable(Network, Protocol):
-    """A network that also says what it made of the prompts, so that the objects can be named."""
-
-    @property
-    def embed_dim(self) -> int:
-        """Channels of a mask token."""
-        ...
-
-    def decode_with_tokens(self, image: Any, prompts: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """Decode as `decode_masks` does, and return the (N, 4, dim) mask tokens too."""
-        ...
 
 
 class ObjectBatch(NamedTuple):

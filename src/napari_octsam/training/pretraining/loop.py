@@ -9,7 +9,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +19,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.training.pretraining.augment import random_view
-from napari_octsam.training.pretraining.batches import Promptable
-from napari_octsam.training.pretraining.naming import ObjectNames
+from napari_octsam.training.pretraining.learners import Learners, Promptable
 from napari_octsam.training.pretraining.objects import draw_objects
 from napari_octsam.training.pretraining.recipe import DataShares, PretrainConfig, Stage
 from napari_octsam.training.pretraining.samples import SampleSource
@@ -59,8 +58,10 @@ class Pretraining:
 
     Attributes
     ----------
-    average : torch.nn.ModuleDict
-        The moving average of all that is trained: "network" and "names".
+    trained : Learners
+        As it is after the last step.
+    average : Learners
+        Its moving average.
     """
 
     def __init__(
@@ -74,9 +75,7 @@ class Pretraining:
         self._sources = {shares: source_of(shares) for shares in config.all_shares}
         self.config = config
         self.device = torch.device(device)
-        network = make_network()
-        parts = {"network": cast(nn.Module, network), "names": ObjectNames(network.embed_dim)}
-        self.trained = nn.ModuleDict(parts).to(self.device)
+        self.trained = Learners(make_network()).to(self.device)
         self.average = copy.deepcopy(self.trained).requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -87,7 +86,7 @@ class Pretraining:
     @property
     def weights(self) -> dict[str, Tensor]:
         """The averaged weights of the network."""
-        return self.average["network"].state_dict()
+        return self.average.network.state_dict()
 
     def run(self) -> Iterator[PretrainStep]:
         """Train to the last step, telling each.
@@ -130,7 +129,7 @@ class Pretraining:
         """Draw all that is random of a step, from its number."""
         rng = np.random.default_rng((self.config.seed, step))
         stage = self.config.stage(step)
-        size = self._network.input_size
+        size = self.trained.network.input_size
         draws = []
         for _ in range(stage.views):
             sample = self._sources[self.config.shares(stage)](rng)
@@ -193,10 +192,6 @@ class Pretraining:
                 self.average.state_dict().values(), self.trained.state_dict().values(), strict=True
             ):
                 mean.lerp_(now, 1 - decay)
-
-    @property
-    def _network(self) -> Promptable:
-        return cast(Promptable, self.trained["network"])
 
     def save(self, path: Path) -> None:
         """Write all that `restore` needs; where that fails, the last state stays as it was.

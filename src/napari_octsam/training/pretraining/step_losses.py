@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_octsam.models.precision import faster_precision
-from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.corrections import corrected
 from napari_octsam.training.losses import mask_losses, unlabelled_as_background
 from napari_octsam.training.pretraining.augment import View
 from napari_octsam.training.pretraining.batches import (
     ObjectBatch,
-    Promptable,
     object_batches,
     predicted_masks,
 )
-from napari_octsam.training.pretraining.naming import ObjectNames, naming_loss
+from napari_octsam.training.pretraining.learners import Learners, Promptable
+from napari_octsam.training.pretraining.naming import naming_loss
 from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage
 from napari_octsam.training.simulation import SimulatedObject
 
@@ -58,18 +57,16 @@ class StepLosses:
 
     Parameters
     ----------
-    trained
-        The "network" that learns, and the "names" of the objects it is asked for.
+    learners
+        What learns.
     config
         The numbers.
     device
         Where it computes.
     """
 
-    def __init__(
-        self, trained: nn.ModuleDict, config: PretrainConfig, device: torch.device
-    ) -> None:
-        self._trained = trained
+    def __init__(self, learners: Learners, config: PretrainConfig, device: torch.device) -> None:
+        self._learners = learners
         self._config = config
         self._device = device
         self._topology = TopologyLoss()
@@ -88,7 +85,7 @@ class StepLosses:
         share
             Of its views.
         """
-        network = cast(Promptable, self._trained["network"])
+        network = self._learners.network
         pixels = torch.stack([draw.view.pixels for draw in draws]).to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._in_bfloat16):
             features = network.encode_image(pixels)
@@ -108,10 +105,9 @@ class StepLosses:
                 for name, loss in self._of_objects(network, image, batch, stage, totals).items():
                     parts[name].append(loss)
         losses = {name: torch.stack(found).sum() for name, found in parts.items()}
-        if isinstance(network, TinyNetwork):
+        if network.pixel_names is not None:
             views = [draw.view for draw in draws]
-            names = network.mask_decoder.pixel_names
-            named = naming_loss(names, features["fine"], views, stage.balance)
+            named = naming_loss(network.pixel_names, features["fine"], views, stage.balance)
             losses["pixels"] = share * self._config.pixel_weight * named
         return losses
 
@@ -127,8 +123,7 @@ class StepLosses:
         losses = {name: share * loss for name, loss in found._asdict().items()}
         named = {i: name for i, name in enumerate(batch.named) if name is not None}
         if named and self._config.object_weight:
-            names = cast(ObjectNames, self._trained["names"])
-            loss = names.loss(tokens[list(named), 0], list(named.values()))
+            loss = self._learners.names.loss(tokens[list(named), 0], list(named.values()))
             losses["objects"] = len(named) / totals.named * self._config.object_weight * loss
         layers = [i for i, (schema, _) in named.items() if schema == _LAYERS]
         if layers and stage.topology and bool(logits.isfinite().all()):
