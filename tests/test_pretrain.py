@@ -52,7 +52,6 @@ def test_a_training_ends_with_a_model_that_predicts(tmp_path: Path) -> None:
     assert not (tmp_path / "mine.safetensors.state").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
 def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
     state = tmp_path / "mine.safetensors.state"
@@ -69,6 +68,7 @@ def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -
     assert not state.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
 def test_ctrl_c_saves_what_was_reached_for_the_same_command(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
     words = ["pretrain", tmp_path, "-o", output, "--config", recipe(tmp_path, 10_000)]

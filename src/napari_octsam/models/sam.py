@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,8 +105,8 @@ class Model:
         frame = make_frame(self.header.profile, embedding.shape, self.network.input_size)
         size = self.network.mask_input_size
         side_by_side = self._side_by_side(len(prompts))
-        most = quickest_batch(self.network, self.device)
-        most = min(most, -(-len(prompts) // side_by_side))
+        share = math.ceil(len(prompts) / side_by_side)
+        most = min(quickest_batch(self.network, self.device), share)
         batches = prompt_batches(prompts, frame, size, self.device, most)
         with torch.inference_mode(), explaining_memory(self.device):
             image = self.network.prepare(embedding.to(self.device).features)
