@@ -19,7 +19,7 @@ from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.models.tiny import TinyNetwork
 from napari_octsam.training.pretraining.loop import Pretraining
 from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage, read_recipe
-from napari_octsam.training.pretraining.samples import Sample, mixed_source
+from napari_octsam.training.pretraining.samples import MixedSource, Sample
 
 RECIPES = Path(__file__).parents[1] / "benchmarks" / "tiny_rivals"
 
@@ -44,7 +44,7 @@ def test_sam_shrunk_learns_by_the_same_loop() -> None:
     labels[40:60] = 2
     sample = Sample("band", np.where(labels > 0, 200, 20).astype(np.uint8), {"layers7": labels})
     config = PretrainConfig(stages=(Stage(steps=1, views=1, objects=2, corrected=1.0),))
-    source = mixed_source([(1.0, [sample])], phantoms=0)
+    source = MixedSource([(1.0, [sample])], phantoms=0)
     (event,) = Pretraining(lambda _: source, config, ShrunkSam).run()
     assert "single" in event.losses
     assert "pixels" not in event.losses
@@ -60,7 +60,7 @@ def test_the_rivals_recipes_are_those_of_the_page() -> None:
 def test_the_page_shows_each_of_them(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = PretrainConfig(stages=(Stage(steps=1),))
-    run = Pretraining(lambda _: mixed_source([], phantoms=1), config, TinyNetwork)
+    run = Pretraining(lambda _: MixedSource([], phantoms=1), config, TinyNetwork)
     save_file(run.weights, tmp_path / "unet.safetensors")
     image, mask = blob(190, 60)
     layers = [LabelledBScan("a", image, mask * np.uint8(3))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,10 @@ from napari_octsam.training.pretraining.recipe import (
     read_recipe,
 )
 from napari_octsam.training.pretraining.samples import (
+    MixedSource,
     Sample,
     SampleSource,
     layered_sample,
-    mixed_source,
 )
 from napari_octsam.training.simulation import (
     PromptParts,
@@ -261,7 +262,7 @@ def test_the_learning_rate_falls_to_nothing_before_each_restart() -> None:
         assert sorted(fall, reverse=True) == fall
 
 
-BANDS = mixed_source([(1.0, [band()])], phantoms=0)
+BANDS = MixedSource([(1.0, [band()])], phantoms=0)
 
 
 def pretraining(config: PretrainConfig, source: SampleSource = BANDS) -> Pretraining:
@@ -287,7 +288,7 @@ def train(steps: int, saved: Path | None = None) -> Pretraining:
 def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(steps=1, views=3, objects=4, topology=0.1, balance=0.3)
     fluid = Sample("fluid", band().image, {"fluid": np.uint8(1) * (band().maps["layers7"] > 0)})
-    source = mixed_source([(0.5, [band()]), (0.5, [fluid])], phantoms=0)
+    source = MixedSource([(0.5, [band()]), (0.5, [fluid])], phantoms=0)
     steps = []
     for groups in (1, 2):
         monkeypatch.setattr("napari_octsam.training.pretraining.loop._GROUPS", groups)
@@ -339,27 +340,39 @@ def test_a_state_of_another_recipe_is_refused(tmp_path: Path) -> None:
         other.restore(tmp_path / "state.pt")
 
 
+def test_a_state_of_other_labels_is_refused(tmp_path: Path) -> None:
+    stopped = train(1)
+    stopped.save(tmp_path / "state.pt")
+    relabelled = band()
+    relabelled.maps["layers7"][0, 0] = 1
+    other = pretraining(stopped.config, MixedSource([(1.0, [relabelled])], phantoms=0))
+    with pytest.raises(UserError, match=r"state\.pt: it was made from other B-scans"):
+        other.restore(tmp_path / "state.pt")
+
+
 def test_a_stage_may_draw_by_shares_of_its_own() -> None:
     own = DataShares(layers=0, fluid=1, phantoms=0)
     stages = (Stage(steps=1, views=2), Stage(steps=1, views=1, data=own))
     config = PretrainConfig(stages=stages)
     drawn = []
 
-    def source_of(shares: DataShares) -> SampleSource:
-        def draw(_: np.random.Generator) -> Sample:
-            drawn.append(shares)
+    @dataclass(frozen=True)
+    class Noting:
+        shares: DataShares
+        fingerprint: str = ""
+
+        def __call__(self, _: np.random.Generator) -> Sample:
+            drawn.append(self.shares)
             return band()
 
-        return draw
-
-    list(Pretraining(source_of, config, partial(TinyNetwork, SMALL)).run())
+    list(Pretraining(Noting, config, partial(TinyNetwork, SMALL)).run())
     assert drawn == [config.data, config.data, own]
 
 
 def test_a_step_without_an_object_is_taken_all_the_same() -> None:
     empty = Sample("empty", np.full((96, 96), 90, np.uint8), {})
     config = PretrainConfig(stages=(Stage(steps=2, views=1),))
-    run = pretraining(config, mixed_source([(1.0, [empty])], phantoms=0))
+    run = pretraining(config, MixedSource([(1.0, [empty])], phantoms=0))
     assert [event.step for event in run.run()] == [1, 2]
 
 

@@ -73,6 +73,7 @@ class Pretraining:
     ) -> None:
         torch.manual_seed(config.seed)
         self._sources = {shares: source_of(shares) for shares in config.all_shares}
+        self._data = sorted(source.fingerprint for source in self._sources.values())
         self.config = config
         self.device = torch.device(device)
         self.trained = Learners(make_network()).to(self.device)
@@ -203,6 +204,7 @@ class Pretraining:
         """
         state = {
             "recipe": self.config.model_dump(mode="json"),
+            "data": self._data,
             "trained": self.trained.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -225,6 +227,8 @@ class Pretraining:
             raise UserError(
                 "it was made with another recipe or seed: use those, or move the state away."
             )
+        if state["data"] != self._data:
+            raise UserError("it was made from other B-scans: use those, or move the state away.")
         self.trained.load_state_dict(state["trained"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -16,10 +16,10 @@ from napari_octsam.core.config import read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.io.pairs import LabelledBScan, read_pairs
 from napari_octsam.training.pretraining.samples import (
+    MixedSource,
     Sample,
     SampleSource,
     layered_sample,
-    mixed_source,
     sample_from_pair,
 )
 
@@ -171,7 +171,7 @@ def octsam_tiny_sources(data: Path) -> Callable[[DataShares], SampleSource]:
 
     def source_of(shares: DataShares) -> SampleSource:
         groups = [(shares.layers, layers), (shares.fluid, fluid)]
-        return mixed_source([(each, read()) for each, read in groups if each], shares.phantoms)
+        return MixedSource([(each, read()) for each, read in groups if each], shares.phantoms)
 
     return source_of
 

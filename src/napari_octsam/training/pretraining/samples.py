@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.io.dataset import fingerprint
 from napari_octsam.io.pairs import LabelledBScan
 from napari_octsam.io.synthetic import Finding, Tissue, make_phantom
 
 __all__ = [
+    "MixedSource",
     "Sample",
     "SampleSource",
     "layered_sample",
-    "mixed_source",
     "phantom_sample",
     "sample_from_pair",
 ]
@@ -43,8 +46,17 @@ class Sample:
     maps: dict[str, npt.NDArray[np.uint8]]
 
 
-SampleSource = Callable[[np.random.Generator], Sample]
-"""Draws a sample."""
+class SampleSource(Protocol):
+    """Draws samples."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that is drawn from."""
+        ...
+
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        """Draw one."""
+        ...
 
 
 def sample_from_pair(pair: LabelledBScan, schema: str) -> Sample:
@@ -83,8 +95,9 @@ def phantom_sample(rng: np.random.Generator) -> Sample:
     return Sample(f"phantom {seed}", phantom.image, maps)
 
 
-def mixed_source(groups: Sequence[tuple[float, Sequence[Sample]]], phantoms: float) -> SampleSource:
-    """Draw from groups of samples by weight, and phantoms, each seen once, by theirs.
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedSource:
+    """Draws from groups of samples by weight, and phantoms, each seen once, by theirs.
 
     Parameters
     ----------
@@ -93,14 +106,27 @@ def mixed_source(groups: Sequence[tuple[float, Sequence[Sample]]], phantoms: flo
     phantoms
         Weight of new phantoms.
     """
-    weights = np.array([weight for weight, _ in groups] + [phantoms], float)
-    weights /= weights.sum()
 
-    def draw(rng: np.random.Generator) -> Sample:
-        group = int(rng.choice(len(weights), p=weights))
-        if group == len(groups):
+    groups: Sequence[tuple[float, Sequence[Sample]]]
+    phantoms: float
+
+    def __call__(self, rng: np.random.Generator) -> Sample:
+        """Draw a sample."""
+        weights = np.array([weight for weight, _ in self.groups] + [self.phantoms], float)
+        group = int(rng.choice(len(weights), p=weights / weights.sum()))
+        if group == len(self.groups):
             return phantom_sample(rng)
-        samples = groups[group][1]
+        samples = self.groups[group][1]
         return samples[int(rng.integers(len(samples)))]
 
-    return draw
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the samples' names, images and labels; phantoms are of the code."""
+        return hashlib.sha256("\n".join(self._hashes()).encode()).hexdigest()
+
+    def _hashes(self) -> Iterator[str]:
+        for _, samples in self.groups:
+            for sample in samples:
+                yield sample.name
+                yield fingerprint(sample.image)
+                yield from (f"{name} {fingerprint(m)}" for name, m in sample.maps.items())
