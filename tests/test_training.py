@@ -325,6 +325,21 @@ def test_a_stopped_and_restored_run_ends_with_the_same_weights(tmp_path: Path) -
         assert torch.equal(weight, resumed.average.state_dict()[name]), name
 
 
+def test_a_restart_needs_nothing_but_the_average(tmp_path: Path) -> None:
+    stages = (Stage(steps=2, views=1), Stage(steps=2, views=1, restart=0.5))
+    config = PretrainConfig(stages=stages, warmup_steps=1)
+    whole, later = pretraining(config), pretraining(config)
+    for event in whole.run():
+        if event.step == 2:
+            whole.save(tmp_path / "state.pt")
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    later.average.load_state_dict(state["average"])
+    later.step = 2
+    list(later.run())
+    for name, weight in whole.average.state_dict().items():
+        assert torch.equal(weight, later.average.state_dict()[name]), name
+
+
 def test_a_few_steps_learn_the_band() -> None:
     stages = (Stage(steps=40, views=2, objects=6),)
     config = PretrainConfig(stages=stages, warmup_steps=5, learning_rate=3e-3)

@@ -78,11 +78,16 @@ class Pretraining:
         self.device = torch.device(device)
         self.trained = Learners(make_network()).to(self.device)
         self.average = copy.deepcopy(self.trained).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+        self.optimizer = self._new_optimizer()
         self._losses = StepLosses(self.trained, config, self.device)
         self.step = 0
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self.trained.parameters(),
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+        )
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -149,6 +154,8 @@ class Pretraining:
 
     def _take(self, draws: Sequence[ViewDraw], learners: Executor) -> PretrainStep:
         """Take a step. Two gradients give one sum in either order: it can be had again."""
+        if self.config.restarts(self.step):
+            self._restart()
         self.optimizer.zero_grad(set_to_none=True)
         groups = [draws[i :: self._groups] for i in range(min(self._groups, len(draws)))]
         stage = self.config.stage(self.step)
@@ -161,6 +168,11 @@ class Pretraining:
             self._descend(sum(losses.values()))
         self.step += 1
         return PretrainStep(self.step, dict(losses))
+
+    def _restart(self) -> None:
+        """Go on from the average, which is better, with an optimizer that remembers nothing."""
+        self.trained.load_state_dict(self.average.state_dict())
+        self.optimizer = self._new_optimizer()
 
     def _add_gradient(
         self, stage: Stage, totals: Totals, share: float, group: Sequence[ViewDraw]

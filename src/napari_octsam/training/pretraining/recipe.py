@@ -86,7 +86,8 @@ class Stage(_Numbers):
         default=0.0,
         ge=0,
         le=1,
-        description="Share of the learning rate from which it falls anew; 0: it goes on falling.",
+        description="Share of the learning rate from which it falls anew, with the averaged "
+        "weights and a new optimizer; 0: it goes on falling.",
     )
 
 
@@ -133,6 +134,11 @@ class PretrainConfig(_Numbers):
         first, peak, length = self._fall(step)
         warm = min((step - first + 1) / (self.warmup_steps + 1), 1.0)
         return peak * warm * (1 + math.cos(math.pi * (step - first) / length)) / 2
+
+    def restarts(self, step: int) -> bool:
+        """Whether a step is the first of a stage that begins anew."""
+        first, _, _ = self._fall(step)
+        return 0 < first == step
 
     def _fall(self, step: int) -> tuple[int, float, int]:
         """Return the first step of the fall that a step is part of, its peak and its length."""
