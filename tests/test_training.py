@@ -286,6 +286,10 @@ def train(steps: int, saved: Path | None = None) -> Pretraining:
 
 
 def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    # bfloat16 rounds maps otherwise in other batches: what is compared here is the sums
+    monkeypatch.setattr(
+        "napari_octsam.training.pretraining.step_losses.faster_precision", lambda _: "float32"
+    )
     stage = Stage(steps=1, views=3, objects=4, topology=0.1, balance=0.3)
     fluid = Sample("fluid", band().image, {"fluid": np.uint8(1) * (band().maps["layers7"] > 0)})
     source = MixedSource([(0.5, [band()]), (0.5, [fluid])], phantoms=0)
