@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -170,6 +172,24 @@ def test_one_click_shows_the_best_candidate_and_all_else_the_single_mask(
     fine_tuned = Model(model.network, header, model.device)
     (click,) = fine_tuned.decode(embedding, [PROMPTS["point"]])
     assert click.chosen == 0
+
+
+@pytest.mark.parametrize(
+    ("empty", "box", "point"),
+    [([0], 1, 1), ([1, 2, 3], 0, 0), ([0, 1, 2, 3], 0, 1)],
+    ids=["the single mask", "the candidates", "all of them"],
+)
+def test_a_mask_without_foreground_is_not_shown_where_another_has_some(
+    model: Model, embedding: Embedding, empty: Sequence[int], box: int, point: int
+) -> None:
+    emptied = Model(copy.deepcopy(model.network), HEADER, model.device)
+    for i in empty:
+        for weights in emptied.network.mask_decoder.output_hypernetworks_mlps[i].parameters():
+            weights.zero_()  # logits of 0
+
+    of_box, of_point = emptied.decode(embedding, [PROMPTS["box"], PROMPTS["point"]])
+
+    assert (of_box.chosen, of_point.chosen) == (box, point)
 
 
 def test_no_prompts_give_no_masks(model: Model, embedding: Embedding) -> None:

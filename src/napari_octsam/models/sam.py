@@ -145,16 +145,19 @@ class Model:
         """Put the candidates' best first, and choose as segment_anything's ONNX model does.
 
         One click is ambiguous: the best of the candidates answers it. Anything more says which
-        object is meant: that is the single mask's task.
+        object is meant: that is the single mask's task. A mask without foreground is no answer:
+        where another has some, the first of those is chosen.
         """
         order = [0]
         if not self.header.single_mask:
             order += sorted(range(1, len(ious)), key=lambda i: -ious[i])
         one_click = len(prompt.points) == 1 and prompt.box is None and prompt.mask is None
+        preferred = [*range(1, len(order)), 0] if one_click else [*range(len(order))]
+        found = (i for i in preferred if logits[order[i]].max() > 0)
         return DecodedObject(
             candidates=tuple(CoarseMask.cut(logits[i], grid) for i in order),
             scores=tuple(min(max(ious[i], 0.0), 1.0) for i in order),
-            chosen=1 if one_click and len(order) > 1 else 0,
+            chosen=next(found, preferred[0]),
         )
 
 
