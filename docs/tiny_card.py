@@ -120,6 +120,7 @@ SECTIONS = {
     "layers": Section(
         {
             "one tight box": _LAYERS,
+            "a box 5 pixels loose": f"{_LAYERS} --loose 5",
             "one point": f"{_LAYERS} --prompt point",
             "box and 3 corrections": f"{_LAYERS} --corrections 3",
         },

@@ -106,6 +106,7 @@ def test_prompts_in_words() -> None:
     assert Prompting("point").in_words() == "one point"
     assert Prompting("box", 1).in_words() == "one box and 1 correction"
     assert Prompting("box", 3).in_words() == "one box and 3 corrections"
+    assert Prompting("box", loose=5).in_words() == "one box 5 pixels loose"
 
 
 def test_each_piece_of_a_class_comes_by_itself() -> None:

@@ -122,3 +122,15 @@ def test_a_missing_mask_of_what_is_taken_is_refused(tmp_path: Path) -> None:
     iio.imwrite(tmp_path / "masks" / "s1_1.png", np.zeros((9, 9), np.uint8))
     with pytest.raises(UserError, match="its mask 9 x 9"):
         read_dataset(open_dataset(tmp_path), "s1*")
+
+
+def test_a_box_is_as_loose_as_asked_for(
+    octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    write_pair(tmp_path / "raw", "s1_1", 1)
+    about = judged(octsam, tiny_checkpoint, "--data", "raw", "--loose", 5)["about"]
+    assert about["prompt"] == "one box 5 pixels loose"
+    options = ["--data", "raw", "--loose", 5, "--prompt", "point"]
+    refused = octsam("evaluate", tiny_checkpoint, *options)
+    assert refused.exit_code == 1
+    assert "--loose is for a box" in refused.output

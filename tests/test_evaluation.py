@@ -248,6 +248,8 @@ def test_prompts_for_a_class_lie_on_it() -> None:
     mask = np.zeros((20, 40), bool)
     mask[5:8, 10:31] = True
     assert class_prompt(mask, 3, "box").box == Box(5, 10, 7, 30)
+    assert class_prompt(mask, 3, "box", loose=2).box == Box(3, 8, 9, 32)
+    assert class_prompt(mask, 3, "box", loose=15).box == Box(0, 0, 19, 39)
     (point,) = class_prompt(mask, 3, "point").points
     assert point.row == 6
     assert mask[int(point.row), int(point.col)]

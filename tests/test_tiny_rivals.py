@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.tiny_rivals.classical import otsu, walker
+from benchmarks.tiny_rivals.classical import otsu, walker, whole_box
 from benchmarks.tiny_rivals.contest import Contest
 from benchmarks.tiny_rivals.page import Contestant, as_page
 from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
@@ -37,6 +37,13 @@ def test_a_box_finds_a_clear_object_bright_or_dark(segment, inside: int, outside
     image, mask = blob(inside, outside)
     found = segment(image, bounding_box(mask))
     assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) > 0.9
+
+
+def test_the_whole_box_is_what_a_box_alone_tells() -> None:
+    image, mask = blob(190, 60)
+    found = whole_box(image, bounding_box(mask))
+    assert found.sum() == 23 * 39
+    assert not (mask & ~found).any()
 
 
 def test_sam_shrunk_learns_by_the_same_loop() -> None:

@@ -12,7 +12,7 @@ import typer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from benchmarks.tiny_rivals.classical import otsu, walker
+from benchmarks.tiny_rivals.classical import otsu, walker, whole_box
 from benchmarks.tiny_rivals.contest import read_contest
 from benchmarks.tiny_rivals.page import Contestant, as_page
 from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
@@ -78,6 +78,7 @@ def page(data: Data, folder: Folder, target: Path) -> None:
         "SAM, shrunk": Contestant(
             contest.of_model(sam), _size(sam.network), _steps(_weights(folder, Rival.SAM))
         ),
+        "the whole box": Contestant(contest.of_segment(whole_box)),
         "Otsu": Contestant(contest.of_segment(otsu)),
         "random walks": Contestant(contest.of_segment(walker)),
     }

@@ -10,11 +10,18 @@ from skimage.segmentation import random_walker
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Box
 
-__all__ = ["inside", "otsu", "walker"]
+__all__ = ["inside", "otsu", "walker", "whole_box"]
 
 
 _MARGIN = 10  # pixels round the box that are surely not the object
 _SURE = 0.25  # share of the object's side of Otsu's threshold that seeds the random walk
+
+
+def whole_box(image: npt.NDArray[np.uint8], box: Box) -> Mask:
+    """Return all of the box, whatever the B-scan shows there."""
+    found = np.zeros(image.shape, bool)
+    found[inside(box)] = True
+    return found
 
 
 def otsu(image: npt.NDArray[np.uint8], box: Box) -> Mask:
@@ -38,10 +45,9 @@ def walker(image: npt.NDArray[np.uint8], box: Box) -> Mask:
     grey = gaussian(image[near], 1)
     candidates = otsu(image, box)[near]
     seeds = np.full(grey.shape, 2)
-    boxed = np.zeros(image.shape, bool)
-    boxed[inside(box)] = True
-    seeds[boxed[near]] = 0
-    middle = np.median(grey[boxed[near]])
+    boxed = whole_box(image, box)[near]
+    seeds[boxed] = 0
+    middle = np.median(grey[boxed])
     clear = np.where(candidates, np.abs(grey - middle), -1.0)
     if candidates.any():
         seeds[clear >= np.quantile(clear[candidates], 1 - _SURE)] = 1

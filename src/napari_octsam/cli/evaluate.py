@@ -47,6 +47,10 @@ def evaluate(
         Literal["box", "point"],
         typer.Option(help="One tight box, or one point as deep in the class as can be."),
     ] = "box",
+    loose: Annotated[
+        int,
+        typer.Option(metavar="PIXELS", min=0, help="Make the box too large by so much all round."),
+    ] = 0,
     corrections: Annotated[
         int, typer.Option(min=0, help="Points to add one by one where the mask is wrong.")
     ] = 0,
@@ -82,6 +86,8 @@ def evaluate(
 
     Pixels that are not labelled (255) and classes that a B-scan does not show count nowhere.
     """
+    if loose and prompt == "point":
+        raise UserError("--loose is for a box: leave it out, or ask with --prompt box.")
     inputs = [Path(model), *([Path(schema)] if schema else [])]
     for path in (csv_file, json_file, html_file):
         if path is not None:
@@ -101,7 +107,7 @@ def evaluate(
     bscans = read_dataset(dataset, only, part)
     with working(f"Loading {model}"):
         network = load_model(model, profile, device=device)
-    prompting, each = Prompting(prompt, corrections), "class" if pieces is None else "piece"
+    prompting, each = Prompting(prompt, corrections, loose), "class" if pieces is None else "piece"
     asked = bscans
     if pieces is not None:
         asked = [piece for bscan in bscans for piece in pieces_of(bscan, classes, pieces)]

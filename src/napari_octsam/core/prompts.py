@@ -54,6 +54,10 @@ class Box:
         """Area in pixels; 0 or less where the box is empty or inside out."""
         return max(self.row1 - self.row0, 0.0) * max(self.col1 - self.col0, 0.0)
 
+    def loosened(self, margin: float) -> Box:
+        """Return the box that reaches `margin` pixels farther on every side."""
+        return Box(self.row0 - margin, self.col0 - margin, self.row1 + margin, self.col1 + margin)
+
     def clipped(self, shape: tuple[int, int]) -> Box:
         """Return the part of the box inside a B-scan of `shape` (rows, cols)."""
         rows, cols = shape

@@ -30,19 +30,29 @@ class Prompting:
         As of `class_prompt`.
     corrections
         Points that are added one by one where the mask is wrong, as in `core.correction`.
+    loose
+        As of `class_prompt`.
     """
 
     kind: FirstPrompt = "box"
     corrections: int = 0
+    loose: int = 0
 
     def in_words(self) -> str:
-        """Return it as a phrase: "one box and 3 corrections"."""
+        """Return it as a phrase: "one box 5 pixels loose and 3 corrections"."""
+        first = f"one {self.kind}"
+        if self.loose:
+            first += f" {_counted(self.loose, 'pixel')} loose"
         if not self.corrections:
-            return f"one {self.kind}"
-        return f"one {self.kind} and {self.corrections} correction{'s' * (self.corrections > 1)}"
+            return first
+        return f"{first} and {_counted(self.corrections, 'correction')}"
 
 
-def class_prompt(mask: Mask, class_value: int, kind: FirstPrompt) -> Prompt:
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count > 1)}"
+
+
+def class_prompt(mask: Mask, class_value: int, kind: FirstPrompt, loose: int = 0) -> Prompt:
     """Return the prompt for all pixels of a class.
 
     Parameters
@@ -51,9 +61,12 @@ def class_prompt(mask: Mask, class_value: int, kind: FirstPrompt) -> Prompt:
         (H, W) bool, not empty.
     kind
         "box": the tight bounding box; "point": one positive point, as deep in the mask as can be.
+    loose
+        Pixels by which a box is too large on every side, as far as the B-scan goes.
     """
     if kind == "box":
-        return Prompt(class_value, box=bounding_box(mask))
+        rows, cols = mask.shape
+        return Prompt(class_value, box=bounding_box(mask).loosened(loose).clipped((rows, cols)))
     row, col = deepest_pixel(mask)
     return Prompt(class_value, points=(Point(float(row), float(col)),))
 
@@ -74,7 +87,10 @@ def ask(
     ignored
         (H, W) bool, pixels that nobody labelled.
     """
-    prompts = {value: class_prompt(truth, value, prompting.kind) for value, truth in truths.items()}
+    prompts = {
+        value: class_prompt(truth, value, prompting.kind, prompting.loose)
+        for value, truth in truths.items()
+    }
     for _ in range(prompting.corrections):
         for value, found in _decoded(model, embedding, prompts).items():
             mask = found.window().mask(embedding.shape)
