@@ -27,11 +27,12 @@ _NOTES = """\
   box for the layers; of its fluid, what lies in a pocket's box counts.
 - *SAM, shrunk* is segment_anything's code at this size: a plain vision transformer of 6 blocks of
   192 channels on 512 x 512 pixels, masks of 128 x 128.
-- They did not learn equally long: octsam-tiny four hours on two CPU cores, the others an hour at
-  most, and *SAM, shrunk* was still gaining when it ended. octsam-tiny was shown fluid two to three
-  times as often, and only it learnt from B-scans that are cropped to the retina, overexposed, or
-  letterboxed on white. One run each: on healthy layers the figures do not tell octsam-tiny and the
-  U-Net apart; five pockets of fluid do not say what of their difference is the network's.
+- They did not learn equally long: octsam-tiny for more than four hours, the others for an hour at
+  most, all on two CPU cores, and *SAM, shrunk* was still gaining when it ended. octsam-tiny was
+  shown fluid two to three times as often, and only it learnt from B-scans that are cropped to the
+  retina, overexposed, or letterboxed on white. One run each: on healthy layers the figures do not
+  tell octsam-tiny and the U-Net apart; five pockets of fluid do not say what of their difference is
+  the network's.
 - SAM and MedSAM with their own weights were not measured. *SAM, shrunk* is no verdict on them.
 - The rivals are trained by `python -m benchmarks.tiny_rivals train unet DATA FOLDER`, and `sam` in
   place of `unet`.
