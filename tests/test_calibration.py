@@ -95,6 +95,10 @@ def test_each_correction_is_a_point_where_the_mask_is_wrong() -> None:
     first = model.asked[1][0].points[0]
     assert first == Point(9, 17, True)
 
+    model.asked.clear()
+    ask(model, Embedding({}, SHAPE), {3: truth}, Prompting("box", loose=1))
+    assert model.asked[0][0].box == Box(4, 3, 14, 22)
+
     hidden = np.zeros(SHAPE, bool)
     hidden[:, 13:] = True
     model.asked.clear()

@@ -11,6 +11,7 @@ from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Point, Prompt, bounding_box
 from napari_octsam.core.regions import deepest_pixel
+from napari_octsam.core.wording import counted
 from napari_octsam.models.network import Embedding
 from napari_octsam.models.sam import Model
 
@@ -42,14 +43,10 @@ class Prompting:
         """Return it as a phrase: "one box 5 pixels loose and 3 corrections"."""
         first = f"one {self.kind}"
         if self.loose:
-            first += f" {_counted(self.loose, 'pixel')} loose"
+            first += f" {counted(self.loose, 'pixel')} loose"
         if not self.corrections:
             return first
-        return f"{first} and {_counted(self.corrections, 'correction')}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count > 1)}"
+        return f"{first} and {counted(self.corrections, 'correction')}"
 
 
 def class_prompt(mask: Mask, class_value: int, kind: FirstPrompt, loose: int = 0) -> Prompt:

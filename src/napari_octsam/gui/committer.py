@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.masks import Overlap
+from napari_octsam.core.wording import counted
 from napari_octsam.gui.bscans import Plane, line_up
 from napari_octsam.gui.collect import PlacedPrompt, rows_on_plane
 from napari_octsam.gui.commits import (
@@ -124,7 +125,7 @@ class Committer:
         points = [row for p in placed for row in p.points]
         taken = self._take([(self._drawing.shapes, shapes), (self._drawing.points, points)])
         self._steps.append(Step(written, taken, Place(ref(image), plane)))
-        objects = "1 object" if len(placed) == 1 else f"{len(placed)} objects"
+        objects = counted(len(placed), "object")
         outcome = f"{objects} committed: {written.after.size:,} pixels of {target.name}."
         hint = "" if self._saving_is_told else _HOW_TO_SAVE
         self._saving_is_told = True

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
+from napari_octsam.core.wording import counted
 from napari_octsam.io.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.io.grouping import natural_order
 from napari_octsam.io.patients import PATIENTS_FILE
@@ -131,7 +132,7 @@ class Preflight:
         """What will be trained, the first schema, as one sentence; empty without a split."""
         verbs = dict(zip(PARTS, ("trains on", "validates on", "tests on"), strict=True))
         told = [
-            f"{verbs[p.part]} {_count(p.bscans, 'B-scan')} of {_count(p.groups, 'patient')}"
+            f"{verbs[p.part]} {counted(p.bscans, 'B-scan')} of {counted(p.groups, 'patient')}"
             for p in self.parts
             if p.bscans
         ]
@@ -352,7 +353,3 @@ def _part_sizes(split: Split, members: Mapping[str, Member]) -> Iterator[PartSiz
     for part, names in split.parts():
         here = [name for name in names if name in members]
         yield PartSize(part, len(here), len({members[name].group for name in here}))
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
