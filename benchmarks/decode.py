@@ -20,8 +20,8 @@ from benchmarks.samples import CLASS, TINY, box_prompts, sample_bscan
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import counted, duration, duration_spread, ratio, ratio_spread
 from napari_octsam.core.masks import composite
-from napari_octsam.engine.client import EngineClient
-from napari_octsam.engine.messages import BScan, Decode, Encode, LoadModel, Prediction
+from napari_octsam.engine.predict.client import EngineClient
+from napari_octsam.engine.predict.messages import BScan, Decode, Encode, LoadModel, Prediction
 
 __all__ = ["TARGETS", "measure"]
 

@@ -13,8 +13,8 @@ from benchmarks.samples import CLASS, TINY, box_prompts, sample_bscan
 from benchmarks.timing import Spread, in_turn, timed
 from benchmarks.wording import counted, duration_spread
 from napari_octsam.core.masks import composite
-from napari_octsam.engine.client import EngineClient
-from napari_octsam.engine.messages import Decode, LoadModel, Prediction
+from napari_octsam.engine.predict.client import EngineClient
+from napari_octsam.engine.predict.messages import Decode, LoadModel, Prediction
 
 __all__ = ["TARGETS", "measure"]
 

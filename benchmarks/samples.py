@@ -8,9 +8,9 @@ import imageio.v3 as iio
 import numpy as np
 
 from napari_octsam.core.prompts import Box, Prompt
-from napari_octsam.engine.messages import BScan
-from napari_octsam.io.pictures import write_labels
-from napari_octsam.io.synthetic import demo_phantom, make_phantom
+from napari_octsam.data.pictures import write_labels
+from napari_octsam.engine.predict.messages import BScan
+from napari_octsam.phantoms.bscan import demo_phantom, make_phantom
 
 __all__ = ["CLASS", "TINY", "box_prompts", "sample_bscan", "write_pairs"]
 

@@ -12,8 +12,8 @@ from benchmarks.samples import TINY, write_pairs
 from benchmarks.timing import Spread
 from benchmarks.wording import counted, duration, duration_spread
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.engine.training_client import TrainingJob
-from napari_octsam.engine.training_messages import (
+from napari_octsam.engine.train.client import TrainingJob
+from napari_octsam.engine.train.messages import (
     Died,
     Ended,
     Happened,

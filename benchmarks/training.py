@@ -25,7 +25,11 @@ from benchmarks.training_runs import (
 )
 from benchmarks.wording import counted, duration, duration_spread, ratio_spread
 from napari_octsam.engine.process import WAITING
-from napari_octsam.models.checkpoints import load_model, read_checkpoint, write_transformers
+from napari_octsam.models.checkpoints.checkpoints import (
+    load_model,
+    read_checkpoint,
+    write_transformers,
+)
 
 __all__ = ["TARGETS", "measure"]
 

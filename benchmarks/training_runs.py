@@ -15,14 +15,14 @@ from pydantic import BaseModel
 from benchmarks.module_clock import clocked
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TopologyKind, TrainConfig
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.synthetic import make_phantom
-from napari_octsam.models.checkpoints import load_model
-from napari_octsam.topology.losses import TopologyLoss
-from napari_octsam.training.components import component_objects
+from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.phantoms.bscan import make_phantom
+from napari_octsam.topology.losses.spatial import TopologyLoss
 from napari_octsam.training.events import Encoded, EpochDone, StepDone, StepPart
-from napari_octsam.training.finetuning import FineTuning
-from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.prompts.components import component_objects
+from napari_octsam.training.prompts.simulation import SimulatedObject
 
 __all__ = [
     "BSCANS",

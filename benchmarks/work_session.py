@@ -138,7 +138,7 @@ def _watch_plugin(watch: LoopWatch, viewer: Any, checkpoint: Path, boxes: list[A
     watch.watch(_ENCODING, _do_nothing, lambda: bool(encoded))
     watch.linger(_LINGER)
 
-    from napari_octsam.gui.drawing import Tool
+    from napari_octsam.gui.prompting.drawing import Tool
 
     watch.watch(
         "the layers for prompts are added",

@@ -15,7 +15,7 @@ from docs.topology_figures import draw_topology
 from docs.tutorial_figures import draw_tutorial
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
-from napari_octsam.io.synthetic import Phantom, make_phantom
+from napari_octsam.phantoms.bscan import Phantom, make_phantom
 
 IMAGES = Path(__file__).parent / "images"
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.transform import resize
 
-from napari_octsam.io.pairs import read_pairs
-from napari_octsam.io.pictures import write_labels
+from napari_octsam.data.pairs import read_pairs
+from napari_octsam.data.pictures import write_labels
 from napari_octsam.training.pretraining.recipe import VALIDATION_SUBJECT
 
 __all__ = ["EXPORTS", "Shown"]

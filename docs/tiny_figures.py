@@ -10,13 +10,13 @@ import numpy as np
 
 from docs.tiny_card import LEAST, SEEDS
 from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.judging import JudgedMask
-from napari_octsam.evaluation.overlays import around, labels_picture
 from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompted import judge_model
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.synthetic import make_phantom
-from napari_octsam.models.checkpoints import load_model
+from napari_octsam.evaluation.report.overlays import around, labels_picture
+from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.phantoms.bscan import make_phantom
 
 CLASSES = 4
 

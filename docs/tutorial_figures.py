@@ -20,12 +20,12 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_octsam.core.classes import load_schema
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.gui.demo import DemoReport, Scene, open_widgets, place_prompts, predict_scene
-from napari_octsam.gui.keys import SWITCH_MODEL
-from napari_octsam.gui.new_layers import labels_colormap
-from napari_octsam.gui.preview import PREVIEW_NAME
-from napari_octsam.gui.prompt_widget import PromptWidget
-from napari_octsam.gui.train_widget import TrainWidget
-from napari_octsam.io.synthetic import Finding, Phantom, Tissue, make_phantom
+from napari_octsam.gui.layers.new_layers import labels_colormap
+from napari_octsam.gui.learning.train_widget import TrainWidget
+from napari_octsam.gui.prompting.keys import SWITCH_MODEL
+from napari_octsam.gui.prompting.preview import PREVIEW_NAME
+from napari_octsam.gui.prompting.prompt_widget import PromptWidget
+from napari_octsam.phantoms.bscan import Finding, Phantom, Tissue, make_phantom
 
 SCHEMA = load_schema(Path(__file__).with_name("choroid.toml"))
 _SHAPE = (384, 512)

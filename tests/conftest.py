@@ -14,9 +14,9 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of octsam-tiny with random weights."""
     import torch
 
-    from napari_octsam.models.checkpoints import save_checkpoint
+    from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
     from napari_octsam.models.header import Header
-    from napari_octsam.models.tiny import TinyNetwork
+    from napari_octsam.models.tiny.network import TinyNetwork
 
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("models") / "random-tiny.safetensors"
@@ -28,8 +28,8 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
     """Stands in for the processes of all trainings."""
-    from napari_octsam.gui import session
-    from napari_octsam.gui.training import Training
+    from napari_octsam.gui.learning.training import Training
+    from napari_octsam.gui.session import session
 
     jobs = Jobs()
     monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))

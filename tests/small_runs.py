@@ -9,13 +9,13 @@ from torch import Tensor
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.synthetic import make_phantom
+from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.header import Header
-from napari_octsam.models.sam import Model
-from napari_octsam.models.tiny import TinyConfig, TinyNetwork
+from napari_octsam.models.model import Model
+from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
+from napari_octsam.phantoms.bscan import make_phantom
 from napari_octsam.training.distributed import ALONE, Workers
-from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.training.loop import FineTuning
 
 SCHEMA = bundled_schema("layers7")
 HEADER = Header(name="small", architecture="octsam-tiny", profile="octsam-tiny")

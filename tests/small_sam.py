@@ -16,7 +16,7 @@ from segment_anything.modeling import (
 )
 from torch import nn
 
-from napari_octsam.models import recognition
+from napari_octsam.models.checkpoints import recognition
 
 WIDTH, BLOCKS, SIDE = 192, 2, 128
 

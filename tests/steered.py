@@ -6,7 +6,7 @@ from typing import Literal
 
 from psygnal import Signal
 
-from napari_octsam.engine.training_messages import (
+from napari_octsam.engine.train.messages import (
     Begun,
     Died,
     Ended,

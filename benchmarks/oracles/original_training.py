@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import SamConfig, SamImageProcessor, SamModel, SamProcessor
 
 from benchmarks.oracles.original_loss import original_loss
-from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.prompts.simulation import SimulatedObject
 
 __all__ = ["OriginalTraining", "Sample"]
 

@@ -18,10 +18,10 @@ from benchmarks.tiny_rivals.page import Contestant, as_page
 from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
 from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.files import replacing
-from napari_octsam.models.checkpoints import load_model
+from napari_octsam.models.checkpoints.checkpoints import load_model
 from napari_octsam.models.header import Header
-from napari_octsam.models.sam import Model
-from napari_octsam.models.tiny import TinyNetwork
+from napari_octsam.models.model import Model
+from napari_octsam.models.tiny.network import TinyNetwork
 from napari_octsam.training.pretraining.loop import Pretraining
 from napari_octsam.training.pretraining.recipe import (
     PretrainConfig,

@@ -15,12 +15,12 @@ from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.core.prompts import Box, bounding_box
+from napari_octsam.data.pairs import LabelledBScan, read_pairs
 from napari_octsam.evaluation.judging import JudgedMask, judge_mask
 from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompted import judge_model
-from napari_octsam.evaluation.report import Report, build_report
-from napari_octsam.io.pairs import LabelledBScan, read_pairs
-from napari_octsam.models.sam import Model
+from napari_octsam.evaluation.report.report import Report, build_report
+from napari_octsam.models.model import Model
 from napari_octsam.training.pretraining.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
 __all__ = ["Contest", "Entry", "read_contest"]

@@ -15,7 +15,7 @@ from segment_anything.modeling import (
 from torch import Tensor, nn
 
 from napari_octsam.models.network import Features, PromptEmbedding
-from napari_octsam.models.sam_network import SamNetwork
+from napari_octsam.models.sam.network import SamNetwork
 
 __all__ = ["ShrunkSam"]
 

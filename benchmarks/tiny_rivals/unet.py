@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from napari_octsam.models.profiles import preprocess
-from napari_octsam.models.tiny import TinyNetwork
+from napari_octsam.models.tiny.network import TinyNetwork
 
 __all__ = ["UNet"]
 

@@ -12,14 +12,14 @@ import torch
 from benchmarks.topology_study.outcomes import FIGURES, Outcome
 from benchmarks.topology_study.subjects import SCHEMA, Subjects
 from benchmarks.topology_study.trials import Start, Trial
-from napari_octsam.evaluation.figures import mean_known
+from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.evaluation.prompting import FIRST_PROMPTS, FirstPrompt, Prompting
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.models.checkpoints import load_model
-from napari_octsam.models.sam import Model
-from napari_octsam.models.tiny_decoder import TinyMaskDecoder
-from napari_octsam.training.finetuning import FineTuning
+from napari_octsam.evaluation.report.columns import mean_known
+from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.model import Model
+from napari_octsam.models.tiny.decoder import TinyMaskDecoder
+from napari_octsam.training.loop import FineTuning
 
 __all__ = ["do_trial"]
 

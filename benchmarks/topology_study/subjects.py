@@ -8,8 +8,8 @@ from pathlib import Path
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.layouts import open_dataset
-from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.data.layouts import open_dataset
+from napari_octsam.data.pairs import LabelledBScan
 
 __all__ = ["SCHEMA", "Subjects", "read_subjects"]
 

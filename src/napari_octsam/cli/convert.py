@@ -36,7 +36,7 @@ def convert(
 
     Low-rank adapters, octsam's or SAMed's, are merged into the model that they go on.
     """
-    from napari_octsam.models.checkpoints import (
+    from napari_octsam.models.checkpoints.checkpoints import (
         read_checkpoint,
         save_checkpoint,
         write_transformers,

@@ -17,11 +17,11 @@ from napari_octsam.models.header import Profile
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.data.pairs import LabelledBScan
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report import Report
-    from napari_octsam.evaluation.worst_cases import WorstCases
-    from napari_octsam.io.pairs import LabelledBScan
-    from napari_octsam.models.sam import Model
+    from napari_octsam.evaluation.report.report import Report
+    from napari_octsam.evaluation.report.worst_cases import WorstCases
+    from napari_octsam.models.model import Model
 
 __all__ = ["evaluate"]
 
@@ -93,14 +93,14 @@ def evaluate(
         if path is not None:
             check_output(path, overwrite, inputs)
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.evaluation.about import About
-    from napari_octsam.evaluation.page import write_page
+    from napari_octsam.data.layouts import open_dataset
+    from napari_octsam.data.pairs import read_dataset
     from napari_octsam.evaluation.pieces import pieces_of
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.records import write_csv, write_json
-    from napari_octsam.io.layouts import open_dataset
-    from napari_octsam.io.pairs import read_dataset
-    from napari_octsam.models.checkpoints import load_model
+    from napari_octsam.evaluation.report.about import About
+    from napari_octsam.evaluation.report.page import write_page
+    from napari_octsam.evaluation.report.records import write_csv, write_json
+    from napari_octsam.models.checkpoints.checkpoints import load_model
 
     dataset = open_dataset(data, load_schema(schema) if schema else None)
     classes = dataset.schemas[0]
@@ -145,8 +145,8 @@ def _judge(
     spacing: float | None,
 ) -> tuple[Report, WorstCases]:
     from napari_octsam.evaluation.prompted import judge_model
-    from napari_octsam.evaluation.report import build_report
-    from napari_octsam.evaluation.worst_cases import WorstCases
+    from napari_octsam.evaluation.report.report import build_report
+    from napari_octsam.evaluation.report.worst_cases import WorstCases
 
     worst = WorstCases()
     with steps_bar("Scoring", len(bscans)) as show:

@@ -26,21 +26,21 @@ def models(
 
 def download_if_needed(name: str) -> None:
     """Download a model of the registry that is not on this machine yet, showing a bar."""
-    from napari_octsam.models.registry import REGISTRY, local_path
+    from napari_octsam.models.checkpoints.registry import REGISTRY, local_path
 
     if name in REGISTRY and local_path(name) is None:
         _download(name)
 
 
 def _download(name: str) -> None:
-    from napari_octsam.models.registry import fetch
+    from napari_octsam.models.checkpoints.registry import fetch
 
     with download_bar(name) as progress:
         fetch(name, progress=progress)
 
 
 def _table() -> Table:
-    from napari_octsam.models.registry import REGISTRY, local_path
+    from napari_octsam.models.checkpoints.registry import REGISTRY, local_path
 
     table = Table("Name", "What", "Size", "Where")
     for model in REGISTRY.values():

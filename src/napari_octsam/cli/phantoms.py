@@ -26,10 +26,10 @@ def phantoms(
     """
     if folder.exists():
         raise UserError(f"{folder} is there already: choose another name.")
-    from napari_octsam.io.dealing import make_split
-    from napari_octsam.io.phantoms import phantom_dataset
-    from napari_octsam.io.preflight import examine, members_of
-    from napari_octsam.io.prepared import write_prepared
+    from napari_octsam.data.preflight import examine, members_of
+    from napari_octsam.data.prepared import write_prepared
+    from napari_octsam.data.split.assignment import make_split
+    from napari_octsam.phantoms.dataset import phantom_dataset
 
     dataset = phantom_dataset(count, seed, (rows, columns))
     dataset.items[0].read_image()  # says what is wrong with seed or size

@@ -75,7 +75,7 @@ def predict(
     """
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.io.pictures import check_labels_path, is_volume, read_picture, write_labels
+    from napari_octsam.data.pictures import check_labels_path, is_volume, read_picture, write_labels
 
     check_output(output, overwrite, [image])
     classes = load_schema(schema)
@@ -84,7 +84,9 @@ def predict(
     wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
     download_if_needed(model)
     with working(f"Loading {model}"):
-        from napari_octsam.models.checkpoints import load_model  # torch, once all else is right
+        from napari_octsam.models.checkpoints.checkpoints import (
+            load_model,  # torch, once all else is right
+        )
 
         network = load_model(model, profile, device=device)
     if network.note:

@@ -15,10 +15,10 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, normalised, take_bscan
 from napari_octsam.core.masks import composite
 from napari_octsam.core.prompts import Prompt, check_prompt
-from napari_octsam.io.pictures import is_rgb
+from napari_octsam.data.pictures import is_rgb
 
 if TYPE_CHECKING:
-    from napari_octsam.models.sam import Model
+    from napari_octsam.models.model import Model
 
 __all__ = ["PredictedObject", "check_prompts", "predict_labels"]
 

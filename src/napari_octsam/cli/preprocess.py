@@ -13,8 +13,8 @@ from napari_octsam.cli.console import complain, note, out, steps_bar
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
-    from napari_octsam.io.dataset import Dataset
-    from napari_octsam.io.preflight import Preflight
+    from napari_octsam.data.dataset import Dataset
+    from napari_octsam.data.preflight import Preflight
 
 __all__ = ["preprocess"]
 
@@ -54,11 +54,11 @@ def preprocess(
     data is kept.
     """
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.io.checking import judge_split
-    from napari_octsam.io.layouts import open_dataset
-    from napari_octsam.io.preflight import examine, without
-    from napari_octsam.io.prepared import write_prepared
-    from napari_octsam.io.split import SPLIT_FILE, read_split
+    from napari_octsam.data.checking import judge_split
+    from napari_octsam.data.layouts import open_dataset
+    from napari_octsam.data.preflight import examine, without
+    from napari_octsam.data.prepared import write_prepared
+    from napari_octsam.data.split.split import SPLIT_FILE, read_split
 
     target = out_folder / _checked(name or datetime.now().strftime("%y-%m-%d_%H.%M.%S"))
     if target.exists():
@@ -94,7 +94,7 @@ def _checked(name: str) -> str:
 
 def _show(dataset: Dataset, found: Preflight) -> None:
     from napari_octsam.core.images import times
-    from napari_octsam.io.dataset import listed
+    from napari_octsam.data.dataset import listed
 
     title = f"{dataset.layout}: {found.bscans} B-scans, patients or volumes: {found.groups}"
     parts = [size.part for size in found.parts]

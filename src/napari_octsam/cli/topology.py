@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from napari_octsam.topology.pairs import Connectivity
+    from napari_octsam.topology.persistence.pairs import Connectivity
     from napari_octsam.topology.report import ClassTopology, Part
 
     Found = tuple[tuple[int, ...], ClassTopology]
@@ -109,7 +109,7 @@ def _describe(
 def _read_labels(path: Path, schema: LabelSchema) -> npt.NDArray[np.integer]:
     import numpy as np
 
-    from napari_octsam.io.pictures import is_rgb, read_picture
+    from napari_octsam.data.pictures import is_rgb, read_picture
 
     labels = read_picture(path)
     if not np.issubdtype(labels.dtype, np.integer):

@@ -18,7 +18,7 @@ from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
     from napari_octsam.training.distributed import Workers
-    from napari_octsam.training.runs import RunFolder
+    from napari_octsam.training.run.folder import RunFolder
 
 __all__ = ["train"]
 
@@ -46,8 +46,8 @@ def train(
     stopped or killed goes on with --resume.
     """
     from napari_octsam.training.distributed import joined
-    from napari_octsam.training.preparation import prepare
-    from napari_octsam.training.runs import RunFolder
+    from napari_octsam.training.run.folder import RunFolder
+    from napari_octsam.training.run.prepare import prepare
 
     base, chosen = _sources(source, chosen)
     folder = None if resume is None else RunFolder(resume)
@@ -61,7 +61,7 @@ def train(
 
 def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> None:
     """Train, and be the one that shows and writes it."""
-    from napari_octsam.training.preparation import prepare
+    from napari_octsam.training.run.prepare import prepare
 
     with phases_bar("Reading") as show:
         prepared = prepare(config, folder, show, workers, download_if_needed)

@@ -13,8 +13,8 @@ from napari_octsam.cli.reports import print_report
 
 if TYPE_CHECKING:
     from napari_octsam.training.distributed import Workers
-    from napari_octsam.training.finetuning import FineTuning
-    from napari_octsam.training.preparation import Prepared
+    from napari_octsam.training.loop import FineTuning
+    from napari_octsam.training.run.prepare import Prepared
 
 __all__ = ["assist", "follow", "report"]
 
@@ -38,8 +38,8 @@ def follow(prepared: Prepared, workers: Workers) -> None:
         Told,
         Validated,
     )
-    from napari_octsam.training.loggers import chosen_loggers, logged
-    from napari_octsam.training.recording import recorded, settle
+    from napari_octsam.training.run.loggers import chosen_loggers, logged
+    from napari_octsam.training.run.recording import recorded, settle
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
@@ -86,7 +86,7 @@ def assist(run: FineTuning, workers: Workers) -> None:
 
 def report(prepared: Prepared) -> None:
     """Judge the best model, and print how good it is."""
-    from napari_octsam.training.final_report import report_best
+    from napari_octsam.training.run.report import report_best
 
     with phases_bar("Scoring the best model") as show:
         final = report_best(prepared, show)

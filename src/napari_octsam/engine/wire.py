@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from napari_octsam.engine.messages import Answer, Progress, Request
+from napari_octsam.engine.predict.messages import Answer, Progress, Request
 
 __all__ = [
     "PIPE_BYTES",

@@ -10,14 +10,19 @@ import numpy as np
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.core.masks import Mask
-from napari_octsam.evaluation.boundaries import boundary_error, surface_distances
-from napari_octsam.evaluation.calibration import ObjectCalibration
-from napari_octsam.evaluation.confidence import Confidence, measure_confidence
-from napari_octsam.evaluation.counts import PixelCounts, count_pixels
-from napari_octsam.evaluation.figures import PIXEL_FIGURES, SHAPE_FIGURES, Figures, mean_known
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.topology.betti_matching import betti_matching_error
-from napari_octsam.topology.metrics import betti_error, cl_dice
+from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.evaluation.metrics.average_precision import Confidence, measure_confidence
+from napari_octsam.evaluation.metrics.boundaries import boundary_error, surface_distances
+from napari_octsam.evaluation.metrics.calibration import ObjectCalibration
+from napari_octsam.evaluation.metrics.counts import PixelCounts, count_pixels
+from napari_octsam.evaluation.report.columns import (
+    PIXEL_FIGURES,
+    SHAPE_FIGURES,
+    Figures,
+    mean_known,
+)
+from napari_octsam.topology.metrics.betti_matching import betti_matching_error
+from napari_octsam.topology.metrics.betti_numbers import betti_error, cl_dice
 
 __all__ = ["ClassScore", "JudgedMask", "judge_absent", "judge_mask", "pixel_figures"]
 

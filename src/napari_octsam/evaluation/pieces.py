@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.regions import pieces
-from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.data.pairs import LabelledBScan
 
 __all__ = ["pieces_of"]
 

@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.decoded import DecodedObject
-from napari_octsam.evaluation.calibration import measure_calibration
-from napari_octsam.evaluation.figures import mean_known
+from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.judging import ClassScore, JudgedMask, judge_absent, judge_mask
+from napari_octsam.evaluation.metrics.calibration import measure_calibration
 from napari_octsam.evaluation.prompting import Prompting, ask
-from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.evaluation.report.columns import mean_known
+from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
-from napari_octsam.models.sam import Model
 
 __all__ = ["Encode", "FoundClasses", "find_classes", "judge_model", "score_model", "summarise"]
 

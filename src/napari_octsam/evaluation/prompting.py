@@ -12,8 +12,8 @@ from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Point, Prompt, bounding_box
 from napari_octsam.core.regions import deepest_pixel
 from napari_octsam.core.wording import counted
+from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
-from napari_octsam.models.sam import Model
 
 __all__ = ["FIRST_PROMPTS", "FirstPrompt", "Prompting", "ask", "class_prompt"]
 

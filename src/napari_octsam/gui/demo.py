@@ -15,15 +15,15 @@ import numpy.typing as npt
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Point, bounding_box
-from napari_octsam.engine.messages import LoadModel
-from napari_octsam.gui.drawing import Tool
-from napari_octsam.gui.session import BUNDLED_MODEL
+from napari_octsam.engine.predict.messages import LoadModel
+from napari_octsam.gui.prompting.drawing import Tool
+from napari_octsam.gui.session.session import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
-    from napari_octsam.gui.prompt_widget import PromptWidget
+    from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 
 __all__ = [
     "DemoReport",
@@ -154,8 +154,8 @@ def _commit(widget: PromptWidget) -> Labels:
 
 def open_widgets(viewer: Viewer) -> PromptWidget:
     """Dock the two widgets on the right and return the Prompt widget."""
-    from napari_octsam.gui.model_widget import ModelWidget
-    from napari_octsam.gui.prompt_widget import PromptWidget
+    from napari_octsam.gui.prompting.prompt_widget import PromptWidget
+    from napari_octsam.gui.session.model_widget import ModelWidget
 
     widget = PromptWidget(viewer)
     viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
@@ -186,7 +186,7 @@ def phantom_scene() -> Scene:
     """Return the demo phantom, prompted for its main classes."""
     from scipy import ndimage
 
-    from napari_octsam.io.synthetic import demo_phantom
+    from napari_octsam.phantoms.bscan import demo_phantom
 
     phantom = demo_phantom()
     boxes = [(v, bounding_box(phantom.labels == v)) for v in (_NSR, _RPE)]
@@ -202,7 +202,7 @@ def phantom_scene() -> Scene:
 
 
 def _scene_of(path: Path) -> Scene:
-    from napari_octsam.io.pictures import is_rgb, read_picture
+    from napari_octsam.data.pictures import is_rgb, read_picture
 
     picture = read_picture(path)
     rgb = is_rgb(picture)
@@ -212,7 +212,7 @@ def _scene_of(path: Path) -> Scene:
 
 
 def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
-    from napari_octsam.evaluation.metrics import dice
+    from napari_octsam.evaluation.metrics.overlap import dice
 
     schema = bundled_schema("oct14")
     values = sorted({value for value, _ in (*scene.boxes, *scene.points)})
@@ -223,7 +223,7 @@ def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
 def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:
     from qtpy.QtCore import QCoreApplication
 
-    from napari_octsam.io.pictures import write_labels
+    from napari_octsam.data.pictures import write_labels
 
     try:
         output.mkdir(parents=True, exist_ok=True)

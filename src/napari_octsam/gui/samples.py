@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octsam.core.classes import bundled_schema
-from napari_octsam.gui.new_layers import labels_colormap
+from napari_octsam.gui.layers.new_layers import labels_colormap
 
 if TYPE_CHECKING:
     from typing import Any
@@ -21,7 +21,7 @@ VOLUME_BSCANS = 5
 
 def phantom() -> list[tuple[Any, ...]]:
     """Return the demo phantom and its true labels as layer data."""
-    from napari_octsam.io.synthetic import demo_phantom
+    from napari_octsam.phantoms.bscan import demo_phantom
 
     made = demo_phantom()
     return _layers(made.image, made.labels, "phantom")
@@ -29,7 +29,7 @@ def phantom() -> list[tuple[Any, ...]]:
 
 def phantom_volume() -> list[tuple[Any, ...]]:
     """Return a small volume of phantoms and its true labels as layer data."""
-    from napari_octsam.io.synthetic import make_phantom
+    from napari_octsam.phantoms.bscan import make_phantom
 
     made = [make_phantom(seed, shape=(248, 384)) for seed in range(VOLUME_BSCANS)]
     image, labels = np.stack([p.image for p in made]), np.stack([p.labels for p in made])

@@ -24,7 +24,7 @@ from napari_octsam.core.files import replacing
 from napari_octsam.models.network import Embedding, Network
 
 if TYPE_CHECKING:
-    from napari_octsam.models.sam import Model
+    from napari_octsam.models.model import Model
 
 __all__ = [
     "EmbeddingCache",

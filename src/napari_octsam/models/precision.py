@@ -15,8 +15,8 @@ from napari_octsam.core.folders import cache_folder
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import Header
+from napari_octsam.models.model import EncodeProgress, Model
 from napari_octsam.models.network import Network
-from napari_octsam.models.sam import EncodeProgress, Model
 
 __all__ = ["check_precision", "choose_precision", "faster_precision", "mask_agreement"]
 

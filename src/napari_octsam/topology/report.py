@@ -11,10 +11,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import LabelClass, LabelSchema, LabelUnion
-from napari_octsam.topology.betti_matching import match_topologies
-from napari_octsam.topology.metrics import cl_dice
-from napari_octsam.topology.pairs import Connectivity
-from napari_octsam.topology.truth import BettiNumbers, TrueTopology, true_topology
+from napari_octsam.topology.metrics.betti_matching import match_topologies
+from napari_octsam.topology.metrics.betti_numbers import cl_dice
+from napari_octsam.topology.persistence.pairs import Connectivity
+from napari_octsam.topology.persistence.truth import BettiNumbers, TrueTopology, true_topology
 
 __all__ = ["Against", "ClassTopology", "Part", "describe_bscan"]
 

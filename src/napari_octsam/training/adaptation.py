@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
-from napari_octsam.models.adapter_files import make_record
-from napari_octsam.models.adapters import adapter_weights, add_adapters, joined
+from napari_octsam.models.checkpoints.adapter_files import make_record
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import AdapterRecord
+from napari_octsam.models.model import Model
 from napari_octsam.models.precision import check_precision
-from napari_octsam.models.sam import Model
+from napari_octsam.models.sam.adapters import adapter_weights, add_adapters, joined
 
 __all__ = [
     "adapter_record",

@@ -9,11 +9,11 @@ from pathlib import Path
 from napari_octsam.core.classes import LabelSchema, load_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.checking import check_folder
-from napari_octsam.io.dataset import Item, Problem
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.patients import read_patients
-from napari_octsam.io.split import Split
+from napari_octsam.data.checking import check_folder
+from napari_octsam.data.dataset import Item, Problem
+from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.data.split.patients import read_patients
+from napari_octsam.data.split.split import Split
 from napari_octsam.training.crowding import crowding_note
 
 __all__ = ["PreflightFailed", "Progress", "TrainingData", "read_data"]

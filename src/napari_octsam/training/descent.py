@@ -13,8 +13,8 @@ from torch import nn
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.devices import NotEnoughMemoryError
+from napari_octsam.models.model import Model
 from napari_octsam.models.network import Features
-from napari_octsam.models.sam import Model
 from napari_octsam.training.adaptation import gradient_scaler
 from napari_octsam.training.distributed import Workers, in_one_go
 from napari_octsam.training.draws import StepDraws

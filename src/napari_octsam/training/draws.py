@@ -10,9 +10,9 @@ import numpy.typing as npt
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.training.components import component_objects
+from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.training.gradient import Drawn
+from napari_octsam.training.prompts.components import component_objects
 from napari_octsam.training.views import VIEWS, view_of
 
 __all__ = ["StepDraws"]

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding, Features
-from napari_octsam.models.sam import Model
 from napari_octsam.training.distributed import Workers
+from napari_octsam.training.embedding_store import EmbeddingStore
 from napari_octsam.training.events import Encoded
-from napari_octsam.training.store import EmbeddingStore
 from napari_octsam.training.views import BScanView
 
 __all__ = ["Encoding"]

@@ -12,12 +12,12 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.devices import explaining_memory
+from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding, Features
-from napari_octsam.models.sam import Model
-from napari_octsam.training.corrections import corrected
 from napari_octsam.training.events import StepPart
-from napari_octsam.training.object_losses import ObjectLosses
-from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.losses.objects import ObjectLosses
+from napari_octsam.training.prompts.corrections import corrected
+from napari_octsam.training.prompts.simulation import SimulatedObject
 from napari_octsam.training.views import BScanView
 
 __all__ = ["Drawn", "StepGradient"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.io.pairs import LabelledBScan
+from napari_octsam.data.pairs import LabelledBScan
 
 __all__ = ["VIEWS", "BScanView", "view_of"]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_octsam.io.synthetic import Finding
+from napari_octsam.phantoms.bscan import Finding
 from napari_octsam.training.pretraining.appearance import random_appearance
 from napari_octsam.training.pretraining.samples import Sample
 

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
-from napari_octsam.training.losses import area_targets
+from napari_octsam.training.losses.masks import area_targets
 from napari_octsam.training.pretraining.learners import Promptable
-from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.prompts.simulation import SimulatedObject
 
 __all__ = ["ObjectBatch", "object_batches", "predicted_masks"]
 

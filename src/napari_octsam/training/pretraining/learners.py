@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from napari_octsam.models.network import Network
-from napari_octsam.models.pixel_names import PixelNames
+from napari_octsam.models.tiny.pixel_names import PixelNames
 from napari_octsam.training.pretraining.naming import ObjectNames
 
 __all__ = ["Learners", "Promptable"]

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.cores import sharing_the_cores
-from napari_octsam.models.tiny import TinyNetwork
+from napari_octsam.models.tiny.network import TinyNetwork
 from napari_octsam.training.pretraining.augment import random_view
 from napari_octsam.training.pretraining.learners import Learners, Promptable
 from napari_octsam.training.pretraining.objects import draw_objects
 from napari_octsam.training.pretraining.recipe import DataShares, PretrainConfig, Stage
 from napari_octsam.training.pretraining.samples import SampleSource
 from napari_octsam.training.pretraining.step_losses import StepLosses, Totals, ViewDraw
-from napari_octsam.training.states import restore_state, write_state
+from napari_octsam.training.run.states import restore_state, write_state
 
 __all__ = ["PretrainStep", "Pretraining"]
 

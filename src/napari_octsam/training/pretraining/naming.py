@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.models.pixel_names import NAMED, PixelNames
-from napari_octsam.models.tiny_encoder import STRIDES
+from napari_octsam.models.tiny.encoder import STRIDES
+from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
 from napari_octsam.training.pretraining.augment import View
 
 __all__ = ["ObjectNames", "naming_loss"]

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.masks import EIGHT_CONNECTED, Mask
-from napari_octsam.io.synthetic import Finding, Tissue
-from napari_octsam.training.simulation import SimulatedObject, draw_parts, simulate_prompt
+from napari_octsam.phantoms.bscan import Finding, Tissue
+from napari_octsam.training.prompts.simulation import SimulatedObject, draw_parts, simulate_prompt
 
 __all__ = ["draw_objects"]
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import read_settings
 from napari_octsam.core.errors import UserError
-from napari_octsam.io.pairs import LabelledBScan, read_pairs
+from napari_octsam.data.pairs import LabelledBScan, read_pairs
 from napari_octsam.training.pretraining.samples import (
     MixedSource,
     Sample,

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.io.dataset import fingerprint
-from napari_octsam.io.pairs import LabelledBScan
-from napari_octsam.io.synthetic import Finding, Tissue, make_phantom
+from napari_octsam.data.dataset import fingerprint
+from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.phantoms.bscan import Finding, Tissue, make_phantom
 
 __all__ = [
     "MixedSource",

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from napari_octsam.models.precision import faster_precision
-from napari_octsam.topology.losses import TopologyLoss
-from napari_octsam.training.corrections import corrected
-from napari_octsam.training.losses import mask_losses, unlabelled_as_background
+from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.training.losses.masks import mask_losses, unlabelled_as_background
 from napari_octsam.training.pretraining.augment import View
 from napari_octsam.training.pretraining.batches import (
     ObjectBatch,
@@ -22,7 +21,8 @@ from napari_octsam.training.pretraining.batches import (
 from napari_octsam.training.pretraining.learners import Learners, Promptable
 from napari_octsam.training.pretraining.naming import naming_loss
 from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage
-from napari_octsam.training.simulation import SimulatedObject
+from napari_octsam.training.prompts.corrections import corrected
+from napari_octsam.training.prompts.simulation import SimulatedObject
 
 __all__ = ["StepLosses", "Totals", "ViewDraw"]
 

@@ -1,0 +1,60 @@
+"""Label pictures: one class value a pixel, however the file writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.data.pictures import is_rgb, read_picture
+
+__all__ = ["read_labels"]
+
+
+def read_labels(path: Path) -> npt.NDArray[Any]:
+    """Read class values from a picture: whole numbers, (H, W) or with more axes before.
+
+    A colour picture must have the value in each channel. In a PNG with a palette it is the index,
+    unless the palette is grey.
+
+    Raises
+    ------
+    UserError
+        The file cannot be read, is a JPEG, or has colours or fractions.
+    """
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
+    picture = read_picture(path)
+    if is_rgb(picture):
+        picture = _one_channel(path, picture)
+    if picture.dtype == bool:
+        return picture.astype(np.uint8)
+    if picture.dtype.kind == "f":
+        whole = picture.astype(np.int64) if np.isfinite(picture).all() else None
+        if whole is None or (whole != picture).any():
+            raise UserError(f"{path} holds fractions or NaN: labels are whole numbers.")
+        return whole
+    if picture.dtype.kind not in "ui":
+        raise UserError(f"{path} holds {picture.dtype} numbers: labels are whole numbers.")
+    return picture
+
+
+def _one_channel(path: Path, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    first = picture[..., 0]
+    if (picture[..., :3] == first[..., None]).all():
+        return first
+    indices = _palette_indices(path)
+    if indices is None:
+        raise UserError(f"{path} is a colour picture: labels have one class value a pixel.")
+    return indices
+
+
+def _palette_indices(path: Path) -> npt.NDArray[np.uint8] | None:
+    if path.suffix.lower() != ".png":
+        return None
+    with Image.open(path) as file:
+        return np.asarray(file) if file.mode == "P" else None

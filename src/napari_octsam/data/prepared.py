@@ -1,0 +1,180 @@
+"""Prepared data sets: pictures, masks, and `dataset.json`, which says what they are."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import imageio.v3 as iio
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.errors import UserError
+from napari_octsam.data.dataset import Dataset, Item, Problem, listed
+from napari_octsam.data.pictures import write_labels
+from napari_octsam.data.sources import LabelFile, PictureFile
+from napari_octsam.data.split.split import SPLIT_FILE, Split, write_split
+
+__all__ = ["DATASET_FILE", "open_prepared", "write_prepared"]
+
+DATASET_FILE = "dataset.json"
+
+_IMAGES = "images"
+_THREADS = 4
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[^/\\]+$")]
+    group: str
+    sha256: str
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: Literal[1] = 1
+    source: str
+    layout: str
+    created: datetime
+    schemas: Annotated[list[LabelSchema], Field(min_length=1)]
+    items: list[_Entry]
+
+
+def write_prepared(
+    folder: Path,
+    dataset: Dataset,
+    split: Split,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Write a data set and its split to a new folder, which appears when it is whole.
+
+    PNG pictures are copied as they are. Other B-scans become grey PNG, of 16 bit where they had
+    16, masks PNG with the class values. The masks of the first schema lie in `masks`, those of
+    another one in `masks_<schema>`.
+
+    Parameters
+    ----------
+    split
+        Of all items.
+    progress
+        Is told how many items are written.
+
+    Raises
+    ------
+    UserError
+        The folder is there already or cannot be written, or an item cannot be read.
+    """
+    manifest = _Manifest(
+        source=str(dataset.folder.absolute()),
+        layout=dataset.layout,
+        created=datetime.now(UTC),
+        schemas=list(dataset.schemas),
+        items=[
+            _Entry(name=item.name, group=item.group, sha256=split.members[item.name].sha256)
+            for item in dataset.items
+        ],
+    )
+    folders = _mask_folders(dataset.schemas)
+    with _building(folder) as unfinished, ThreadPoolExecutor(_THREADS) as pool:
+        for name in (_IMAGES, *folders.values()):
+            (unfinished / name).mkdir()
+        written = pool.map(lambda item: _write_item(item, unfinished, folders), dataset.items)
+        for done, _ in enumerate(written, start=1):
+            progress(done)
+        text = manifest.model_dump_json(indent=1)
+        (unfinished / DATASET_FILE).write_text(text, "utf-8")
+        write_split(unfinished / SPLIT_FILE, split)
+
+
+def open_prepared(folder: Path) -> Dataset:
+    """List a prepared data set.
+
+    Raises
+    ------
+    UserError
+        `dataset.json` cannot be read or is not of this version.
+    """
+    path = folder / DATASET_FILE
+    try:
+        manifest = _Manifest.model_validate(json.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValueError, ValidationError) as error:
+        raise UserError(
+            f"{path} does not describe a data set: prepare it again with 'octsam preprocess'."
+        ) from error
+    folders = _mask_folders(manifest.schemas)
+    items = [_item(entry, folder, folders) for entry in manifest.items]
+    lost = [item.name for item in items if not _is_there(item)]
+    problems = []
+    if lost:
+        text = f"{folder} has lost the picture or a mask of these B-scans: {listed(lost)}."
+        problems.append(Problem(text, tuple(lost)))
+    kept = tuple(item for item in items if item.name not in set(lost))
+    known = {entry.name for entry in manifest.items}
+    strange = sorted(p.name for p in (folder / _IMAGES).glob("*.png") if p.stem not in known)
+    warnings = []
+    if strange:
+        warnings.append(f"{DATASET_FILE} does not name these pictures: {listed(strange)}.")
+    schemas = tuple(manifest.schemas)
+    return Dataset(folder, manifest.layout, schemas, kept, tuple(problems), tuple(warnings))
+
+
+def _item(entry: _Entry, folder: Path, folders: Mapping[str, str]) -> Item:
+    file = f"{entry.name}.png"
+    labels = {schema: LabelFile(folder / masks / file) for schema, masks in folders.items()}
+    return Item(entry.name, entry.group, PictureFile(folder / _IMAGES / file), labels)
+
+
+def _is_there(item: Item) -> bool:
+    sources = (item.image, *item.labels.values())
+    return all(source.path.is_file() for source in sources)
+
+
+def _mask_folders(schemas: Sequence[LabelSchema]) -> dict[str, str]:
+    first, *others = (schema.name for schema in schemas)
+    return {first: "masks", **{name: f"masks_{name}" for name in others}}
+
+
+def _write_item(item: Item, folder: Path, folders: Mapping[str, str]) -> None:
+    file = f"{item.name}.png"
+    target = folder / _IMAGES / file
+    if isinstance(item.image, PictureFile) and item.image.path.suffix.lower() == ".png":
+        shutil.copyfile(item.image.path, target)
+    else:
+        _write_image(item, target)
+    for schema, labels in item.read_maps().items():
+        write_labels(folder / folders[schema] / file, labels)
+
+
+def _write_image(item: Item, path: Path) -> None:
+    pixels = item.image.read()
+    deep = pixels.dtype == np.uint16 and pixels.ndim == 2
+    image = pixels if deep else item.read_image()
+    path.write_bytes(iio.imwrite("<bytes>", image, extension=".png"))
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder` that gets its name at the end."""
+    if folder.exists():
+        raise UserError(f"{folder} is there already: choose another name.")
+    unfinished = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(folder)
+    except OSError as error:
+        raise UserError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

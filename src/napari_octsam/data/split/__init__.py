@@ -1,0 +1,1 @@
+"""Training, validation and test parts: drawn by patient, kept, checked for leaks."""

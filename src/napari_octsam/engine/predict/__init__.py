@@ -1,0 +1,1 @@
+"""The process that predicts, and napari's side of it."""

@@ -1,0 +1,96 @@
+"""The order of the engine's work: who is next, who must stop."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+import numpy as np
+
+from napari_octsam.engine.predict.messages import Decode, Encode
+from napari_octsam.engine.wire import Call
+
+__all__ = ["Cancelled", "Preempted", "Schedule"]
+
+
+class Cancelled(Exception):  # noqa: N818 (no error: somebody asked for it)
+    """Nobody waits for the call any more."""
+
+
+class Preempted(Exception):  # noqa: N818
+    """The background call has to wait: a foreground call is there."""
+
+
+class Schedule:
+    """Calls that wait for one thread: foreground before background, each first come, first served.
+
+    One thread takes calls and finishes them; another adds and cancels them.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._foreground: deque[Call] = deque()
+        self._background: deque[Call] = deque()
+        self._unfinished: set[int] = set()
+        self._cancelled: set[int] = set()
+
+    def add(self, call: Call) -> None:
+        """Put a call at the end of its queue."""
+        with self._changed:
+            (self._background if call.background else self._foreground).append(call)
+            self._unfinished.add(call.id)
+            self._changed.notify()
+
+    def cancel(self, id_: int) -> None:
+        """Stop a call that waits or runs; one that is unknown or finished is ignored."""
+        with self._changed:
+            if id_ in self._unfinished:
+                self._cancelled.add(id_)
+
+    def take(self) -> Call:
+        """Wait for the next call."""
+        with self._changed:
+            while not (self._foreground or self._background):
+                self._changed.wait()
+            return (self._foreground or self._background).popleft()
+
+    def check(self, call: Call) -> None:
+        """Say whether a running call may go on.
+
+        Raises
+        ------
+        Cancelled
+            Nobody waits for it any more.
+        Preempted
+            It is in the background and a foreground call waits.
+
+        It goes on in either case where the first foreground call that waits is on the same
+        B-scan, and so needs the embedding that this call is making.
+        """
+        with self._changed:
+            waiting = [c for c in self._foreground if c.id not in self._cancelled]
+            if waiting and _on_same_bscan(waiting[0], call):
+                return
+            if call.id in self._cancelled:
+                raise Cancelled
+            if call.background and waiting:
+                raise Preempted
+
+    def put_back(self, call: Call) -> None:
+        """Put a pre-empted call at the front of the background."""
+        with self._changed:
+            self._background.appendleft(call)
+
+    def finish(self, call: Call) -> None:
+        """Forget a call."""
+        with self._changed:
+            self._unfinished.discard(call.id)
+            self._cancelled.discard(call.id)
+
+
+def _on_same_bscan(one: Call, other: Call) -> bool:
+    match one.request, other.request:
+        case (Encode(a) | Decode(a), Encode(b) | Decode(b)):
+            return np.array_equal(a.pixels, b.pixels)
+        case _:
+            return False

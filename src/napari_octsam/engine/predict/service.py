@@ -1,0 +1,149 @@
+"""What the engine does for each request: the model in use, and the embeddings at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+import torch
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.engine.predict.messages import (
+    Answer,
+    BScan,
+    Decode,
+    Download,
+    Encode,
+    Encoded,
+    LoadedModel,
+    LoadModel,
+    Prediction,
+    Request,
+    Stage,
+)
+from napari_octsam.engine.predict.recent_models import RecentModels
+from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.registry import REGISTRY, fetch
+from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
+from napari_octsam.models.model import Model
+from napari_octsam.models.network import Embedding
+
+__all__ = ["Service", "Tell"]
+
+_MEMORY_BYTES = 512 << 20
+
+
+class Tell(Protocol):
+    """Told what is being done for a request; raises where it must not go on."""
+
+    def __call__(self, stage: Stage, done: int = 0, total: int = 0, subject: str = "") -> None:
+        """Take the parts of a `Progress`."""
+
+
+class Service:
+    """One model, and the embeddings that were made of late.
+
+    Torch computes on all cores where there are up to three, and leaves one to napari beyond: of
+    two, giving one away would cost up to half of the speed, and the system shares them well.
+
+    Parameters
+    ----------
+    folder
+        Cache folder; embeddings go to its `embeddings`.
+    cache_bytes
+        Most bytes that they take there.
+    warn
+        Called with a sentence for the person that is no failure of a request.
+    """
+
+    def __init__(self, folder: Path, cache_bytes: int, warn: Callable[[str], object]) -> None:
+        cores = torch.get_num_threads()
+        torch.set_num_threads(cores if cores < 4 else cores - 1)
+        self._disk = EmbeddingCache(folder / "embeddings", cache_bytes, warn)
+        self._recent = RecentEmbeddings(_MEMORY_BYTES)
+        self._model: Model | None = None
+        self._models = RecentModels()
+
+    def answer(self, request: Request, tell: Tell) -> Answer:
+        """Do what a request asks.
+
+        Raises
+        ------
+        UserError
+            The request cannot be met, and the person can mend it; the model in use stays.
+        """
+        match request:
+            case LoadModel():
+                return self._load(request, tell)
+            case Download(name):
+                return str(_download(name, tell))
+            case Encode(bscan):
+                return self._embedding(bscan, tell)[1]
+            case Decode():
+                return self._decode(request, tell)
+
+    def _load(self, request: LoadModel, tell: Tell) -> LoadedModel:
+        source = request.source
+        if source in REGISTRY:
+            _download(source, tell)
+        tell("loading", subject=source)
+        model = self._models.get(request) or load_model(
+            source,
+            request.profile,
+            request.device,
+            lambda done, total: tell("checking", done, total, source),
+        )
+        tell("loading", subject=source)  # a cancel still leaves the old model in use
+        self._model = model
+        self._models.put(request, model)
+        return LoadedModel(
+            name=model.header.name,
+            architecture=model.header.architecture,
+            profile=model.header.profile,
+            device=str(model.device),
+            precision=model.precision,
+            note=model.note,
+        )
+
+    def _decode(self, request: Decode, tell: Tell) -> Prediction:
+        embedding, encoded = self._embedding(request.bscan, tell)
+        tell("decoding", subject=request.bscan.name)
+        started = time.perf_counter()
+        objects = self._model_in_use().decode(embedding, request.prompts)
+        return Prediction(
+            shape=embedding.shape,
+            objects=tuple(objects),
+            encode_seconds=0.0 if encoded.origin == "memory" else encoded.seconds,
+            decode_seconds=time.perf_counter() - started,
+        )
+
+    def _embedding(self, bscan: BScan, tell: Tell) -> tuple[Embedding, Encoded]:
+        """Return a B-scan's embedding from memory, else the disk, else the encoder."""
+        model = self._model_in_use()
+        started = time.perf_counter()
+        key = embedding_key(model, bscan.pixels)
+        origin: Literal["memory", "disk", "encoder"] = "memory"
+        embedding = self._recent.get(key)
+        if embedding is None:
+            origin = "disk"
+            embedding = self._disk.get(key)
+        if embedding is None:
+            origin = "encoder"
+            tell("encoding", subject=bscan.name)
+            embedding = model.encode(
+                bscan.pixels, lambda done, total: tell("encoding", done, total, bscan.name)
+            ).to("cpu")  # a GPU's memory is for computing
+            self._disk.put(key, embedding)
+        self._recent.put(key, embedding)
+        return embedding, Encoded(origin, time.perf_counter() - started)
+
+    def _model_in_use(self) -> Model:
+        if self._model is None:
+            raise UserError("No model is loaded: choose one first.")
+        return self._model
+
+
+def _download(name: str, tell: Tell) -> Path:
+    return fetch(name, progress=lambda done, total: tell("downloading", done, total, name))

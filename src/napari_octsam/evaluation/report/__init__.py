@@ -1,0 +1,1 @@
+"""Many judged masks as one report: tables, files, a page."""

@@ -1,0 +1,50 @@
+"""The worst masks of each class, kept for pictures while all pass by."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from napari_octsam.evaluation.judging import JudgedMask
+from napari_octsam.evaluation.report.columns import DICE, Figure
+from napari_octsam.evaluation.report.report import best_first
+
+__all__ = ["WorstCases"]
+
+
+class WorstCases:
+    """Keeps the worst masks of each class, and nothing of the others.
+
+    Parameters
+    ----------
+    per_class
+        How many.
+    figure
+        That says which are worse.
+    """
+
+    def __init__(self, per_class: int = 3, figure: Figure = DICE) -> None:
+        self._per_class = per_class
+        self._figure = figure
+        self._best_first: dict[int, list[JudgedMask]] = defaultdict(list)
+
+    def watch(self, judged: Iterable[JudgedMask]) -> Iterator[JudgedMask]:
+        """Yield the masks as they come, and keep the worst."""
+        for each in judged:
+            self._add(each)
+            yield each
+
+    def of(self, class_value: int) -> tuple[JudgedMask, ...]:
+        """Return the worst masks of a class, the worst first."""
+        return tuple(reversed(self._best_first.get(class_value, [])))
+
+    def _add(self, judged: JudgedMask) -> None:
+        if math.isnan(self._value(judged)):
+            return
+        value = judged.score.class_value
+        ranked = best_first([*self._best_first[value], judged], self._value, self._figure)
+        self._best_first[value] = ranked[-self._per_class :]
+
+    def _value(self, judged: JudgedMask) -> float:
+        return judged.score.figures[self._figure.key]

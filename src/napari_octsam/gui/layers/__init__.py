@@ -1,0 +1,1 @@
+"""Layers of napari as B-scans, labels and prompts."""

@@ -1,0 +1,81 @@
+"""Labels layers of an image: placed as it is, with the names and colours of a label schema."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.gui.layers.bscans import data_shape
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels, Layer
+    from napari.utils.colormaps import DirectLabelColormap
+
+    from napari_octsam.core.classes import LabelSchema
+
+__all__ = ["LARGE_LABELS", "labels_colormap", "new_labels", "placed_as", "show_schema"]
+
+LARGE_LABELS = 4 * 1024**3
+"""Bytes of a labels layer above which the person is told of its size."""
+
+_UNKNOWN = "#ff00ff"
+
+
+def placed_as(layer: Layer) -> dict[str, Any]:
+    """Return the arguments that place a new layer where `layer` is, with its units and axes."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def new_labels(image: Image, schema: LabelSchema, name: str) -> tuple[Labels, str]:
+    """Return an empty uint8 labels layer for an image, and a note where it is large, else "".
+
+    The pixels take memory only once they are painted on.
+    """
+    from napari.layers import Labels
+
+    shape = data_shape(image)
+    layer = Labels(np.zeros(shape, np.uint8), name=name, opacity=0.5, **placed_as(image))
+    show_schema(layer, schema)
+    size = math.prod(shape)
+    note = (
+        f"{name} takes up to {size / 1024**3:.0f} GB once all of its B-scans are labelled."
+        if size > LARGE_LABELS
+        else ""
+    )
+    return layer, note
+
+
+def show_schema(layer: Labels, schema: LabelSchema) -> None:
+    """Give a labels layer the colours of a schema, and its names under the mouse."""
+    layer.colormap = labels_colormap(schema)
+    layer.features = {
+        "index": [c.value for c in schema.classes],
+        "name": [c.name for c in schema.classes],
+    }
+
+
+def labels_colormap(schema: LabelSchema, background: str | None = None) -> DirectLabelColormap:
+    """Return the colours of a schema; values that it lacks are magenta, 255 is clear.
+
+    Parameters
+    ----------
+    background
+        Colour of class 0 instead of the schema's.
+    """
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colors: dict[int | None, str] = {c.value: c.color for c in schema.classes}
+    if background is not None:
+        colors[0] = background
+    return DirectLabelColormap(color_dict={**colors, None: _UNKNOWN, NOT_LABELLED: "transparent"})

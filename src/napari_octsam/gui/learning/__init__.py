@@ -1,0 +1,1 @@
+"""A model is fine-tuned on the labels of a viewer."""

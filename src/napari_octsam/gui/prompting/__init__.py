@@ -1,0 +1,1 @@
+"""Prompts are drawn, predictions shown and committed."""

@@ -1,0 +1,124 @@
+"""The plugin's keys in a viewer: bound while the Prompt widget is open, and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app_model.types import KeyBinding
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_octsam.gui.widgets.class_chooser import pretty_key
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["SWITCH_MODEL", "Key", "KeySheet", "Keys"]
+
+SWITCH_MODEL = "Shift-W"
+"""Key that changes between the model in use and the one before."""
+
+_ONE_PROMPT = (
+    ("S, then click", "select it; Shift and a click select another too"),
+    ("drag", "move what is selected"),
+    ("Del", "delete what is selected"),
+)
+_WHERE = "Keys go to the canvas: where one does nothing, click in the Prompt widget first."
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and what it does.
+
+    Parameters
+    ----------
+    binding
+        As napari spells it: "Q", "Shift-Enter".
+    does
+        A few words for the sheet.
+    action
+        Called when the key is pressed on the canvas.
+    """
+
+    binding: str
+    does: str
+    action: Callable[[], object]
+
+
+class Keys:
+    """Binds keys in a viewer, but never one that is napari's or another plugin's."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._bound: list[str] = []
+
+    def bind(self, keys: Sequence[Key]) -> list[Key]:
+        """Bind keys in place of those bound before; return the ones that are taken."""
+        self.release()
+        taken = []
+        for key in keys:
+            if _is_taken(key.binding, self._viewer):
+                taken.append(key)
+            else:
+                self._viewer.bind_key(key.binding, _calling(key.action))
+                self._bound.append(key.binding)
+        return taken
+
+    def release(self) -> None:
+        """Bind none."""
+        for binding in self._bound:
+            self._viewer.bind_key(binding, None)
+        self._bound.clear()
+
+
+class KeySheet(QDialog):
+    """A small window that lists keys, and says how one prompt is changed."""
+
+    def __init__(self, keys: Sequence[Key], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys of OCT SAM")
+        self.setModal(False)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        column = QVBoxLayout(self)
+        column.setSpacing(12)
+        rows = [(pretty_key(key.binding), key.does) for key in keys]
+        column.addLayout(_grid_of(rows, columns=2))
+        column.addWidget(QLabel("To change one prompt, with its layer selected in the layer list:"))
+        column.addLayout(_grid_of(_ONE_PROMPT))
+        column.addWidget(QLabel(_WHERE))
+
+
+def _grid_of(rows: Sequence[tuple[str, str]], columns: int = 1) -> QGridLayout:
+    """Return pairs of a key and what it does, one below the other in so many columns."""
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(16)
+    grid.setVerticalSpacing(3)
+    height = -(-len(rows) // columns)
+    for i, (key, does) in enumerate(rows):
+        row, column = i % height, 2 * (i // height)
+        name = QLabel(key)
+        name.setStyleSheet("font-weight: bold;")
+        grid.addWidget(name, row, column)
+        grid.addWidget(QLabel(does), row, column + 1)
+    grid.setColumnStretch(2 * columns - 1, 1)
+    return grid
+
+
+def _calling(action: Callable[[], object]) -> Callable[[Any], None]:
+    def on_key(_viewer: Any) -> None:
+        action()
+
+    return on_key
+
+
+def _is_taken(binding: str, viewer: Viewer) -> bool:
+    from napari.settings import get_settings
+
+    try:
+        wanted = KeyBinding.from_str(binding)
+    except ValueError:
+        return True
+    own = get_settings().shortcuts.shortcuts.values()
+    return wanted in viewer.keymap or any(wanted in bindings for bindings in own)

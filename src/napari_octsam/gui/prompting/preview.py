@@ -1,0 +1,114 @@
+"""The preview of a prediction, in a labels layer of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.gui.layers.bscans import Plane, data_shape
+from napari_octsam.gui.layers.new_layers import labels_colormap, placed_as
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+__all__ = ["PREVIEW_NAME", "Preview", "same_selection"]
+
+PREVIEW_NAME = "octsam preview"
+
+_BACKGROUND = "#ffffff55"  # a predicted background must be seen
+
+
+class Preview:
+    """One B-scan of predicted labels, shown where it lies in its image.
+
+    The layer holds one B-scan only, whatever the size of the volume, and is made anew where the
+    person has deleted it, or the next image has other axes.
+    """
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._schema: LabelSchema | None = None
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, or None where there is none in the viewer."""
+        return self._layer if self._layer in self._viewer.layers else None
+
+    def prepare(self, image: Image, schema: LabelSchema, plane: Plane) -> Labels:
+        """Return the layer, made where there is none, placed on a plane of an image.
+
+        A new layer is best made before the person draws: napari ends a polygon that is being
+        drawn when the selected layer changes.
+        """
+        layer = self.layer
+        if layer is None or layer.ndim != image.ndim:
+            layer = self._insert(image)
+        for name, value in _placed_on(image, plane).items():
+            if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
+                setattr(layer, name, value)
+        if schema != self._schema:
+            self._schema = schema
+            layer.colormap = labels_colormap(schema, background=_BACKGROUND)
+        return layer
+
+    def show(
+        self, image: Image, schema: LabelSchema, plane: Plane, labels: npt.NDArray[np.uint8]
+    ) -> None:
+        """Show an (H, W) prediction on a plane of an image."""
+        layer = self.prepare(image, schema, plane)
+        shape = [1] * plane.ndim
+        for axis in plane.axes:
+            shape[axis] = data_shape(image)[axis]
+        layer.data = plane.oriented(labels).reshape(shape)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        layer = self.layer
+        if layer is not None and (layer.data != NOT_LABELLED).any():
+            layer.data = np.full_like(layer.data, NOT_LABELLED)
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        layer = self.layer
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+        self._layer = None
+
+    def _insert(self, image: Image) -> Labels:
+        from napari.layers import Labels
+
+        empty = np.full((1,) * image.ndim, NOT_LABELLED, np.uint8)
+        layer = Labels(empty, name=PREVIEW_NAME, opacity=0.5, **placed_as(image))
+        layer.editable = False
+        with same_selection(self._viewer):
+            self.remove()
+            self._viewer.layers.append(layer)
+        self._layer, self._schema = layer, None
+        return layer
+
+
+@contextmanager
+def same_selection(viewer: ViewerModel) -> Iterator[None]:
+    """Keep the selected layers while layers are added."""
+    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
+    yield
+    viewer.layers.selection = selected & set(viewer.layers)
+    if active in viewer.layers:
+        viewer.layers.selection.active = active
+
+
+def _placed_on(image: Image, plane: Plane) -> dict[str, Any]:
+    """Return what places a layer of one plane where that plane is in the image."""
+    placement = placed_as(image)
+    origin = np.zeros(plane.ndim)
+    origin[list(plane.others)] = plane.index
+    moved = np.subtract(image.data_to_world(origin), image.data_to_world(np.zeros(plane.ndim)))
+    placement["translate"] = image.translate + np.linalg.solve(image.affine.linear_matrix, moved)
+    return placement

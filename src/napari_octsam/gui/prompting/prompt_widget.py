@@ -1,0 +1,159 @@
+"""The Prompt widget: draw, see, commit."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.gui.prompting.class_panel import ClassPanel
+from napari_octsam.gui.prompting.draw_panel import DrawPanel
+from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet
+from napari_octsam.gui.prompting.layers_panel import LayersPanel
+from napari_octsam.gui.prompting.mask_panel import MaskPanel
+from napari_octsam.gui.prompting.prompter import Prompter
+from napari_octsam.gui.session.session_widget import SessionWidget
+from napari_octsam.gui.session.state_badge import StateBadge
+from napari_octsam.gui.widgets.message_line import MessageLine
+from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["PromptWidget"]
+
+
+class PromptWidget(SessionWidget):
+    """Boxes and points in, labels out.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer, or its proxy.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.prompter = Prompter(self.viewer, self.session)
+        self.when_released(self.prompter.close)
+        self.badge = StateBadge(self)
+        self.layers = LayersPanel(self, self.prompter)
+        self.draw = DrawPanel(self, self.prompter)
+        self.classes = ClassPanel(self, self.prompter)
+        self.masks = MaskPanel(self, self.prompter)
+        self.live = QCheckBox("Live preview")
+        self.predict = QPushButton("Predict")
+        self.commit = QPushButton("Commit")
+        self.undo = QPushButton("Undo")
+        self.clear = QPushButton("Clear")
+        self.help = QPushButton("Keys")
+        self.message = MessageLine(lines=2)
+        self._lay_out()
+        self._connect()
+        self._keys = Keys(self.viewer)
+        self.when_released(self._keys.release)
+        self._bind_keys(self.session.schema)
+        self.message.say(self.prompter.notices.text)
+        if self.prompter.shown.image is None:
+            self.prompter.notices.happened(
+                "Open a B-scan, then draw a box around what is to be labelled."
+            )
+
+    def leave_viewer(self) -> None:
+        """Remove the preview; prompts and labels stay."""
+        self.prompter.preview.remove()
+
+    def _lay_out(self) -> None:
+        self.live.setChecked(True)
+        self.live.setToolTip("Predict after each edit")
+        self.predict.setToolTip("Show the masks of the prompts on this B-scan (G)")
+        self.predict.hide()
+        self.commit.setToolTip("Write the predicted masks into the labels layer (Shift-Enter)")
+        self.commit.setStyleSheet("font-weight: bold; padding: 6px;")
+        self.undo.setToolTip("Undo the last commit and bring its prompts back (Shift-Z)")
+        self.clear.setToolTip("Clear the prompts of this B-scan (Shift-Delete)")
+        for button in (self.predict, self.commit, self.undo, self.clear, self.help):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        actions = QHBoxLayout()
+        actions.setSpacing(2)
+        actions.addWidget(self.commit, 2)
+        actions.addWidget(self.undo, 1)
+        actions.addWidget(self.clear, 1)
+        options = QHBoxLayout()
+        options.addWidget(self.live, 1)
+        options.addWidget(self.predict)
+        options.addWidget(self.help)
+
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for part in (self.layers, self.draw, self.classes, self.masks):
+            column.addWidget(part)
+        column.addLayout(options)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)  # state, actions and message stay in view
+        outer.setContentsMargins(8, 6, 8, 6)
+        outer.setSpacing(8)
+        outer.addWidget(self.badge)
+        outer.addWidget(VerticalScroll(content), 1)
+        outer.addLayout(actions)
+        outer.addWidget(self.message)
+
+    def _connect(self) -> None:
+        self.live.toggled.connect(self._on_live)
+        self.predict.clicked.connect(self.prompter.predict)
+        self.commit.clicked.connect(self.prompter.commit)
+        self.undo.clicked.connect(self.prompter.undo)
+        self.clear.clicked.connect(self.prompter.clear)
+        self.help.clicked.connect(self._show_keys)
+        self.listen(self.prompter.notices.changed, self.message.say)
+        self.listen(self.session.told, self.prompter.notices.happened)
+        self.listen(self.session.schema_changed, self._bind_keys)
+
+    def _on_live(self, live: bool) -> None:
+        self.prompter.live = live
+        self.predict.setVisible(not live)
+
+    def _bind_keys(self, schema: LabelSchema) -> None:
+        taken = self._keys.bind(self._all_keys(schema))
+        if taken:
+            names = ", ".join(key.binding for key in taken)
+            self.prompter.notices.happened(f"napari or another plugin has these keys: {names}.")
+
+    def _switch_model(self) -> None:
+        if not self.session.switch_model():
+            self.prompter.notices.happened(
+                "There is no other model to compare with: load one, or fine-tune this one."
+            )
+
+    def _show_keys(self) -> None:
+        KeySheet(self._all_keys(self.session.schema), self).show()
+
+    def _all_keys(self, schema: LabelSchema) -> list[Key]:
+        prompter = self.prompter
+        drawing = prompter.drawing
+        actions = [
+            Key("Q", "point on / off the object", drawing.switch_sign),
+            Key("W", "next mask", prompter.next_candidate),
+            Key("G", "predict, without live preview", prompter.predict),
+            Key("Shift-Enter", "commit", prompter.commit),
+            Key("Shift-Z", "undo the commit", prompter.undo),
+            Key("Shift-Delete", "clear the prompts", prompter.clear),
+            Key(SWITCH_MODEL, "the model before, on the same prompts", self._switch_model),
+        ]
+        classes = [
+            Key(c.hotkey, c.name, partial(prompter.choose_class, c.value))
+            for c in schema.classes
+            if c.hotkey is not None
+        ]
+        return actions + classes

@@ -1,0 +1,1 @@
+"""What belongs to one viewer: its model, its schema, its settings."""

@@ -1,0 +1,1 @@
+"""Qt widgets that know nothing of napari or of models."""

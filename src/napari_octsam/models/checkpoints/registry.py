@@ -1,0 +1,133 @@
+"""The models that go by a name: one in the package, others to be downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.folders import cache_folder
+from napari_octsam.models.header import Architecture, Profile
+
+__all__ = ["REGISTRY", "RegisteredModel", "fetch", "local_path"]
+
+_META = "https://dl.fbaipublicfiles.com/segment_anything/"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """A model that goes by a name.
+
+    Parameters
+    ----------
+    name
+        What to ask for.
+    title
+        What it is, in a few words.
+    architecture, profile
+        Of its checkpoint.
+    url
+        Where it is, or None where it comes with the package.
+    sha256
+        Of the file, or None where it comes with the package.
+    bytes
+        Size of the file, where it is known.
+    """
+
+    name: str
+    title: str
+    architecture: Architecture
+    profile: Profile
+    url: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+_MODELS = (
+    RegisteredModel(
+        "octsam-tiny", "octsam-tiny: small, made for OCT", "octsam-tiny", "octsam-tiny"
+    ),
+    RegisteredModel(
+        "vit_b",
+        "Segment Anything ViT-B (Meta)",
+        "vit_b",
+        "sam",
+        f"{_META}sam_vit_b_01ec64.pth",
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+        375_042_383,
+    ),
+    RegisteredModel(
+        "vit_l",
+        "Segment Anything ViT-L (Meta)",
+        "vit_l",
+        "sam",
+        f"{_META}sam_vit_l_0b3195.pth",
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    RegisteredModel(
+        "vit_h",
+        "Segment Anything ViT-H (Meta)",
+        "vit_h",
+        "sam",
+        f"{_META}sam_vit_h_4b8939.pth",
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+)
+REGISTRY: dict[str, RegisteredModel] = {model.name: model for model in _MODELS}
+
+
+def local_path(name: str) -> Path | None:
+    """Return the file of a registered model, or None where it is not on this machine."""
+    model = _registered(name)
+    path = _bundled(name) if model.url is None else _downloaded(model.url)
+    return path if path.is_file() else None
+
+
+def fetch(
+    name: str,
+    progress: Callable[[int, int], None] | None = None,
+    base_url: str | None = None,
+) -> Path:
+    """Return the file of a registered model, downloading it where it is not on this machine.
+
+    Parameters
+    ----------
+    name
+        Name in `REGISTRY`.
+    progress
+        Called with (bytes done, bytes in all or 0); may raise to cancel.
+    base_url
+        Folder to download from instead of the model's own: a mirror's.
+
+    Raises
+    ------
+    UserError
+        There is no such model, no network, no room on the disk, or the file is not the right one.
+    """
+    model = _registered(name)
+    present = local_path(name)
+    if present is not None:
+        return present
+    if model.url is None or model.sha256 is None:
+        raise UserError(f"The package lacks its model {name}: install napari-octsam again.")
+    from napari_octsam.models.checkpoints.download import download  # requests takes long to import
+
+    target = _downloaded(model.url)
+    url = model.url if base_url is None else f"{base_url.rstrip('/')}/{target.name}"
+    return download(url, target, model.sha256, progress)
+
+
+def _registered(name: str) -> RegisteredModel:
+    if name not in REGISTRY:
+        raise UserError(f"There is no model '{name}': there are {', '.join(REGISTRY)}.")
+    return REGISTRY[name]
+
+
+def _bundled(name: str) -> Path:
+    return Path(str(files("napari_octsam.models").joinpath("weights", f"{name}.safetensors")))
+
+
+def _downloaded(url: str) -> Path:
+    return cache_folder() / "models" / url.rpartition("/")[2]

@@ -1,0 +1,1 @@
+"""Segment Anything as a `Network`: segment_anything's modules, computed in quicker ways."""

@@ -1,0 +1,1 @@
+"""octsam-tiny: a small promptable network that keeps thin layers."""

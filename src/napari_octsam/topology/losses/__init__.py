@@ -1,0 +1,1 @@
+"""Losses that keep a layer in one piece."""

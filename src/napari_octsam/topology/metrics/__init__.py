@@ -1,0 +1,1 @@
+"""How far the topology of a mask is from the truth's."""

@@ -1,0 +1,1 @@
+"""Persistence pairs of maps, and the components and holes of true masks."""

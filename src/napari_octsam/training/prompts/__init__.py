@@ -1,0 +1,1 @@
+"""Prompts as a person might give them, made from the truth."""

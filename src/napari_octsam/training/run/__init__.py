@@ -1,0 +1,1 @@
+"""A run as a folder: begun, locked, recorded, gone on with, reported."""

@@ -1,0 +1,211 @@
+"""A run's folder: settings, figures, the state to go on from, the best model. All written whole."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.config import TrainConfig, read_settings
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import file_name, write_json
+from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
+from napari_octsam.data.split.split import SPLIT_FILE
+from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
+from napari_octsam.models.checkpoints.file_header import own_header
+from napari_octsam.models.checkpoints.weights_file import read_metadata
+from napari_octsam.training.adaptation import weights_to_keep
+from napari_octsam.training.events import EpochDone
+from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.run.lock import claimed
+from napari_octsam.training.run.metrics_files import read_figures, write_figures
+from napari_octsam.training.run.states import restore_state, write_state
+
+__all__ = ["RunFolder"]
+
+_STATE = "last.pt"
+
+
+class RunFolder:
+    """The files of one run.
+
+    Parameters
+    ----------
+    path
+        An existing folder, from `create` or of a run to go on with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._claim: FileLock | None = None
+
+    @classmethod
+    def named(cls, root: Path, config: TrainConfig) -> RunFolder:
+        """Return a folder of a name that no other run has; it is not made yet."""
+        stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
+        name = file_name(config.display_name).strip(" .") or stamp
+        return cls(root / f"{name}-{secrets.token_hex(3)}")
+
+    @classmethod
+    def create(cls, root: Path, config: TrainConfig) -> RunFolder:
+        """Make a folder of such a name; see `make`."""
+        folder = cls.named(root, config)
+        folder.make(config)
+        return folder
+
+    def make(self, config: TrainConfig) -> None:
+        """Make the folder, and write the settings.
+
+        Raises
+        ------
+        UserError
+            It cannot be made there.
+        """
+        try:
+            self.path.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
+        write_json(self.path / RUN_CONFIG, config.model_dump())
+
+    def claim(self) -> None:
+        """Keep other processes from going on with the run, as long as this object lives.
+
+        Raises
+        ------
+        UserError
+            Another process has it, or nothing can be written there.
+        """
+        self._claim = claimed(self.path)
+
+    @property
+    def best(self) -> Path:
+        """The best model so far; there once an epoch is done."""
+        return self.path / BEST_MODEL
+
+    @property
+    def report(self) -> Path:
+        """The page that judges the best model; there once the run is over."""
+        return self.path / "report.html"
+
+    @property
+    def split(self) -> Path:
+        """Which B-scans it trains on, validates on and tests on."""
+        return self.path / SPLIT_FILE
+
+    @property
+    def embeddings(self) -> Path:
+        """Folder for embeddings; may be deleted at any time, and is once the run is over."""
+        return self.path / "embeddings"
+
+    def discard_embeddings(self) -> None:
+        """Free the disk of what only training needs."""
+        shutil.rmtree(self.embeddings, ignore_errors=True)
+
+    def config(self) -> TrainConfig:
+        """Return the settings of the run.
+
+        Raises
+        ------
+        UserError
+            The folder is no run's, or its settings cannot be read.
+        """
+        path = self.path / RUN_CONFIG
+        if not path.exists():
+            raise UserError(f"{self.path} is not the folder of a run: it has no {RUN_CONFIG}.")
+        return read_settings(path, TrainConfig)
+
+    def note_data(self, data: str) -> None:
+        """Keep in the settings where the data lies now.
+
+        Raises
+        ------
+        UserError
+            They cannot be written.
+        """
+        config = self.config()
+        if data != config.data:
+            moved = config.model_copy(update={"data": data})
+            write_json(self.path / RUN_CONFIG, moved.model_dump())
+
+    def save_state(self, run: FineTuning) -> None:
+        """Write what `restore` needs; where that fails, the last state stays as it was.
+
+        Raises
+        ------
+        UserError
+            The file cannot be written: no right, a full disk.
+        """
+        write_state(self.path / _STATE, run.state_dict())
+
+    def restore(self, run: FineTuning) -> bool:
+        """Let a run go on from its last state; return whether there is one.
+
+        Raises
+        ------
+        UserError
+            The state cannot be read, or began with another base model.
+        """
+        path = self.path / _STATE
+        if not path.exists():
+            return False
+        restore_state(path, run.load_state_dict, run.model.device)
+        return True
+
+    def best_epoch(self) -> int | None:
+        """Return the epoch that the best model in the folder is of; None where there is none."""
+        try:
+            header = own_header(self.best, read_metadata(self.best))
+        except UserError:  # it is not there, or damaged
+            return None
+        epoch = header.training.get("epoch") if header else None
+        return epoch if isinstance(epoch, int) else None
+
+    def save_best(self, run: FineTuning, schema: LabelSchema, epochs: Sequence[EpochDone]) -> None:
+        """Write the best weights as a checkpoint that the model can be loaded from.
+
+        Where adapters were trained, it holds them and the mask decoder only, if `adapter_record`
+        says on what.
+
+        Parameters
+        ----------
+        epochs
+            That are done; the best one's figures go into the header.
+        """
+        best = (done for done in epochs if done.epoch == run.best_epoch)
+        classes = next((done.classes for done in best), {})
+        record: dict[str, Any] = {
+            "config": run.config.model_dump(mode="json"),
+            "epoch": run.best_epoch,
+            "score": float(run.best_score),
+            "dice": {str(value): figures.dice for value, figures in classes.items()},
+        }
+        header = run.model.header.model_copy(
+            update={
+                "name": run.config.display_name or self.path.name,
+                "adapter": run.adapter,
+                "label_schema": schema,
+                "training": record,
+            }
+        )
+        weights = weights_to_keep(run.best_weights, run.config, run.adapter)
+        save_checkpoint(self.best, weights, header)
+
+    def save_figures(self, epochs: Sequence[EpochDone]) -> None:
+        """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
+        write_figures(self.path, epochs)
+
+    def read_figures(self) -> list[EpochDone]:
+        """Return the epochs that are done, as `metrics.json` has them.
+
+        Raises
+        ------
+        UserError
+            The file cannot be read.
+        """
+        return read_figures(self.path)

@@ -1,0 +1,190 @@
+"""Where the figures of a run go beside its folder: Weights & Biases, TensorBoard. Only if asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable, Sequence
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
+from napari_octsam.evaluation.report.overlays import labels_picture
+from napari_octsam.training.events import EpochDone, Event, Sample, Samples
+from napari_octsam.training.run.folder import RunFolder
+
+__all__ = [
+    "Logger",
+    "TensorBoardLogger",
+    "WandbLogger",
+    "check_loggers",
+    "chosen_loggers",
+    "logged",
+]
+
+
+class Logger(Protocol):
+    """Takes what a run tells."""
+
+    def log(self, event: Event) -> None:
+        """Take one event."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left; the run is over or was stopped."""
+        ...
+
+
+def logged(events: Iterable[Event], loggers: Sequence[Logger]) -> Generator[Event, None, None]:
+    """Pass the events on, and give each to every logger first."""
+    try:
+        for event in events:
+            for logger in loggers:
+                logger.log(event)
+            yield event
+    finally:
+        for logger in loggers:
+            logger.close()
+
+
+def check_loggers(config: TrainConfig) -> None:
+    """Check that what the settings ask for can be imported.
+
+    Raises
+    ------
+    UserError
+        The package of a logger is not installed.
+    """
+    packages = {"wandb": "Weights & Biases", "tensorboard": "TensorBoard"}
+    for package, what in packages.items():
+        if getattr(config, package) and find_spec(package) is None:
+            raise UserError(
+                f"{what} is not installed: pip install napari-octsam[{package}], or turn it off."
+            )
+
+
+def chosen_loggers(config: TrainConfig, folder: RunFolder, schema: LabelSchema) -> list[Logger]:
+    """Return the loggers that the settings ask for.
+
+    Raises
+    ------
+    UserError
+        The package of one is not installed, or its service refuses.
+    """
+    check_loggers(config)
+    loggers: list[Logger] = []
+    if config.wandb:
+        loggers.append(WandbLogger(config, folder, schema))
+    if config.tensorboard:
+        loggers.append(TensorBoardLogger(folder, schema))
+    return loggers
+
+
+class WandbLogger:
+    """Sends figures and samples of each epoch to Weights & Biases.
+
+    A run that goes on goes on there too. `WANDB_MODE=offline` keeps all on this machine.
+
+    Parameters
+    ----------
+    config
+        All settings, which are sent too; names project, entity and run.
+    folder
+        Where the package keeps its files.
+    schema
+        Names the classes.
+
+    Raises
+    ------
+    UserError
+        The service refuses.
+    """
+
+    def __init__(self, config: TrainConfig, folder: RunFolder, schema: LabelSchema) -> None:
+        import wandb
+
+        self._wandb = wandb
+        self._schema = schema
+        name = folder.path.name
+        try:
+            self._run = wandb.init(
+                project=config.project or None,
+                entity=config.entity or None,
+                name=config.display_name or name,
+                id=hashlib.sha256(name.encode()).hexdigest()[:16],  # names may have any letters
+                resume="allow",
+                dir=folder.path,
+                config=config.model_dump(mode="json"),
+                settings=wandb.Settings(console="off", disable_git=True, save_code=False),
+            )
+        except wandb.Error as error:
+            raise UserError(f"Weights & Biases refuses: {error}") from error
+
+    def log(self, event: Event) -> None:
+        """Send an epoch's figures or samples."""
+        match event:
+            case EpochDone():
+                self._run.log(_figures(event, self._schema), step=event.epoch)
+            case Samples():
+                pictures = {each.name: self._picture(each) for each in event.samples}
+                self._run.log({f"sample/{n}": p for n, p in pictures.items()}, step=event.epoch)
+
+    def close(self) -> None:
+        """Wait until all is sent, or kept where there is no network."""
+        self._run.finish()
+
+    def _picture(self, sample: Sample) -> Any:
+        names = {each.value: each.name for each in self._schema.classes}
+        maps = {"prediction": sample.predicted, "truth": sample.truth}
+        masks = {n: {"mask_data": labels, "class_labels": names} for n, labels in maps.items()}
+        return self._wandb.Image(sample.image, masks=masks, caption=sample.name)
+
+
+class TensorBoardLogger:
+    """Writes figures and samples of each epoch to the folder `tensorboard` of the run.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    schema
+        Names and colours of the classes.
+    """
+
+    def __init__(self, folder: RunFolder, schema: LabelSchema) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._schema = schema
+        self._writer: Any = SummaryWriter(str(folder.path / "tensorboard"))
+
+    def log(self, event: Event) -> None:
+        """Write an epoch's figures or samples."""
+        match event:
+            case EpochDone():
+                for name, value in _figures(event, self._schema).items():
+                    self._writer.add_scalar(name, value, event.epoch)
+            case Samples():
+                for each in event.samples:
+                    maps = (each.predicted, each.truth)
+                    pictures = [labels_picture(each.image, m, self._schema) for m in maps]
+                    self._writer.add_image(
+                        f"prediction and truth/{each.name}",
+                        np.concatenate(pictures, axis=1),
+                        event.epoch,
+                        dataformats="HWC",
+                    )
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._writer.close()
+
+
+def _figures(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
+    losses = {f"loss/{name}": loss for name, loss in epoch.losses.items()}
+    each = {schema[value].name: figures for value, figures in epoch.classes.items()}
+    dices = {f"dice/{name}": figures.dice for name, figures in each.items()}
+    errors = {f"betti error/{name}": figures.betti_error for name, figures in each.items()}
+    return {"score": epoch.score, **losses, **dices, **errors}

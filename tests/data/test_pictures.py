@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.images import as_grey
+from napari_octsam.data.pictures import check_labels_path, is_rgb, read_picture, write_labels
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 256, (40, 60), np.uint8)
+GREY16 = RNG.integers(0, 65536, (40, 60), np.uint16)
+RGB = RNG.integers(0, 256, (40, 60, 3), np.uint8)
+VOLUME = RNG.integers(0, 256, (5, 40, 60), np.uint8)
+
+
+@pytest.mark.parametrize("pixels", [GREY, GREY16, RGB], ids=["grey", "grey16", "rgb"])
+@pytest.mark.parametrize("suffix", [".png", ".PNG", ".tif", ".tiff", ".npy"])
+def test_a_bscan_is_read_as_it_was_written(tmp_path: Path, suffix: str, pixels: np.ndarray) -> None:
+    path = tmp_path / f"bscan{suffix}"
+    if suffix == ".npy":
+        np.save(path, pixels)
+    else:
+        iio.imwrite(path, pixels)
+
+    picture = read_picture(path)
+
+    np.testing.assert_array_equal(picture, pixels)
+    assert picture.dtype == pixels.dtype
+    assert is_rgb(picture) == (pixels is RGB)
+
+
+def test_a_jpeg_is_read(tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "bscan.jpg", GREY)
+
+    assert read_picture(tmp_path / "bscan.jpg").shape == GREY.shape
+
+
+def test_a_png_with_alpha_is_grey(tmp_path: Path) -> None:
+    path = tmp_path / "bscan.png"
+    iio.imwrite(path, np.stack([GREY, np.full_like(GREY, 255)], -1), mode="LA")
+
+    np.testing.assert_array_equal(read_picture(path), GREY)
+
+
+def test_a_png_with_palette_keeps_its_colours(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = tmp_path / "bscan.png"
+    Image.fromarray(GREY).quantize(256).save(path)
+
+    np.testing.assert_array_equal(as_grey(read_picture(path)), GREY)
+
+
+@pytest.mark.parametrize("compression", [None, "lzw", "zlib", "packbits", "jpeg"])
+def test_a_tiff_volume_is_read_however_compressed(tmp_path: Path, compression: str | None) -> None:
+    path = tmp_path / "volume.tif"
+    tifffile.imwrite(path, VOLUME, photometric="minisblack", compression=compression)
+
+    picture = read_picture(path)
+
+    assert not is_rgb(picture)
+    if compression == "jpeg":
+        assert picture.shape == VOLUME.shape
+    else:
+        np.testing.assert_array_equal(picture, VOLUME)
+
+
+def test_bscans_written_one_by_one_are_a_volume(tmp_path: Path) -> None:
+    path = tmp_path / "volume.tif"
+    with tifffile.TiffWriter(path) as file:
+        for bscan in VOLUME:
+            file.write(bscan)
+
+    np.testing.assert_array_equal(read_picture(path), VOLUME)
+
+
+def test_planar_colours_come_last(tmp_path: Path) -> None:
+    path = tmp_path / "bscan.tif"
+    planar = np.moveaxis(RGB, -1, 0)
+    tifffile.imwrite(path, planar, photometric="rgb", planarconfig="separate")
+
+    np.testing.assert_array_equal(read_picture(path), RGB)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".npy"])
+def test_a_plain_volume_is_mapped_not_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"volume{suffix}"
+    if suffix == ".npy":
+        np.save(path, VOLUME)
+    else:
+        tifffile.imwrite(path, VOLUME, photometric="minisblack")
+
+    assert isinstance(read_picture(path), np.memmap)
+
+
+def test_a_missing_file_a_folder_and_another_kind_are_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+
+    with pytest.raises(UserError, match=r"There is no file .*gone\.png"):
+        read_picture(tmp_path / "gone.png")
+    with pytest.raises(UserError, match="is a folder"):
+        read_picture(tmp_path)
+    with pytest.raises(UserError, match=r"notes\.txt is not of a kind that can be read: \.png"):
+        read_picture(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
+@pytest.mark.parametrize("content", ["empty", "html", "cut short"])
+def test_a_damaged_file_is_one_sentence(tmp_path: Path, suffix: str, content: str) -> None:
+    path = tmp_path / f"bscan{suffix}"
+    if suffix == ".npy":
+        np.save(path, GREY)
+    else:
+        iio.imwrite(path, GREY)
+    whole = path.read_bytes()
+    cut = {"empty": b"", "html": b"<html>not found</html>", "cut short": whole[: len(whole) // 2]}
+    path.write_bytes(cut[content])
+
+    with pytest.raises(UserError, match=rf"bscan\{suffix} cannot be read as") as raised:
+        read_picture(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".npy"])
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"", "it is empty"), (b"<html>not found</html>", "of another kind")]
+)
+def test_what_is_wrong_with_a_file_is_told_in_plain_words(
+    tmp_path: Path, suffix: str, content: bytes, reason: str
+) -> None:
+    path = tmp_path / f"bscan{suffix}"
+    path.write_bytes(content)
+
+    with pytest.raises(UserError, match=reason):
+        read_picture(path)
+
+
+def test_a_pickle_in_an_npy_is_not_opened(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "sprung",)
+
+    path = tmp_path / "bscan.npy"
+    np.save(path, np.array([Trap()], dtype=object), allow_pickle=True)
+
+    with pytest.raises(UserError, match="cannot be read as NPY"):
+        read_picture(path)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    for side in (10_000, 20_000):
+        path = tmp_path / "huge.png"
+        iio.imwrite(path, np.zeros((side, side), bool))
+
+        with pytest.raises(UserError, match=r"huge\.png cannot be read .* at most 8192 pixels"):
+            read_picture(path)
+
+
+@pytest.mark.parametrize("shape", [(0, 60), (60,)])
+def test_an_array_that_is_no_picture_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8))
+
+    with pytest.raises(UserError, match=r"not a picture|cannot be read"):
+        read_picture(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".tiff", ".png", ".npy"])
+def test_labels_come_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"labels{suffix}"
+    write_labels(path, GREY)
+
+    np.testing.assert_array_equal(read_picture(path), GREY)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("depth", [1, 3, 4, 5])
+def test_labels_of_a_volume_come_back(tmp_path: Path, depth: int) -> None:
+    labels = RNG.integers(0, 14, (depth, 40, 60), np.uint8)
+    write_labels(tmp_path / "labels.tif", labels)
+
+    np.testing.assert_array_equal(read_picture(tmp_path / "labels.tif"), labels)
+
+
+def test_labels_that_a_format_cannot_hold_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"PNG cannot hold .* name .*labels\.tif"):
+        write_labels(tmp_path / "labels.png", VOLUME)
+    with pytest.raises(UserError, match=r"cannot be written as labels\.gif: use \.tif"):
+        write_labels(tmp_path / "labels.gif", GREY)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on a file's size to set there")
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".npy"])
+def test_a_full_disk_keeps_the_old_labels(tmp_path: Path, suffix: str) -> None:
+    import resource
+
+    path = tmp_path / f"labels{suffix}"
+    write_labels(path, GREY)
+    old = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(UserError, match=rf"Cannot write .*labels\{suffix}"):
+            write_labels(path, RNG.integers(0, 256, (200, 200), np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert path.read_bytes() == old
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".npy"])
+def test_a_disk_that_refuses_everything_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    path = tmp_path / f"labels{suffix}"
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+
+    with pytest.raises(UserError, match=r"Cannot write .*: Read-only file system\."):
+        write_labels(path, GREY)
+
+
+def test_where_labels_cannot_go_is_told_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "folder.tif").mkdir()
+
+    with pytest.raises(UserError, match="no folder"):
+        check_labels_path(tmp_path / "gone" / "labels.tif")
+    with pytest.raises(UserError, match="is a folder"):
+        check_labels_path(tmp_path / "folder.tif")
+    with pytest.raises(UserError, match="cannot be written as"):
+        check_labels_path(tmp_path / "labels")
+    with pytest.raises(UserError, match="PNG cannot hold the labels of a volume"):
+        check_labels_path(tmp_path / "labels.png", volume=True)

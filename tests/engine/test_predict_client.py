@@ -1,0 +1,364 @@
+"""The engine as a real process with a real, small model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.prompts import Box, Prompt
+from napari_octsam.engine.predict.client import EngineClient, EngineDied, EngineFault
+from napari_octsam.engine.predict.messages import (
+    BScan,
+    Decode,
+    Download,
+    Encode,
+    Encoded,
+    LoadedModel,
+    LoadModel,
+    Prediction,
+    Progress,
+)
+from napari_octsam.engine.process import WAITING, process_environment
+
+needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP")
+
+PROMPTS = (Prompt(1, Box(10, 5, 30, 60)), Prompt(2, Box(35, 5, 50, 60)))
+
+
+def bscan(seed: int) -> BScan:
+    pixels = np.random.default_rng(seed).integers(0, 255, (64, 96), np.uint8)
+    return BScan(pixels, f"B-scan {seed}")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
+    client = EngineClient(tmp_path_factory.mktemp("engine"))
+    yield client
+    client.shutdown()
+
+
+@pytest.fixture
+def engine(client: EngineClient, tiny_checkpoint: Path) -> EngineClient:
+    """An engine with a model."""
+    client.submit(LoadModel(str(tiny_checkpoint), device="cpu")).result(60)
+    return client
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[EngineClient]:
+    """An engine of the test's own, not started yet."""
+    client = EngineClient(tmp_path / "cache")
+    yield client
+    client.shutdown()
+
+
+class Encoding:
+    """Holds the engine's process still once it has begun to encode."""
+
+    def __init__(self, client: EngineClient, scan: BScan, background: bool = False) -> None:
+        self.pid = client.pid
+        self.stages: list[str] = []
+        self._begun = threading.Event()
+        self.future: Future[Any] = client.submit(
+            Encode(scan), on_progress=self._note, background=background
+        )
+        assert self._begun.wait(30)
+
+    def _note(self, progress: Progress) -> None:
+        self.stages.append(progress.stage)
+        if not self._begun.is_set():
+            os.kill(self.pid, signal.SIGSTOP)
+            self._begun.set()
+
+    def go_on(self) -> None:
+        time.sleep(0.2)  # what was sent meanwhile is in the pipe
+        os.kill(self.pid, signal.SIGCONT)
+
+
+def gone(pid: int, seconds: float = 5.0) -> bool:
+    def is_gone() -> bool:
+        return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+    return holds(is_gone, seconds)
+
+
+def holds(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_starts_on_first_use_without_waiting_and_says_what_it_does(
+    fresh: EngineClient, tiny_checkpoint: Path
+) -> None:
+    states: list[str] = []
+    fresh.state_changed.connect(states.append)
+    assert fresh.pid is None
+    started = time.monotonic()
+    early = fresh.submit(Encode(bscan(0)))
+    loading = fresh.submit(LoadModel(str(tiny_checkpoint), device="cpu"))
+    decoding = fresh.submit(Decode(bscan(0), PROMPTS))
+    assert time.monotonic() - started < 0.1
+    with pytest.raises(UserError, match="No model is loaded"):
+        early.result(60)
+    assert isinstance(loading.result(60), LoadedModel)
+    assert isinstance(decoding.result(60), Prediction)
+    assert fresh.pid is not None
+    assert states == ["starting", "idle", "loading", "idle", "encoding", "decoding", "idle"]
+
+
+def test_encode_then_decode(engine: EngineClient) -> None:
+    events: list[Progress] = []
+    encoded = engine.submit(Encode(bscan(1)), on_progress=events.append).result(60)
+    assert isinstance(encoded, Encoded)
+    assert encoded.origin == "encoder"
+    assert encoded.seconds > 0
+    assert {event.stage for event in events} == {"encoding"}
+    assert 0 < events[-1].total == events[-1].done
+    assert engine.submit(Encode(bscan(1))).result(60).origin == "memory"
+
+    prediction = engine.submit(Decode(bscan(1), PROMPTS)).result(60)
+    assert prediction.shape == (64, 96)
+    assert len(prediction.objects) == len(PROMPTS)
+    assert prediction.encode_seconds == 0
+    assert prediction.decode_seconds > 0
+
+
+def test_decode_encodes_first_where_needed(engine: EngineClient) -> None:
+    stages: list[str] = []
+    prediction = engine.submit(
+        Decode(bscan(2), PROMPTS), on_progress=lambda event: stages.append(event.stage)
+    ).result(60)
+    assert prediction.encode_seconds > 0
+    assert stages[0] == "encoding"
+    assert stages[-1] == "decoding"
+
+
+def test_failed_load_keeps_the_model(engine: EngineClient, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"missing\.safetensors"):
+        engine.submit(LoadModel(str(tmp_path / "missing.safetensors"))).result(60)
+    stages: set[str] = set()
+    encoding = engine.submit(Encode(bscan(3)), on_progress=lambda event: stages.add(event.stage))
+    assert encoding.result(60).origin == "encoder"
+    assert stages == {"encoding"}
+
+
+def test_fault_is_one_sentence_and_its_traceback_in_the_log(engine: EngineClient) -> None:
+    with pytest.raises(EngineFault, match=r"while decoding.*engine\.log") as caught:
+        engine.submit(Decode(bscan(1), ("no prompt",))).result(60)  # type: ignore[arg-type]
+    log = Path(str(caught.value).rpartition(" ")[2])
+    assert "Traceback" in log.read_text()
+    assert engine.submit(Encode(bscan(1))).result(60).origin == "memory"
+
+
+def test_request_that_cannot_be_pickled_fails_alone(engine: EngineClient) -> None:
+    with pytest.raises(Exception, match="pickle"):
+        engine.submit(Encode(BScan(lambda: None))).result(60)  # type: ignore[arg-type]
+    assert engine.submit(Encode(bscan(1))).result(60)
+
+
+def test_unknown_download_is_refused_while_the_engine_encodes(engine: EngineClient) -> None:
+    encoding = engine.submit(Encode(bscan(4)))
+    with pytest.raises(UserError, match="no-such-model"):
+        engine.submit(Download("no-such-model")).result(60)
+    assert encoding.result(60)
+
+
+@needs_sigstop
+def test_cancel_stops_a_running_encode(engine: EngineClient) -> None:
+    encoding = Encoding(engine, bscan(5))
+    assert encoding.future.cancel()
+    assert wait([encoding.future], timeout=1).done
+    with pytest.raises(CancelledError):
+        encoding.future.result()
+    encoding.go_on()
+    assert engine.submit(Encode(bscan(1))).result(60)
+    assert engine.submit(Encode(bscan(5))).result(60).origin == "encoder"
+    assert engine.state == "idle"
+
+
+@needs_sigstop
+def test_foreground_request_preempts_a_background_encode(engine: EngineClient) -> None:
+    order: list[str] = []
+    background = Encoding(engine, bscan(6), background=True)
+    foreground = engine.submit(Decode(bscan(7), PROMPTS))
+    background.future.add_done_callback(lambda _: order.append("background"))
+    foreground.add_done_callback(lambda _: order.append("foreground"))
+    background.go_on()
+    assert background.future.result(60).origin == "encoder"
+    assert order == ["foreground", "background"]
+    assert "waiting" in background.stages
+
+
+@needs_sigstop
+def test_death_fails_what_is_pending_and_the_next_request_starts_anew(
+    engine: EngineClient,
+) -> None:
+    assert engine.submit(Encode(bscan(8))).result(60)
+    encoding = Encoding(engine, bscan(9))
+    waiting = engine.submit(Encode(bscan(10)))
+    old = encoding.pid
+    deaths: list[str] = []
+    engine.died.connect(deaths.append)
+    os.kill(old, signal.SIGKILL)
+    with pytest.raises(EngineDied, match=r"SIGKILL.*while encoding.*try again.*engine\.log"):
+        encoding.future.result(2)
+    with pytest.raises(EngineDied):
+        waiting.result(2)
+    assert engine.pid is None
+    assert engine.state == "stopped"
+    assert len(deaths) == 1
+    assert "SIGKILL" in deaths[0]
+
+    stages: list[str] = []
+    again = engine.submit(Encode(bscan(9)), on_progress=lambda event: stages.append(event.stage))
+    assert again.result(60).origin == "encoder"
+    assert stages[0] == "loading"
+    assert engine.pid != old
+    assert engine.submit(Encode(bscan(8))).result(60).origin == "disk"
+
+
+@needs_sigstop
+def test_a_death_is_told_also_where_nobody_waits_for_an_answer(engine: EngineClient) -> None:
+    deaths: list[str] = []
+    engine.died.connect(deaths.append)
+    encoding = Encoding(engine, bscan(12))
+    encoding.future.cancel()
+    os.kill(encoding.pid, signal.SIGKILL)
+    assert holds(lambda: engine.pid is None)
+    assert holds(lambda: len(deaths) == 1)
+
+
+def test_reload_that_fails_fails_the_request_that_waits_for_it(
+    fresh: EngineClient, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes(tiny_checkpoint.read_bytes())
+    fresh.submit(LoadModel(str(moved), device="cpu")).result(60)
+    moved.unlink()
+    os.kill(fresh.pid, signal.SIGTERM)
+    assert holds(lambda: fresh.pid is None)
+    with pytest.raises(UserError, match=r"moved\.safetensors"):
+        fresh.submit(Encode(bscan(0))).result(60)
+    moved.write_bytes(tiny_checkpoint.read_bytes())
+    assert fresh.submit(Encode(bscan(0))).result(60)
+
+
+def test_cache_that_cannot_be_written_is_a_warning_only(
+    fresh: EngineClient, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "embeddings").touch()  # where the folder should be
+    warnings: list[str] = []
+    fresh.warned.connect(warnings.append)
+    fresh.submit(LoadModel(str(tiny_checkpoint), device="cpu")).result(60)
+    for seed in (0, 1):
+        assert fresh.submit(Decode(bscan(seed), PROMPTS)).result(60)
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [({}, ("PASSIVE", "10000")), ({"OMP_WAIT_POLICY": "ACTIVE"}, ("ACTIVE", None))],
+)
+def test_the_engines_threads_wait_as_the_person_chose(
+    monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], found: tuple[str, str | None]
+) -> None:
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    environment = process_environment()
+    assert tuple(environment.get(name) for name in WAITING) == found
+
+
+def test_shutdown_ends_the_process_and_refuses_what_comes_later(fresh: EngineClient) -> None:
+    pending = fresh.submit(Encode(bscan(0)))
+    assert holds(lambda: fresh.pid is not None)
+    pid = fresh.pid
+    fresh.shutdown()
+    assert gone(pid, 0)
+    assert pending.cancelled()
+    fresh.shutdown()
+    with pytest.raises(EngineDied, match="shut down"):
+        fresh.submit(Encode(bscan(0))).result(1)
+    assert holds(lambda: fresh.state == "stopped")
+
+
+def test_engine_dies_with_napari_even_while_it_computes(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    script = tmp_path / "unguarded.py"  # and so must not be imported by the engine
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import sys, time
+            from pathlib import Path
+            import numpy as np
+            from napari_octsam.engine.predict.client import EngineClient
+            from napari_octsam.engine.predict.messages import BScan, Encode, LoadModel
+
+            client = EngineClient(Path({str(tmp_path)!r}))
+            client.submit(LoadModel({str(tiny_checkpoint)!r}, device="cpu")).result()
+            for seed in range(1000):
+                pixels = np.random.default_rng(seed).integers(0, 255, (64, 96), np.uint8)
+                client.submit(Encode(BScan(pixels)))
+            print(client.pid, flush=True)
+            time.sleep(60)
+            """
+        )
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    assert not gone(pid, 0)
+    parent.kill()
+    rest, _ = parent.communicate()
+    assert gone(pid)
+    assert not rest
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("engine.client", {"torch", "triton", "safetensors", "napari", "qtpy"}),
+        ("engine.service", {"napari", "qtpy", "PyQt6", "PySide6"}),
+    ],
+)
+def test_each_side_imports_only_its_own(module: str, unwanted: set[str]) -> None:
+    code = f"import sys, napari_octsam.{module}; print(*{unwanted!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()
+
+
+def test_the_model_before_comes_back_without_being_loaded_again(
+    fresh: EngineClient, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(tiny_checkpoint.read_bytes())
+    for path in (tiny_checkpoint, copy):
+        fresh.submit(LoadModel(str(path), device="cpu")).result(60)
+    status = copy.stat()
+    copy.write_bytes(b"no checkpoint".ljust(status.st_size))
+    os.utime(copy, ns=(status.st_atime_ns, status.st_mtime_ns))
+    fresh.submit(LoadModel(str(tiny_checkpoint), device="cpu")).result(60)
+    assert fresh.submit(LoadModel(str(copy), device="cpu")).result(60).name == "random tiny"
+
+    copy.write_bytes(b"another file")
+    with pytest.raises(UserError):
+        fresh.submit(LoadModel(str(copy), device="cpu")).result(60)

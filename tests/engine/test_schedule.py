@@ -1,0 +1,82 @@
+"""The order of the engine's work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_octsam.engine.predict.messages import BScan, Decode, Encode
+from napari_octsam.engine.predict.schedule import Cancelled, Preempted, Schedule
+from napari_octsam.engine.wire import Call
+
+HERE = BScan(np.zeros((8, 8), np.uint8))
+ELSEWHERE = BScan(np.ones((8, 8), np.uint8))
+
+
+def schedule_with(*calls: Call) -> Schedule:
+    schedule = Schedule()
+    for call in calls:
+        schedule.add(call)
+    return schedule
+
+
+def test_foreground_goes_first_and_each_queue_keeps_its_order() -> None:
+    calls = [Call(i, Encode(HERE), background=i in (1, 2)) for i in (1, 2, 3, 4)]
+    schedule = schedule_with(*calls)
+    assert [schedule.take().id for _ in calls] == [3, 4, 1, 2]
+
+
+def test_background_call_yields_and_comes_back_first() -> None:
+    running, next_ = (Call(i, Encode(HERE), background=True) for i in (1, 2))
+    schedule = schedule_with(running, next_)
+    assert schedule.take() is running
+    schedule.check(running)
+    schedule.add(Call(3, Decode(ELSEWHERE, ())))
+    with pytest.raises(Preempted):
+        schedule.check(running)
+    schedule.put_back(running)
+    assert [schedule.take().id for _ in range(3)] == [3, 1, 2]
+
+
+def test_foreground_call_does_not_yield() -> None:
+    running = Call(1, Encode(HERE))
+    schedule = schedule_with(running)
+    schedule.take()
+    schedule.add(Call(2, Decode(ELSEWHERE, ())))
+    schedule.check(running)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_encode_goes_on_for_a_decode_that_needs_it(cancelled: bool) -> None:
+    running = Call(1, Encode(HERE), background=True)
+    schedule = schedule_with(running)
+    schedule.take()
+    if cancelled:
+        schedule.cancel(1)
+    schedule.add(Call(2, Decode(BScan(HERE.pixels.copy()), ())))
+    schedule.check(running)
+    schedule.cancel(2)  # now nobody needs it
+    if cancelled:
+        with pytest.raises(Cancelled):
+            schedule.check(running)
+
+
+def test_cancelled_foreground_call_interrupts_nothing() -> None:
+    running = Call(1, Encode(HERE), background=True)
+    schedule = schedule_with(running)
+    schedule.take()
+    schedule.add(Call(2, Decode(ELSEWHERE, ())))
+    schedule.cancel(2)
+    schedule.check(running)
+
+
+def test_cancel_reaches_waiting_and_running_calls_only() -> None:
+    done, waiting = Call(1, Encode(HERE)), Call(2, Encode(HERE), background=True)
+    schedule = schedule_with(done, waiting)
+    schedule.take()
+    schedule.finish(done)
+    schedule.cancel(1)
+    schedule.check(done)
+    schedule.cancel(2)
+    with pytest.raises(Cancelled):
+        schedule.check(schedule.take())

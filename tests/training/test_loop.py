@@ -1,0 +1,315 @@
+"""Fine-tuning: it learns, it resumes exactly, and it says what is wrong."""
+
+from __future__ import annotations
+
+import copy
+import io
+import weakref
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.config import TrainConfig, read_settings
+from napari_octsam.core.errors import UserError
+from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.training.adaptation import gradient_scaler
+from napari_octsam.training.distributed import ALONE
+from napari_octsam.training.encoding import Encoding
+from napari_octsam.training.events import (
+    Encoded,
+    EpochDone,
+    Event,
+    Finished,
+    Samples,
+    StepDone,
+    StepPart,
+)
+from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.prompts.components import component_objects
+from napari_octsam.training.schedule import learning_rate
+from napari_octsam.training.views import VIEWS, view_of
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
+
+
+def test_a_run_tells_what_it_does_and_trains_the_decoder_only(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path)
+    before = run.weights()
+
+    events = list(run.run())
+
+    encoded = [e for e in events if isinstance(e, Encoded)]
+    assert [e.done for e in encoded] == list(range(1, 3 * VIEWS + 2))
+    steps = [e for e in events if isinstance(e, StepDone)]
+    told = [(e.epoch, e.step, e.steps) for e in steps]
+    assert told == [(1, 1, 2), (1, 2, 2), (2, 1, 2), (2, 2, 2)]
+    assert set(steps[0].losses) == {"segmentation", "candidates", "iou"}
+    assert set(steps[2].losses) == {"segmentation", "candidates", "iou", "topology"}
+    epochs = [e for e in events if isinstance(e, EpochDone)]
+    assert [e.epoch for e in epochs] == [0, 1, 2]
+    assert [e.best for e in epochs[:2]] == [False, True]
+    assert not epochs[0].losses
+    assert set(epochs[1].classes) == set(range(1, 8))
+    shown = [e for e in events if isinstance(e, Samples)]
+    assert [each.epoch for each in shown] == [0, 1, 2]
+    (sample,) = shown[1].samples
+    assert np.array_equal(sample.truth, bscans(1, 50)[0].labels)
+    assert sample.predicted.shape == sample.image.shape
+    assert set(np.unique(sample.predicted)) <= set(range(8))
+    assert isinstance(events[-1], Finished)
+    after = run.weights()
+    assert same(before, after, "image_encoder.")
+    assert same(before, after, "prompt_encoder.")
+    assert not same(before, after, "mask_decoder.")
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 12, "augment": False, "topology": "none"})
+    losses = [
+        event.losses["segmentation"]
+        for event in fine_tuning(tmp_path, config, count=2).run()
+        if isinstance(event, EpochDone) and event.epoch
+    ]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize("stop_after", [1, 3])
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    tmp_path: Path, stop_after: int
+) -> None:
+    whole = fine_tuning(tmp_path)
+    list(whole.run())
+
+    stopped = fine_tuning(tmp_path)
+    steps = 0
+    events = stopped.run()
+    while steps < stop_after:
+        steps += isinstance(next(events), StepDone)
+    resumed = gone_on_with(stopped, tmp_path)
+
+    assert same(whole.weights(), resumed.weights())
+    assert same(whole.best_weights, resumed.best_weights)
+    assert whole.best_epoch == resumed.best_epoch
+
+
+def test_a_step_that_was_left_in_its_middle_is_taken_when_the_run_goes_on(tmp_path: Path) -> None:
+    whole = fine_tuning(tmp_path)
+    told = list(whole.run())
+    parts = [e for e in told if isinstance(e, StepPart)]
+    assert len(parts) == 6  # one for each B-scan and epoch
+
+    stopped = fine_tuning(tmp_path)
+    events = stopped.run()
+    while not isinstance(next(events), StepDone):
+        pass
+    after_one = stopped.weights()
+    part = next(events)
+    assert isinstance(part, StepPart)
+    events.close()
+
+    assert (stopped.epoch, stopped.step) == (0, 1)
+    assert same(after_one, stopped.weights())
+    assert same(whole.weights(), gone_on_with(stopped, tmp_path).weights())
+
+
+def gone_on_with(stopped: FineTuning, folder: Path) -> FineTuning:
+    """Go on from the state of a run, by way of a file, to the end."""
+    saved = io.BytesIO()
+    torch.save(stopped.state_dict(), saved)
+    saved.seek(0)
+    resumed = fine_tuning(folder)
+    resumed.load_state_dict(torch.load(saved, weights_only=True))
+    list(resumed.run())
+    return resumed
+
+
+def test_a_state_is_a_copy_that_training_on_does_not_change(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path)
+    events = run.run()
+    while not isinstance(next(events), StepDone):
+        pass
+    state = copy.deepcopy(run.state_dict())
+    again = fine_tuning(tmp_path)
+    again.load_state_dict(state)
+    list(again.run())
+    assert state["step"] == 1
+
+
+def test_everything_can_be_trained_and_the_prompt_encoder_too(tmp_path: Path) -> None:
+    for adapts, moved in (
+        ("everything", ("image_encoder.", "prompt_encoder.", "mask_decoder.")),
+        ("decoder and prompts", ("prompt_encoder.", "mask_decoder.")),
+    ):
+        config = CONFIG.model_copy(update={"adapts": adapts, "epochs": 1, "prompt": "points"})
+        run = fine_tuning(tmp_path / adapts.replace(" ", "-"), config, count=2)
+        before = run.weights()
+        list(run.run())
+        for prefix in moved:
+            assert not same(before, run.weights(), prefix), (adapts, prefix)
+
+
+def test_patience_ends_a_run_that_gains_nothing(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 9, "patience": 2, "lr": 1e-12})
+    run = fine_tuning(tmp_path, config, count=1)
+    events: list[Event] = list(run.run())
+    assert events[-1] == Finished("no more gain", 1)
+    assert [e.epoch for e in events if isinstance(e, EpochDone)] == [0, 1, 2, 3]
+
+    again = fine_tuning(tmp_path, config, count=1)
+    again.load_state_dict(run.state_dict())
+    assert [e for e in again.run() if isinstance(e, StepDone)] == []
+
+
+def test_a_loss_that_is_no_number_stops_and_names_the_bscans(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path, CONFIG.model_copy(update={"shuffle": False}))
+    best = run.best_weights
+    with torch.no_grad():
+        run.model.network.state_dict()["mask_decoder.own_tokens.weight"].fill_(float("nan"))
+    with pytest.raises(UserError, match=r"epoch 1 .*bscan 0, bscan 1"):
+        list(run.run())
+    assert all(torch.isfinite(value).all() for value in best.values() if value.is_floating_point())
+
+
+def test_a_process_that_has_no_bscan_in_its_first_step_can_unscale_the_gradient() -> None:
+    model = replace(small_model(), precision="float16")
+    scaler = gradient_scaler(model, CONFIG.model_copy(update={"adapts": "everything"}))
+    weight = torch.nn.Parameter(torch.zeros(3))
+    weight.grad = torch.full((3,), scaler.get_scale())  # of the other processes
+    scaler.unscale_(torch.optim.SGD([weight]))
+    assert torch.equal(weight.grad, torch.ones(3))
+
+
+def test_nothing_to_learn_from_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no labelled B-scan"):
+        FineTuning(small_model(), [], [], SCHEMA, CONFIG, tmp_path)
+    empty = LabelledBScan("empty", bscans(1)[0].image, np.zeros((128, 160), np.uint8))
+    with pytest.raises(UserError, match="has a label of the schema's classes"):
+        FineTuning(small_model(), [empty], [], SCHEMA, CONFIG, tmp_path)
+
+
+def test_each_component_is_one_object_and_the_background_only_if_asked() -> None:
+    labels = np.zeros((40, 60), np.uint8)
+    labels[5:10, 5:20] = labels[5:10, 30:50] = 1
+    labels[10, 20] = 1  # touches the first by a corner
+    labels[20:25] = 2
+    labels[30:] = NOT_LABELLED
+    random = np.random.default_rng(0)
+
+    objects = component_objects(labels, [1, 2], CONFIG, random)
+    with_background = component_objects(labels, [0, 1, 2], CONFIG, random)
+
+    assert sorted(int(o.mask.sum()) for o in objects) == [76, 100, 300]
+    assert len(with_background) > len(objects)
+    assert all(o.prompt.box is not None for o in objects)
+    assert objects[0].ignored is not None
+
+
+def test_views_change_image_and_labels_alike() -> None:
+    (bscan,) = bscans(1)
+    mirrored = view_of(bscan, 1)
+    assert np.array_equal(view_of(bscan, 0).image, bscan.image)
+    assert np.array_equal(mirrored.image, bscan.image[:, ::-1])
+    assert np.array_equal(mirrored.labels, bscan.labels[:, ::-1])
+    assert view_of(bscan, 2).image.mean() < bscan.image.mean() < view_of(bscan, 3).image.mean()
+
+
+def test_one_view_is_larger_image_and_labels_alike() -> None:
+    labels = bscans(1)[0].labels
+    bscan = LabelledBScan("grey by class", labels * np.uint8(30), labels)
+    view = view_of(bscan, 3)
+    assert view.image.shape == view.labels.shape == labels.shape
+    mirrored = view_of(bscan, 1).labels
+    counts = [np.bincount(each.ravel(), minlength=8)[3] for each in (mirrored, view.labels)]
+    assert 1.1 * counts[0] < counts[1] < 1.25**2 * counts[0]  # thicker; its ends are cut off
+    greys = {value: np.median(view.image[view.labels == value]) for value in range(8)}
+    brighter = np.round(255 * (np.arange(8) * 30 / 255) ** 0.75)
+    assert list(greys.values()) == pytest.approx(brighter.tolist(), abs=1)
+
+
+def test_a_place_that_is_labelled_stays_in_sight_where_a_view_is_larger() -> None:
+    labels = np.full((40, 50), NOT_LABELLED, np.uint8)
+    labels[38:, 1:4] = 2
+    view = view_of(LabelledBScan("corner", np.zeros((40, 50), np.uint8), labels), 3)
+    assert np.count_nonzero(view.labels == 2) >= 6
+    assert set(np.unique(view.labels)) == {2, NOT_LABELLED}
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    config = TrainConfig(epochs=10, lr=1.0, warmup_steps=9, schedule="linear")
+    rates = [learning_rate(config, step, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == pytest.approx(0.91)
+    assert rates[-1] == pytest.approx(0.01)
+    assert learning_rate(config.model_copy(update={"schedule": "constant"}), 99, 10) == 1
+    short = [learning_rate(config, step, 1) for step in range(10)]
+    assert max(short) == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(("epochs", "warmup", "first"), [(1, 1, 1), (2, 1, 2), (2, 5, 2)])
+def test_the_topology_loss_is_there_in_the_last_epoch_at_least(
+    tmp_path: Path, epochs: int, warmup: int, first: int
+) -> None:
+    config = CONFIG.model_copy(update={"epochs": epochs, "topology_warmup_epochs": warmup})
+    steps = [e for e in fine_tuning(tmp_path, config).run() if isinstance(e, StepDone)]
+    assert [e.epoch >= first for e in steps] == ["topology" in e.losses for e in steps]
+
+
+def test_the_images_to_encode_are_not_in_memory_all_at_once(tmp_path: Path) -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def images() -> Iterator[np.ndarray]:
+        nonlocal most
+        for number in range(5):
+            image = np.full((128, 160), number, np.uint8)
+            made.append(weakref.ref(image))
+            most = max(most, sum(each() is not None for each in made))
+            yield image
+
+    encoding = Encoding(small_model(), CONFIG, tmp_path, ALONE)
+    assert list(encoding.prepare(images(), 5)) == [Encoded(done, 5) for done in range(1, 6)]
+    assert most <= 2
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("epochs = 0", "epochs: Input should be greater than or equal to 1"),
+        ("colour = 'jet'", "colour: there is no such setting"),
+        ('data = "a\\u0000b"', "data: it holds a character that no path can have"),
+        ('out = "a\\u0000b"', "out: it holds a character"),
+        ('base_model = "a\\u0000b"', "base_model: it holds a character"),
+        ('label_schema = "a\\u0000b"', "label_schema: it holds a character"),
+        (f'data = "b/{"a" * 256}"', "data: it holds a name of more than 255 bytes"),
+        ("adapts = 'lora'", "octsam-tiny is convolutional"),
+        ("epochs = ", "no TOML or JSON"),
+    ],
+)
+def test_a_configuration_that_is_wrong_says_where(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        read_settings(path, TrainConfig)
+
+
+def test_a_configuration_reads_from_toml_and_json(tmp_path: Path) -> None:
+    config = TrainConfig(topology="wasserstein", lr=0.01)
+    (tmp_path / "c.json").write_text(config.model_dump_json())
+    (tmp_path / "c.toml").write_text('topology = "wasserstein"\nlr = 0.01\n')
+    assert (
+        read_settings(tmp_path / "c.json", TrainConfig)
+        == read_settings(tmp_path / "c.toml", TrainConfig)
+        == config
+    )
+    with pytest.raises(UserError, match="Cannot read"):
+        read_settings(tmp_path / "none.toml", TrainConfig)
+    (tmp_path / "c.JSON").write_text('{"data": "\\ud800"}')
+    with pytest.raises(UserError, match="data: it holds a character that no path can have"):
+        read_settings(tmp_path / "c.JSON", TrainConfig)
+    (tmp_path / "c.json").write_text("[1]")
+    with pytest.raises(UserError, match="configuration: it holds no settings"):
+        read_settings(tmp_path / "c.json", TrainConfig)

@@ -1,0 +1,299 @@
+"""The folder of a run: always whole, and enough to go on from."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.models.devices import NotEnoughMemoryError
+from napari_octsam.training.events import EpochDone, StepDone
+from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.run import recording
+from napari_octsam.training.run.folder import RunFolder
+from napari_octsam.training.run.recording import recorded
+from napari_octsam.training.run.states import restore_state, write_state
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
+
+LONG = CONFIG.model_copy(update={"epochs": 50})
+
+
+def train_on(path: Path) -> None:
+    """Go on with a long run, and write as often as can be."""
+    folder = RunFolder(path)
+    run = fine_tuning(folder.embeddings, LONG)
+    folder.restore(run)
+    deque(recorded(run, folder, SCHEMA, save_every=0), maxlen=0)
+
+
+def test_a_run_leaves_its_settings_figures_state_and_best_model(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "runs", CONFIG)
+    run = fine_tuning(folder.embeddings)
+
+    epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
+
+    assert folder.config() == CONFIG
+    assert json.loads((folder.path / "metrics.json").read_text())[2]["epoch"] == 2
+    rows = list(csv.DictReader((folder.path / "metrics.csv").open()))
+    assert [float(row["score"]) for row in rows] == pytest.approx([e.score for e in epochs])
+    assert rows[2]["loss topology"]
+    assert rows[1]["loss topology"] == rows[0]["loss segmentation"] == ""
+    with safe_open(folder.best, "pt") as file:
+        header = json.loads(file.metadata()["napari_octsam"])
+    assert header["label_schema"]["name"] == "layers7"
+    assert header["training"]["epoch"] == run.best_epoch
+    assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
+    assert RunFolder.create(tmp_path / "runs", CONFIG).path != folder.path
+
+
+def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) -> None:
+    whole = RunFolder.create(tmp_path, CONFIG)
+    one = fine_tuning(whole.embeddings)
+    list(recorded(one, whole, SCHEMA))
+
+    folder = RunFolder.create(tmp_path, CONFIG)
+    events = recorded(fine_tuning(folder.embeddings), folder, SCHEMA, save_every=0)
+    for event in events:
+        if isinstance(event, StepDone) and (event.epoch, event.step) == (2, 1):
+            break
+    events.close()
+    again = fine_tuning(folder.embeddings)
+    assert folder.restore(again)
+    list(recorded(again, folder, SCHEMA))
+
+    assert same(one.weights(), again.weights())
+    assert folder.read_figures() == whole.read_figures()
+
+
+def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    folder.save_state(run)
+    state = torch.load(folder.path / "last.pt", weights_only=True)
+    assert state["learnt"].keys() == state["best"]["learnt"].keys()
+    assert all(name.startswith("mask_decoder.") for name in state["learnt"])
+
+    model = small_model()
+    with torch.no_grad():
+        next(iter(model.network.image_encoder.parameters())).add_(1)  # type: ignore[attr-defined]
+    other = FineTuning(model, bscans(3), bscans(1, 50), SCHEMA, CONFIG, folder.embeddings)
+    with pytest.raises(UserError, match=r"last\.pt: it began with another base model"):
+        folder.restore(other)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
+def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    context = multiprocessing.get_context("forkserver")
+    imported = [__name__, "torch._dynamo", "monai.losses"]  # else most moments are of an import
+    context.set_forkserver_preload(imported)
+
+    def started() -> multiprocessing.process.BaseProcess:
+        process = context.Process(target=train_on, args=(folder.path,))
+        process.start()
+        return process
+
+    steps = 0
+    began = time.monotonic()
+    process = started()
+    while not (folder.path / "last.pt").exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    first_save = time.monotonic() - began  # a busy machine takes longer
+    process.kill()
+    process.join()
+    for moment in np.random.default_rng(0).uniform(0, 1.5 * first_save, 9):
+        process = started()
+        process.join(moment)
+        process.kill()
+        process.join()
+
+        run = fine_tuning(folder.embeddings, LONG)
+        assert folder.restore(run) or steps == 0
+        done = run.epoch * run.steps + run.step
+        assert done >= steps
+        steps = done
+        if run.best_epoch:
+            assert folder.best.exists()
+        for path in folder.path.glob("*.safetensors"):
+            assert set(content(path)[0]) == set(run.weights())
+    assert steps > 0
+
+
+def test_a_state_that_does_not_fit_the_memory_is_not_called_damaged(tmp_path: Path) -> None:
+    write_state(tmp_path / "last.pt", {})
+    with pytest.raises(NotEnoughMemoryError, match="Memory ran out"):
+        restore_state(tmp_path / "last.pt", lambda _: torch.empty(1 << 58), torch.device("cpu"))
+
+
+class SlowFolder(RunFolder):
+    """Writes to a slow disk, and the clock that says so."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__(path)
+        self.seconds = seconds
+        self.now = 0.0
+        self.saved: list[int] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def save_state(self, run: FineTuning) -> None:
+        super().save_state(run)
+        self.now += self.seconds
+        self.saved.append(run.epoch)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "saved"), [(0.1, [0, 1, 2, 3, 4, 5, 6, 7, 7]), (3.0, [0, 5, 7])]
+)
+def test_writing_takes_a_small_share_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, saved: list[int]
+) -> None:
+    config = CONFIG.model_copy(update={"epochs": 7, "batch_size": 3})
+    folder = SlowFolder(RunFolder.create(tmp_path, config).path, seconds)
+    monkeypatch.setattr(recording, "time", folder)
+    run = fine_tuning(folder.embeddings, config)
+    for event in recorded(run, folder, SCHEMA):
+        folder.now += 11 if isinstance(event, EpochDone) else 0
+    assert folder.saved == saved
+    assert folder.best_epoch() == run.best_epoch
+
+
+def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path, CONFIG)
+    run = fine_tuning(folder.embeddings)
+    torch.save({"network": {}}, folder.path / "last.pt")
+    with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+        folder.restore(run)
+    (folder.path / "last.pt").write_bytes(b"PK half a file")
+    with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+        folder.restore(run)
+    folder.save_state(run)
+    whole = (folder.path / "last.pt").read_bytes()
+    for length in (0, 20, len(whole) // 40, len(whole) // 2, len(whole) - 70, len(whole) - 22):
+        (folder.path / "last.pt").write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
+            folder.restore(run)
+    with pytest.raises(UserError, match="not the folder of a run"):
+        RunFolder(tmp_path).config()
+    (folder.path / "config.json").write_text('{"epochs": "x", "foo": 1}')
+    with pytest.raises(UserError, match=r"config\.json: epochs: [^\n]*$"):
+        folder.config()
+
+
+def test_runs_of_one_name_lie_in_folders_of_that_name_and_never_in_one(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"display_name": "macula"})
+    names = [RunFolder.create(tmp_path / "models" / "custom", config).path.name for _ in range(3)]
+    assert all(re.fullmatch(r"macula-[0-9a-f]{6}", name) for name in names)
+    assert len(set(names)) == 3
+    assert sorted(names) == sorted(path.name for path in (tmp_path / "models/custom").iterdir())
+    nameless = RunFolder.named(tmp_path, CONFIG.model_copy(update={"display_name": ""}))
+    assert re.fullmatch(r"\d\d-\d\d-\d\d_\d\d\.\d\d\.\d\d-[0-9a-f]{6}", nameless.path.name)
+
+
+@pytest.mark.parametrize("name", ["../../a/b", "/etc/x", "C:\\x?", "..", " ", "ü" * 300])
+def test_whatever_a_run_is_called_its_folder_lies_where_it_was_to_be(
+    tmp_path: Path, name: str
+) -> None:
+    config = CONFIG.model_copy(update={"display_name": name})
+    folder = RunFolder.create(tmp_path / "runs", config)
+    assert folder.path.parent == tmp_path / "runs"
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert folder.path.name[0] not in ". -"
+
+
+def content(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+
+def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 2, "lr": 1e-12})
+    folder = RunFolder.create(tmp_path, config)
+    run = fine_tuning(folder.embeddings, config)
+    for event in recorded(run, folder, SCHEMA):
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            weights, header = content(folder.best)
+            folder.best.unlink()
+    assert run.best_epoch == 1
+    for _ in range(2):
+        written, described = content(folder.best)
+        assert same(written, weights)
+        assert described == header
+
+        folder.best.unlink()
+        again = fine_tuning(folder.embeddings, config)
+        folder.restore(again)
+        list(recorded(again, folder, SCHEMA))
+    assert folder.best.is_file()
+
+
+def test_a_best_model_of_another_epoch_than_the_states_is_replaced(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1})
+    folder = RunFolder.create(tmp_path, config)
+    list(recorded(fine_tuning(folder.embeddings, config), folder, SCHEMA))
+    weights, _ = content(folder.best)
+    later = fine_tuning(folder.embeddings, config)
+    state = later.state_dict()
+    later.load_state_dict({**state, "best": {**state["best"], "epoch": 2}})
+    folder.save_best(later, SCHEMA, [])
+    assert folder.best_epoch() == 2
+
+    again = fine_tuning(folder.embeddings, config)
+    folder.restore(again)
+    list(recorded(again, folder, SCHEMA))
+    assert folder.best_epoch() == 1
+    assert same(content(folder.best)[0], weights)
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from napari_octsam.training.run.folder import RunFolder
+
+folder = RunFolder(Path(sys.argv[1]))
+folder.claim()
+print("claimed", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CLAIM, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == b"claimed"
+    with pytest.raises(UserError, match="Another process is training the run"):
+        RunFolder(tmp_path).claim()
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+    RunFolder(tmp_path).claim()
+
+
+@pytest.mark.parametrize("figures", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
+def test_figures_that_cannot_be_read_are_said(tmp_path: Path, figures: str) -> None:
+    (tmp_path / "metrics.json").write_text(figures)
+    with pytest.raises(UserError, match=r"metrics\.json"):
+        RunFolder(tmp_path).read_figures()
