@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from docs.topology_bars import draw_bars
-from docs.topology_toy import faults, layer, show_mask
 from napari_octsam.topology.losses.cldice import SoftClDiceLoss
 from napari_octsam.topology.losses.original import OriginalTopologyLoss
 from napari_octsam.topology.losses.spatial import TopologyLoss
 from napari_octsam.topology.metrics.betti_numbers import betti_numbers
+from tools.docs.topology_bars import draw_bars
+from tools.docs.topology_toy import faults, layer, show_mask
 
 __all__ = ["draw_topology"]
 
