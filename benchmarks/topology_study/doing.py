@@ -40,7 +40,9 @@ def do_trial(trial: Trial, subjects: Subjects, embeddings: Path) -> Outcome:
         for _ in run.run():
             pass
     seconds = time.perf_counter() - started
-    figures = {kind: _judge(model, subjects.held_out, kind) for kind in FIRST_PROMPTS}
+    figures: dict[str, dict[str, dict[str, float]]] = {
+        kind: _judge(model, subjects.held_out, kind) for kind in FIRST_PROMPTS
+    }
     names = tuple(bscan.name for bscan in chosen)
     return Outcome(trial=trial, learnt_from=names, figures=figures, seconds=seconds)
 

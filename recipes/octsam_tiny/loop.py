@@ -183,7 +183,7 @@ class Pretraining:
         """
         losses = self._losses.of(group, stage, totals, share * len(group))
         if losses:
-            torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+            torch.stack(list(losses.values())).sum().backward()
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _descend(self, total: float) -> None:

@@ -273,7 +273,7 @@ def train(steps: int, saved: Path | None = None) -> Pretraining:
     training = pretraining(config)
     if saved is not None:
         training.restore(saved)
-    for event in training.run():
+    for event in training.history():
         assert all(np.isfinite(loss) for loss in event.losses.values())
         if event.step == steps:
             break
@@ -290,7 +290,7 @@ def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.M
     for groups in (1, 2):
         monkeypatch.setattr("recipes.octsam_tiny.loop._GROUPS", groups)
         training = pretraining(PretrainConfig(stages=(stage,)), source)
-        (event,) = training.run()
+        (event,) = training.history()
         steps.append((event.losses, gradients(training)))
     (whole, slopes), (parts, slopes_in_parts) = steps
     assert parts == pytest.approx(whole, rel=1e-4)
@@ -310,7 +310,7 @@ def test_the_encoder_computes_in_16_bit_only_where_the_machine_is_made_for_it() 
     training.trained.network.image_encoder.down[0].reduce.register_forward_hook(
         lambda _, __, maps: dtypes.add(maps.dtype)
     )
-    list(training.run())
+    list(training.history())
     assert dtypes == {getattr(torch, faster_precision(training.device))}
 
 
@@ -339,7 +339,7 @@ def test_a_few_steps_learn_the_band() -> None:
     stages = (Stage(steps=40, views=2, objects=6),)
     config = PretrainConfig(stages=stages, warmup_steps=5, learning_rate=3e-3)
     training = pretraining(config)
-    losses = [event.losses["single"] for event in training.run()]
+    losses = [event.losses["single"] for event in training.history()]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
@@ -498,4 +498,4 @@ def test_a_pretraining_says_when_its_state_or_its_numbers_are_lost(tmp_path: Pat
     with torch.no_grad():
         next(training.trained.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match="no number any more, at step 2"):
-        next(training.run())
+        next(training.history())

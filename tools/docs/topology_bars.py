@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from napari_octsam.topology.losses.matching import match_spatially
@@ -20,8 +21,8 @@ __all__ = ["draw_bars"]
 
 _MATCHED, _UNMATCHED, _TRUE = "#1f77d0", "#e8590c", "#37b24d"
 _MARKERS = ("o", "^")  # of components and of holes
-_SIZE = {"markersize": 8, "markeredgewidth": 1.8}
-_SMALL = {"markersize": 4, "markeredgewidth": 0.5, "alpha": 0.6}
+_SIZE: dict[str, Any] = {"markersize": 8, "markeredgewidth": 1.8}
+_SMALL: dict[str, Any] = {"markersize": 4, "markeredgewidth": 0.5, "alpha": 0.6}
 _FILTRATION = Filtration(8, 0, logits=True, backend="cripser")
 _NOISE = 0.2  # bars that are shorter are not marked on the mask
 
@@ -115,8 +116,8 @@ def _draw_diagram(axis: Axes, ends: list[_Ends]) -> None:
 
 
 def _add_legend(figure: Figure) -> None:
-    def entry(text: str, **style: str) -> plt.Line2D:
-        return plt.Line2D([], [], linestyle="", label=text, **_SIZE, **style)
+    def entry(text: str, **style: Any) -> Line2D:
+        return Line2D([], [], linestyle="", label=text, **_SIZE, **style)
 
     entries = [
         entry("component", marker="o", color="#555555"),
@@ -124,6 +125,6 @@ def _add_legend(figure: Figure) -> None:
         entry("where it ends", marker="o", color="#555555", markerfacecolor="white"),
         entry("matched with the truth", marker="s", color=_MATCHED),
         entry("not matched", marker="s", color=_UNMATCHED),
-        plt.Line2D([], [], color=_TRUE, linewidth=1.5, label="the true layer"),
+        Line2D([], [], color=_TRUE, linewidth=1.5, label="the true layer"),
     ]
     figure.legend(handles=entries, loc="outside lower center", ncols=3, frameon=False)

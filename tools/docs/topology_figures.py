@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
 from napari_octsam.topology.losses.cldice import SoftClDiceLoss
@@ -84,7 +85,7 @@ def mark(axis: Axes, slope: Tensor) -> None:
 def legend(figure: Figure) -> None:
     """Say under the pictures what the dots mean."""
     dots = [
-        plt.Line2D([], [], marker="o", linestyle="", color=color, label=text)
+        Line2D([], [], marker="o", linestyle="", color=color, label=text)
         for color, text in ((PUSHED_UP, "pushed to foreground"), (PUSHED_DOWN, "to background"))
     ]
     figure.legend(handles=dots, loc="outside lower center", ncols=2, frameon=False)

@@ -127,7 +127,7 @@ class _Walk:
         train, results = self._train, self._train.results
         train.inputs.train.click()
         results.curves.setCurrentWidget(results.curves.dice)
-        _wait(lambda: len(train.training.run.epochs) > 3)
+        _wait(lambda: len(train.training.history.epochs) > 3)
         self._save(self._window(), "running")
         results.status.pause.click()
         _wait(lambda: train.training.state == "paused")

@@ -62,9 +62,7 @@ def _preprocess_sam(image: npt.NDArray[np.uint8], input_size: tuple[int, int]) -
 
 
 def _preprocess_medsam(image: npt.NDArray[np.uint8], input_size: tuple[int, int]) -> torch.Tensor:
-    stretched = skimage_resize(  # type: ignore[no-untyped-call]
-        image, input_size, order=3, preserve_range=True, anti_aliasing=True
-    )
+    stretched = skimage_resize(image, input_size, order=3, preserve_range=True, anti_aliasing=True)
     pixels = _channels_first(stretched.astype(np.uint8)).float()
     low, high = pixels.min(), pixels.max()
     scaled = (pixels - low) / (high - low).clamp(min=1e-8)

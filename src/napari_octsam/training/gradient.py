@@ -97,7 +97,7 @@ class StepGradient:
                     )
                     share = len(group) / total
                     loss = torch.stack(list(losses.values())).sum() * share
-                    self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+                    self._scaler.scale(loss).backward()
                     for name, loss in losses.items():
                         parts[name] += share * float(loss.detach())
                     done += len(group)

@@ -13,9 +13,9 @@ from qtpy.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 from napari_octsam.training.events import EpochDone, StepDone
 
 if TYPE_CHECKING:
-    from napari_octsam.gui.learning.progress import Run
+    from napari_octsam.gui.learning.history import TrainingHistory
 
-__all__ = ["TrainCurves"]
+__all__ = ["Curves"]
 
 _REDRAW = 250  # milliseconds: a fast training tells hundreds of steps a second
 _HEIGHT = 170
@@ -24,7 +24,7 @@ _LOSSES = {"candidates": "candidate masks", "iou": "IoU estimate"}
 _PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
 
 
-class TrainCurves(QTabWidget):
+class Curves(QTabWidget):
     """Three plots, each above the names and last values of its curves."""
 
     def __init__(self) -> None:
@@ -53,18 +53,18 @@ class TrainCurves(QTabWidget):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._names: dict[int, tuple[str, str]] = {}
 
-    def begin(self, run: Run) -> None:
+    def begin(self, history: TrainingHistory) -> None:
         """Forget what was shown, and show what a run that has begun has told so far."""
-        assert run.begun is not None
-        self._names = {c.value: (c.short, c.color[:7]) for c in run.begun.schema.classes}
+        assert history.begun is not None
+        self._names = {c.value: (c.short, c.color[:7]) for c in history.begun.schema.classes}
         for plot in (self.loss, self.dice, self.betti):
             plot.clear()
-        at_hand = {step.epoch for step in run.steps}
-        for epoch in run.epochs:
+        at_hand = {step.epoch for step in history.steps}
+        for epoch in history.epochs:
             if epoch.epoch not in at_hand:
-                self._add_losses((epoch.epoch - 0.5) * run.begun.steps, epoch.losses)
+                self._add_losses((epoch.epoch - 0.5) * history.begun.steps, epoch.losses)
             self.add_epoch(epoch)
-        for step in run.steps:
+        for step in history.steps:
             self.add_step(step)
 
     def add_step(self, step: StepDone) -> None:

@@ -142,14 +142,16 @@ class TrainInputs(QWidget):
             self.message.say("Choose where the model is saved first.")
             return None
         try:
-            return TrainConfig(
-                **self.settings.values,
-                data=str(source or ""),
-                label_schema=self.source.schema_name if source else "",
-                out=str(models),
-                base_model=self._base.source,
-                profile=self._base.profile or "",
-                device=self._base.device,
+            return TrainConfig.model_validate(
+                {
+                    **self.settings.values,
+                    "data": str(source or ""),
+                    "label_schema": self.source.schema_name if source else "",
+                    "out": str(models),
+                    "base_model": self._base.source,
+                    "profile": self._base.profile or "",
+                    "device": self._base.device,
+                }
             )
         except ValidationError as error:
             where = "".join(f"{label_of(str(name))}: " for name in error.errors()[0]["loc"][:1])

@@ -213,7 +213,7 @@ class Committer:
 
     def _where(self, place: Place | None) -> str:
         """Name a place, as " on B-scan 2 of patient A"; "" where it is in view for certain."""
-        image = place and place.image()
+        image = None if place is None else place.image()
         if place is None or image is None:
             return ""
         names = [place.plane.title, "" if image is self._image else image.name]

@@ -93,5 +93,5 @@ def layer_order_violations(
 
 
 def _skeleton(mask: Mask) -> Mask:
-    skeleton: Mask = skeletonize(mask)  # type: ignore[no-untyped-call]
+    skeleton: Mask = skeletonize(mask)
     return skeleton

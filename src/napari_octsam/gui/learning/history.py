@@ -1,4 +1,4 @@
-"""What one training has told, from its start to its end."""
+"""What one training has told, from its start to its end, and what it has come to."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from napari_octsam.engine.train.messages import Begun
 from napari_octsam.gui.learning.trained_models import best_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 
-__all__ = ["Run"]
+__all__ = ["TrainingHistory"]
 
 
 @dataclass(slots=True)
-class Run:
+class TrainingHistory:
     """Empty at first; filled as the training goes.
 
     Parameters
@@ -49,7 +49,7 @@ class Run:
     best: Path | None = None
     report: Path | None = None
 
-    def begin(self, begun: Begun, before: Run) -> None:
+    def begin(self, begun: Begun, before: TrainingHistory) -> None:
         """Take what is known at the beginning.
 
         Parameters
@@ -88,3 +88,30 @@ class Run:
             return 0, total
         last = self.steps[-1]
         return (last.epoch - 1) * self.begun.steps + last.step, total
+
+    @property
+    def outcome(self) -> str:
+        """How a training has ended that met no problem, in a sentence or two."""
+        if self.begun is None:
+            return "Stopped before it began: nothing has changed."
+        if not self.complete and self.best is None:
+            return "Stopped before the first epoch was done. Continue goes on from here."
+        before = next((epoch for epoch in self.epochs if epoch.epoch == 0), None)
+        learned = [epoch for epoch in self.epochs if epoch.epoch > 0]
+        best = max(learned, key=lambda epoch: epoch.score, default=None)
+        if best is None:
+            return ""
+        first = "The training is done" if self.complete else "Stopped; Continue goes on from here"
+        return f"{first}. {_found(best, before)}"
+
+
+def _found(best: EpochDone, before: EpochDone | None) -> str:
+    if not best.classes:
+        return f"Epoch {best.epoch} has the lowest loss; no B-scan was left to validate on."
+    text = f"The best model is that of epoch {best.epoch}: mean Dice {best.score:.3f}"
+    if before is None:
+        return f"{text}."
+    text = f"{text}, before the training {before.score:.3f}."
+    if best.score <= before.score:
+        text += " It is no better than the model that it began with."
+    return text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import monotonic
 
-__all__ = ["TrainingClock"]
+__all__ = ["StepClock"]
 
 
-class TrainingClock:
+class StepClock:
     """Times each step, and what follows the last step of an epoch: its validation."""
 
     def __init__(self) -> None:
