@@ -50,6 +50,7 @@ class ResultsPanel(QWidget):
         self.samples.opened.connect(self._open_sample)
         owner.listen(training.changed, self.status.refresh)
         owner.listen(training.started, self._forget)
+        owner.listen(training.started, self.curves.prepare)
         owner.listen(training.began, self._begin)
         owner.listen(training.stepped, self.curves.add_step)
         owner.listen(training.epoch_done, self.curves.add_epoch)
