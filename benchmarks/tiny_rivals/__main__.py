@@ -18,7 +18,7 @@ from benchmarks.tiny_rivals.page import Contestant, as_page
 from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
 from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.files import replacing
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyNetwork

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from napari_octsam.cli import app
 from napari_octsam.core.prompts import Box, Prompt
-from napari_octsam.models.checkpoints.checkpoints import load_model, read_checkpoint
+from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
 from napari_octsam.training.pretraining.loop import Pretraining
 from napari_octsam.training.pretraining.recipe import octsam_tiny_sources, read_recipe
 

@@ -76,7 +76,7 @@ def _train(run: Pretraining, state: Path) -> None:
 
 
 def _export(run: Pretraining, output: Path) -> None:
-    from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
+    from napari_octsam.models.checkpoints.save import save_checkpoint
     from napari_octsam.models.header import Header
     from napari_octsam.training.pretraining.recipe import (
         HELD_OUT_FLUID,
