@@ -16,7 +16,7 @@ from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.evaluation.prompting import FIRST_PROMPTS, FirstPrompt, Prompting
 from napari_octsam.evaluation.report.columns import mean_known
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.decoder import TinyMaskDecoder
 from napari_octsam.training.loop import FineTuning

@@ -13,7 +13,7 @@ from napari_octsam.cli.console import note, out, steps_bar
 from napari_octsam.cli.interrupt import asked_to_stop
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.devices import choose_device, explaining_memory
 from napari_octsam.models.header import Header
 from recipes.octsam_tiny.loop import Pretraining

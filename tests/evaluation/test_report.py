@@ -366,7 +366,7 @@ def test_evaluate_reports_in_the_terminal_and_in_files(
 def test_the_scores_of_a_model_are_those_of_its_masks(pairs: Path, tiny_checkpoint: Path) -> None:
     from napari_octsam.core.classes import bundled_schema
     from napari_octsam.data.pairs import read_pairs
-    from napari_octsam.models.checkpoints.checkpoints import load_model
+    from napari_octsam.models.checkpoints.load import load_model
 
     model = load_model(tiny_checkpoint, device="cpu")
     schema, bscans = bundled_schema("layers7"), read_pairs(pairs)

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_octsam.core.prompts import Box, Prompt
-from napari_octsam.models.checkpoints.checkpoints import load_model, read_checkpoint
+from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
 from recipes.octsam_tiny.__main__ import app
 from recipes.octsam_tiny.loop import Pretraining
 from recipes.octsam_tiny.recipe import read_recipe

@@ -25,7 +25,7 @@ from napari_octsam.data.layouts import open_dataset
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.data.preflight import examine, members_of
 from napari_octsam.data.split.assignment import make_split
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder

@@ -6,9 +6,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
-from napari_octsam.cli.config_options import option_of
+from napari_octsam.cli.config_options import option_of, type_of
 from napari_octsam.core.config import TrainConfig
 
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
@@ -19,7 +17,7 @@ def options_table() -> str:
     rows = ["| in a file | option | default | what |", "|---|---|---|---|"]
     for name, field in TrainConfig.model_fields.items():
         default = "" if field.default in (None, "") else f"`{_written(field.default)}`"
-        rows.append(f"| `{name}` | `{option_of(name)}` | {default} | {_what(field)} |")
+        rows.append(f"| `{name}` | `{option_of(name)}` | {default} | {_what(name)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -28,9 +26,9 @@ def with_table(page: str) -> str:
     return before + BEGIN + options_table() + END + rest.partition(END)[2]
 
 
-def _what(field: FieldInfo) -> str:
-    choices = _choices(field.annotation)
-    return f"{field.description}{f' One of: {choices}.' if choices else ''}"
+def _what(name: str) -> str:
+    description, choices = TrainConfig.model_fields[name].description, _choices(type_of(name))
+    return f"{description}{f' One of: {choices}.' if choices else ''}"
 
 
 def _choices(kind: Any) -> str:

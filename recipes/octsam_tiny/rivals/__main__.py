@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_octsam.core.files import replacing
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyNetwork

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Point, bounding_box
 from napari_octsam.engine.predict.messages import LoadModel
 from napari_octsam.gui.prompting.drawing import Tool
-from napari_octsam.gui.session.session import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     from napari.layers import Labels

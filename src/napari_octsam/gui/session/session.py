@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from psygnal import Signal
 
 from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.engine.predict.client import EngineClient, EngineDied
 from napari_octsam.engine.predict.messages import (
@@ -29,9 +30,7 @@ from napari_octsam.gui.widgets.main_thread import MainThread
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["BUNDLED_MODEL", "Engine", "Session", "session_of"]
-
-BUNDLED_MODEL = "octsam-tiny"
+__all__ = ["Engine", "Session", "session_of"]
 
 T = TypeVar("T")
 Told = Callable[[str], object]

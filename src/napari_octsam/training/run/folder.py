@@ -17,9 +17,8 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.data.split.split import SPLIT_FILE
-from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
-from napari_octsam.models.checkpoints.file_header import own_header
-from napari_octsam.models.checkpoints.weights_file import read_metadata
+from napari_octsam.models.checkpoints.headers import read_header
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.training.adaptation import weights_to_keep
 from napari_octsam.training.events import EpochDone
 from napari_octsam.training.loop import FineTuning
@@ -160,7 +159,7 @@ class RunFolder:
     def best_epoch(self) -> int | None:
         """Return the epoch that the best model in the folder is of; None where there is none."""
         try:
-            header = own_header(self.best, read_metadata(self.best))
+            header = read_header(self.best)
         except UserError:  # it is not there, or damaged
             return None
         epoch = header.training.get("epoch") if header else None

@@ -14,11 +14,12 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.split.patients import remember_patients
 from napari_octsam.data.split.split import write_split
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.registry import REGISTRY
 from napari_octsam.models.devices import choose_device
 from napari_octsam.models.model import Model
 from napari_octsam.models.precision import check_precision
+from napari_octsam.training.base_model import check_base_model
 from napari_octsam.training.data import PreflightFailed, Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
@@ -130,6 +131,7 @@ def _prepare(
 
 
 def _check_settings(config: TrainConfig, resume: RunFolder | None, device: str) -> None:
+    check_base_model(config)
     check_precision(config.precision, choose_device(device))
     check_loggers(config)
     if resume is None and not config.out:

@@ -1,19 +1,15 @@
-"""Names of SAM's weights: segment_anything's, which this package uses, and transformers'."""
+"""Names of SAM's weights in transformers' `SamModel`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
-import torch
+from napari_octsam.models.architecture import Names
 
-from napari_octsam.models.checkpoints.build import expected_shapes
-from napari_octsam.models.header import Architecture
-
-__all__ = ["from_transformers", "to_transformers", "transformers_key"]
+__all__ = ["TRANSFORMERS"]
 
 _ENCODING = "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"
-_SHARED_ENCODINGS = (
+_SHARED, _COPY = (
     "shared_image_embedding.positional_embedding",
     "prompt_encoder.shared_embedding.positional_embedding",
 )
@@ -44,25 +40,12 @@ _RULES = (
 """What changes in a name, in this order."""
 
 
-def transformers_key(key: str) -> str:
-    """Return the name in transformers' `SamModel` of a weight of segment_anything's `Sam`."""
-    if key == _ENCODING:
-        return _SHARED_ENCODINGS[0]
+def _of(name: str) -> str:
+    if name == _ENCODING:
+        return _SHARED
     for pattern, replacement in _RULES:
-        key = re.sub(pattern, replacement, key)
-    return key
+        name = re.sub(pattern, replacement, name)
+    return name
 
 
-def from_transformers(
-    state_dict: Mapping[str, torch.Tensor], architecture: Architecture
-) -> dict[str, torch.Tensor]:
-    """Return a `SamModel`'s weights under segment_anything's names; unknown ones keep theirs."""
-    keys = {transformers_key(key): key for key in expected_shapes(architecture)}
-    keys |= dict.fromkeys(_SHARED_ENCODINGS, _ENCODING)
-    return {keys.get(key, key): weights for key, weights in state_dict.items()}
-
-
-def to_transformers(state_dict: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return segment_anything's weights under the names of transformers' `SamModel`."""
-    renamed = {transformers_key(key): weights for key, weights in state_dict.items()}
-    return renamed | {key: state_dict[_ENCODING].clone() for key in _SHARED_ENCODINGS}
+TRANSFORMERS = Names("transformers", _of, copies={_COPY: _ENCODING})

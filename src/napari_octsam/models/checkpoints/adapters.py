@@ -9,7 +9,9 @@ from pathlib import Path, PureWindowsPath
 from torch import Tensor
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints.recognition import encoder_of_width, is_plain
+from napari_octsam.core.wording import listed
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.recognise import is_plain
 from napari_octsam.models.checkpoints.registry import REGISTRY, local_path
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.sam.adapters import merged
@@ -130,13 +132,13 @@ def _mask_count(state: Mapping[str, Tensor]) -> int:
 
 def _architecture(path: Path, state: Mapping[str, Tensor]) -> str:
     width = state["w_a_000"].shape[-1] if state["w_a_000"].ndim else 0
-    name = encoder_of_width(width)
-    if name is None:
+    widths = {a.encoder_width: a.name for a in ARCHITECTURES.values() if not a.no_adapters}
+    if width not in widths:
         raise UserError(
             f"{path} holds adapters for an encoder {width} wide, "
-            "which none of vit_b, vit_l and vit_h has."
+            f"which none of {listed(widths.values(), 'and')} has."
         )
-    return name
+    return widths[width]
 
 
 def _registered(name: str, path: Path) -> Path:
