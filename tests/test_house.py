@@ -49,6 +49,13 @@ def test_imports_run_down_and_the_napari_side_has_no_torch() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("name", ["octrima", "octdl_fluid", "AMD_0005"])
+def test_the_package_knows_nothing_of_the_recipes_data(name: str) -> None:
+    text = (path for kind in ("*.py", "*.toml", "*.yaml", "*.html") for path in PACKAGE.rglob(kind))
+
+    assert not [path for path in text if name in path.read_text("utf-8")]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="git checks links out as text there")
 def test_the_manifest_at_the_root_is_the_packages() -> None:
     link = ROOT / "napari.yaml"

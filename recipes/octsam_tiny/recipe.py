@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_octsam.core.config import read_settings
+from napari_octsam.training.schedule import warmed_fall
 
 __all__ = [
     "RECIPE",
@@ -104,13 +104,9 @@ class PretrainConfig(_Numbers):
         return {self.shares(stage) for stage in self.stages}
 
     def rate(self, step: int) -> float:
-        """Return the share of the learning rate at a step: half a cosine between restarts.
-
-        After Loshchilov and Hutter 2017, arXiv:1608.03983.
-        """
+        """Return the share of the learning rate at a step: half a cosine between restarts."""
         first, peak, length = self._fall(step)
-        warm = min((step - first + 1) / (self.warmup_steps + 1), 1.0)
-        return peak * warm * (1 + math.cos(math.pi * (step - first) / length)) / 2
+        return warmed_fall(peak, step - first, length, self.warmup_steps)
 
     def restarts(self, step: int) -> bool:
         """Whether a step is the first of a stage that begins anew."""

@@ -53,7 +53,7 @@ def test_sam_shrunk_learns_by_the_same_loop() -> None:
     config = PretrainConfig(stages=(Stage(steps=1, views=1, objects=2, corrected=1.0),))
     source = MixedSource([(1.0, [sample])], phantoms=0)
     (event,) = Pretraining(lambda _: source, config, ShrunkSam).run()
-    assert "single" in event.losses
+    assert "segmentation" in event.losses
     assert "pixels" not in event.losses
 
 

@@ -94,7 +94,7 @@ class Frame:
             )
             for axis in (0, 1)
         )
-        covered: npt.NDArray[np.float32] = rows @ mask.astype(np.float32) @ cols.T
+        covered: npt.NDArray[np.float32] = (cols @ (rows @ mask.astype(np.float32)).T).T
         return covered
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,11 @@ from napari_octsam.models.model import Model
 from napari_octsam.topology.metrics.betti_numbers import betti_error
 from napari_octsam.training.events import ClassFigures, Sample, Validated
 
-__all__ = ["Validation", "mean_dice", "validate"]
+__all__ = ["Validation", "score_of", "validate"]
 
 
 class Validation(NamedTuple):
-    """Figures by label value, and what the model makes of the first B-scans."""
+    """Metrics by label value, and what the model makes of the first B-scans."""
 
     classes: dict[int, ClassFigures]
     samples: tuple[Sample, ...]
@@ -67,9 +67,15 @@ def validate(
     return Validation(classes, tuple(samples))
 
 
-def mean_dice(classes: dict[int, ClassFigures]) -> float:
-    """Return the mean Dice of the classes."""
-    return float(np.mean([figures.dice for figures in classes.values()]))
+def score_of(classes: Mapping[int, ClassFigures], losses: Mapping[str, float]) -> float:
+    """Return the score of an epoch: the higher, the better.
+
+    The mean Dice of the classes; where there are none, the negative loss without its topology part,
+    which only the later epochs have.
+    """
+    if classes:
+        return float(np.mean([each.dice for each in classes.values()]))
+    return -sum(loss for name, loss in losses.items() if name != "topology")
 
 
 def _sample(found: FoundClasses) -> Sample:

@@ -68,8 +68,9 @@ class _Teller:
 
 def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended | Refused:
     """Prepare and train; return how it ended."""
+    from napari_octsam.training.data import PreflightFailed
     from napari_octsam.training.run.folder import RunFolder
-    from napari_octsam.training.run.prepare import PreflightFailed, prepare  # imports torch
+    from napari_octsam.training.run.prepare import prepare  # imports torch
 
     def show(what: str, done: int, total: int) -> None:
         if steering.stopped:
@@ -95,7 +96,7 @@ def _outcome(start: StartTraining, steering: Steering, teller: _Teller) -> Ended
 
 def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
     from napari_octsam.training.run.loggers import chosen_loggers, logged
-    from napari_octsam.training.run.recording import recorded, settle
+    from napari_octsam.training.run.recording import recorded, save_progress
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
@@ -104,11 +105,11 @@ def _train(prepared: Prepared, steering: Steering, teller: _Teller) -> Ended:
         for event in events:
             teller.tell(Happened(event))
             if steering.paused:
-                settle(run, folder, prepared.schema)
+                save_progress(run, folder, prepared.schema)
                 teller.tell(PausedNow())
                 steering.wait()
             if steering.stopped:
-                settle(run, folder, prepared.schema)
+                save_progress(run, folder, prepared.schema)
                 return Ended(complete=False, best=_path_of(folder.best))
     _report(prepared, steering, teller)
     folder.discard_embeddings()
@@ -124,7 +125,7 @@ def _begun(prepared: Prepared) -> Begun:
         prepared.schema,
         run.config.epochs,
         run.steps,
-        tuple(done for done in folder.read_figures() if done.epoch <= run.epoch),
+        tuple(done for done in folder.read_metrics() if done.epoch <= run.epoch),
     )
 
 

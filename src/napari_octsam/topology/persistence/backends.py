@@ -17,12 +17,22 @@ __all__ = [
     "Backend",
     "persistence_pairs",
     "persistence_pairs_of",
+    "quickest_backend",
 ]
 
 Backend = Literal["cripser", "ranks"]
 """What computes the pairs; "ranks" is several times faster and needs the extra `fast`."""
 
 _PIXELS_PER_THREAD = 50_000  # less is done sooner than a thread has started
+
+
+def quickest_backend() -> Backend:
+    """Return "ranks" where the extra `fast` is installed, else "cripser"."""
+    try:
+        import napari_octsam.topology.persistence.ranks  # noqa: F401
+    except UserError:
+        return "cripser"
+    return "ranks"
 
 
 def persistence_pairs(
