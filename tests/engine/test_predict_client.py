@@ -20,7 +20,8 @@ import pytest
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Prompt
-from napari_octsam.engine.predict.client import EngineClient, EngineDied, EngineFault
+from napari_octsam.engine.errors import EngineDied, EngineFault
+from napari_octsam.engine.predict.client import EngineClient
 from napari_octsam.engine.predict.messages import (
     BScan,
     Decode,

@@ -20,6 +20,7 @@ from napari_octsam.engine.train.messages import (
     Refused,
     StartTraining,
     TrainerMessage,
+    Wish,
 )
 from napari_octsam.gui.learning.progress import Run
 from napari_octsam.gui.learning.time_left import TrainingClock
@@ -43,14 +44,14 @@ TrainingState = Literal["idle", "preparing", "running", "pausing", "paused", "st
 
 
 class Job(Protocol):
-    """What is needed of `engine.training_client.TrainingJob`."""
+    """What is needed of `engine.train.client.TrainingJob`."""
 
     heard: Signal
 
     def start(self) -> None:
         """Begin."""
 
-    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
+    def steer(self, wish: Wish) -> None:
         """Say what to do from now on."""
 
     def kill(self) -> None:
