@@ -60,9 +60,9 @@ def listen(
 
 def tell(channel: Channel, message: object) -> None:
     """Tell napari something; where that is gone, the thread that hears it has seen so."""
-    _cap_log()
     with suppress(OSError):
         channel.send(message)
+    _cap_log()
 
 
 def final_word(

@@ -51,6 +51,10 @@ _LAST_WORDS = 1.0  # seconds for a process whose pipe broke to end with its own 
 _log = logging.getLogger(__name__)
 
 
+def _ignore(*_: object) -> None:
+    """Do nothing."""
+
+
 class Client(Generic[RequestT, EventT, AnswerT]):
     """A process that starts with the first request, and anew with the first one after its end.
 
@@ -62,15 +66,15 @@ class Client(Generic[RequestT, EventT, AnswerT]):
     name
         Of the process, as in "The engine cannot start".
     launch
-        Starts the process; raises `OSError`, or `UserError` where the person can mend it.
+        Starts the process; raises `UserError` where the person can mend that it does not start.
     doing
         Says when it died, as in "while encoding": as a whole, or with one request.
     advice
         What to do when it has died.
+    on_change
+        Called with the state before and after what the process has done.
     """
 
-    changed = Signal(object, object)
-    """The `State` before and after what the process has done."""
     warned = Signal(str)
     """A sentence to show that is no failure of a request."""
     died = Signal(str)
@@ -82,11 +86,13 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         launch: Callable[[], EngineProcess],
         doing: Callable[[State[RequestT, EventT], Pending[RequestT, EventT] | None], str],
         advice: str,
+        on_change: Callable[[State[RequestT, EventT], State[RequestT, EventT]], object] = _ignore,
     ) -> None:
         self._name = name
         self._launch = launch
         self._doing = doing
         self._advice = advice
+        self._on_change = on_change
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._state: State[RequestT, EventT] = State()
@@ -149,7 +155,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
     def leave(self) -> None:
         """Take no more requests; the process ends by itself when it sees that none can come."""
         with self._lock:
-            self._state = replace(self._state, closed=True)
+            self._state = self._state._replace(closed=True)
             self._post(None)
 
     def end(self, timeout: float = 0.0) -> None:
@@ -208,7 +214,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
             name=f"octsam-{self._name}-hears",
             daemon=True,
         )
-        self._state = replace(self._state, thread=thread, outbox=outbox)
+        self._state = self._state._replace(thread=thread, outbox=outbox)
         thread.start()
 
     def _post_call(self, pending: Pending[RequestT, EventT]) -> None:
@@ -225,13 +231,13 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         """See a process from its start to its end."""
         if before is not None:
             before.join()
-        self._change(lambda state: replace(state, phase="starting"))
+        self._change(lambda state: state._replace(phase="starting"))
         try:
             process = self._launch()
-        except (OSError, UserError) as error:
+        except Exception as error:
             self._give_up(error)
             return
-        _, state = self._swap(lambda state: replace(state, process=process))
+        _, state = self._swap(lambda state: state._replace(process=process))
         if state.closed:
             process.end()  # nobody wants it any more
         name = f"octsam-{self._name}-sends"
@@ -254,7 +260,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
     def _take(self, process: EngineProcess, word: Word[EventT, AnswerT]) -> None:
         match word:
             case Ready():
-                self._change(lambda state: replace(state, phase="ready"))
+                self._change(lambda state: state._replace(phase="ready"))
             case Warned(sentence):
                 _quietly(self.warned.emit, sentence)
             case Progressed(id_, event):
@@ -279,16 +285,15 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         if pending.on_event is not None and not pending.future.done():
             _quietly(pending.on_event, event)
 
-    def _give_up(self, error: OSError | UserError) -> None:
+    def _give_up(self, error: Exception) -> None:
         """Fail what was asked of a process that cannot be started."""
         before, after = self._swap(State.ended)
-        failure: Exception = error
-        if isinstance(error, OSError):
-            failure = EngineDied(f"The {self._name} cannot start: {error}")
-            _quietly(self.died.emit, str(failure))
-        _quietly(self.changed.emit, before, after)
+        if not isinstance(error, UserError):
+            error = EngineDied(f"The {self._name} cannot start: {error}")
+            _quietly(self.died.emit, str(error))
+        _quietly(self._on_change, before, after)
         for pending in before.pending.values():
-            _fail(pending.future, failure)
+            _fail(pending.future, error)
 
     def _bury(self, process: EngineProcess) -> None:
         """Fail what a process owes that has ended."""
@@ -297,7 +302,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         in_peace = not before.pending and process.exit_code == 0
         if not (before.closed or in_peace):
             _quietly(self.died.emit, self._fate(process, before))
-        _quietly(self.changed.emit, before, after)
+        _quietly(self._on_change, before, after)
         for pending in before.pending.values():
             _fail(pending.future, EngineDied(self._fate(process, before, pending)))
 
@@ -316,7 +321,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
     ) -> tuple[State[RequestT, EventT], State[RequestT, EventT]]:
         """Change the state and tell so; return it before and after."""
         before, after = self._swap(change)
-        _quietly(self.changed.emit, before, after)
+        _quietly(self._on_change, before, after)
         return before, after
 
     def _swap(
@@ -330,16 +335,16 @@ class Client(Generic[RequestT, EventT, AnswerT]):
     # The second thread of a process.
 
     def _send(self, process: EngineProcess, outbox: Outbox) -> None:
-        while (message := outbox.get()) is not None:
-            try:
+        try:
+            while (message := outbox.get()) is not None:
                 if isinstance(message, Pending):
                     self._send_call(process, message)
                 else:
                     process.channel.send(message)
-            except OSError:
-                process.end(_LAST_WORDS)  # the first thread sees it, and tells
-                return
-        process.channel.hang_up()
+        except OSError:
+            process.end(_LAST_WORDS)  # the first thread sees it, and tells
+        finally:
+            process.channel.hang_up()
 
     def _send_call(self, process: EngineProcess, pending: Pending[RequestT, EventT]) -> None:
         if pending.future.cancelled():

@@ -63,8 +63,8 @@ class EngineClient:
             partial(_launch, folder, cache_bytes),
             _doing,
             "Nothing in napari is lost: try again.",
+            self._hear_change,
         )
-        self._client.changed.connect(self._hear_change)
         self._client.warned.connect(self.warned.emit)
         self._client.died.connect(self.died.emit)
         atexit.register(self.shutdown)

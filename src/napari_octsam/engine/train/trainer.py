@@ -30,7 +30,7 @@ from napari_octsam.engine.wire import Call, Progressed, Steer
 if TYPE_CHECKING:
     from napari_octsam.training.run.prepare import Prepared
 
-__all__ = ["main"]
+__all__ = ["main", "train"]
 
 Show = Callable[[TrainerEvent], None]
 
@@ -49,7 +49,7 @@ def main() -> None:
         tell(channel, Progressed(call.id, event))
 
     show(Preparing("Starting the training"))
-    work = partial(_outcome, call.request, steering, show)
+    work = partial(train, call.request, steering, show)
     tell(channel, final_word(call, work, failed=lambda: "The training failed"))
 
 
@@ -57,8 +57,14 @@ def _take(steering: Steering, message: Steer[Wish]) -> None:
     steering.obey(message.wish)
 
 
-def _outcome(start: StartTraining, steering: Steering, show: Show) -> Ended | Refused:
-    """Prepare and train; return how it ended."""
+def train(start: StartTraining, steering: Steering, show: Show) -> Ended | Refused:
+    """Prepare and train; return how it ended.
+
+    Raises
+    ------
+    UserError
+        It cannot train, or not any further.
+    """
     from napari_octsam.training.run.folder import RunFolder
     from napari_octsam.training.run.prepare import PreflightFailed, prepare  # imports torch
 
@@ -72,10 +78,10 @@ def _outcome(start: StartTraining, steering: Steering, show: Show) -> Ended | Re
     except PreflightFailed as error:
         problems = tuple(problem.text for problem in error.problems)
         return Refused("The data cannot be trained on as it is.", problems)
-    return _train(prepared, steering, show)
+    return _run(prepared, steering, show)
 
 
-def _train(prepared: Prepared, steering: Steering, show: Show) -> Ended:
+def _run(prepared: Prepared, steering: Steering, show: Show) -> Ended:
     from napari_octsam.training.run.loggers import chosen_loggers, logged
     from napari_octsam.training.run.recording import recorded, settle
 
