@@ -29,7 +29,7 @@ from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.masks import Overlap
 from napari_octsam.core.prompts import Prompt
-from napari_octsam.engine.predict.client import EngineDied
+from napari_octsam.engine.errors import EngineDied
 from napari_octsam.engine.predict.messages import (
     Decode,
     Encode,

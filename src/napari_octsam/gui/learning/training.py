@@ -20,6 +20,7 @@ from napari_octsam.engine.train.messages import (
     Refused,
     StartTraining,
     TrainerMessage,
+    Wish,
 )
 from napari_octsam.gui.learning.history import TrainingHistory
 from napari_octsam.gui.learning.step_clock import StepClock
@@ -52,7 +53,7 @@ class Job(Protocol):
     def start(self) -> None:
         """Begin."""
 
-    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
+    def steer(self, wish: Wish) -> None:
         """Say what to do from now on."""
 
     def kill(self) -> None:

@@ -13,7 +13,8 @@ from psygnal import Signal
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
-from napari_octsam.engine.predict.client import EngineClient, EngineDied
+from napari_octsam.engine.errors import EngineDied
+from napari_octsam.engine.predict.client import EngineClient
 from napari_octsam.engine.predict.messages import (
     Decode,
     Encode,
@@ -37,7 +38,7 @@ Told = Callable[[str], object]
 
 
 class Engine(Protocol):
-    """What the session needs of `engine.client.EngineClient`."""
+    """What the session needs of `engine.predict.client.EngineClient`."""
 
     @property
     def state_changed(self) -> Any:
@@ -159,7 +160,7 @@ class Session:
         Parameters
         ----------
         request
-            One of the requests of `engine.messages`.
+            One of the requests of `engine.predict.messages`.
         done
             Called with the answer.
         failed
