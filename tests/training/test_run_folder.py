@@ -76,7 +76,7 @@ def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) 
     list(recorded(again, folder, SCHEMA))
 
     assert same(one.weights(), again.weights())
-    assert folder.read_figures() == whole.read_figures()
+    assert folder.read_metrics() == whole.read_metrics()
 
 
 def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Path) -> None:
@@ -292,8 +292,8 @@ def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: P
     RunFolder(tmp_path).claim()
 
 
-@pytest.mark.parametrize("figures", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
-def test_figures_that_cannot_be_read_are_said(tmp_path: Path, figures: str) -> None:
-    (tmp_path / "metrics.json").write_text(figures)
+@pytest.mark.parametrize("metrics", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
+def test_metrics_that_cannot_be_read_are_said(tmp_path: Path, metrics: str) -> None:
+    (tmp_path / "metrics.json").write_text(metrics)
     with pytest.raises(UserError, match=r"metrics\.json"):
-        RunFolder(tmp_path).read_figures()
+        RunFolder(tmp_path).read_metrics()

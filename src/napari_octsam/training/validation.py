@@ -15,15 +15,15 @@ from napari_octsam.evaluation.metrics.overlap import dice
 from napari_octsam.evaluation.prompted import Encode, FoundClasses, find_classes
 from napari_octsam.models.model import Model
 from napari_octsam.topology.metrics.betti_numbers import betti_error
-from napari_octsam.training.events import ClassFigures, Sample, Validated
+from napari_octsam.training.events import ClassMetrics, Sample, Validated
 
 __all__ = ["Validation", "mean_dice", "validate"]
 
 
 class Validation(NamedTuple):
-    """Figures by label value, and what the model makes of the first B-scans."""
+    """Metrics by label value, and what the model makes of the first B-scans."""
 
-    classes: dict[int, ClassFigures]
+    classes: dict[int, ClassMetrics]
     samples: tuple[Sample, ...]
 
 
@@ -61,15 +61,15 @@ def validate(
             samples.append(_sample(found))
         yield Validated(done, len(bscans))
     classes = {
-        value: ClassFigures(float(np.mean(dices[value])), float(np.mean(errors[value])))
+        value: ClassMetrics(float(np.mean(dices[value])), float(np.mean(errors[value])))
         for value in sorted(dices)
     }
     return Validation(classes, tuple(samples))
 
 
-def mean_dice(classes: dict[int, ClassFigures]) -> float:
+def mean_dice(classes: dict[int, ClassMetrics]) -> float:
     """Return the mean Dice of the classes."""
-    return float(np.mean([figures.dice for figures in classes.values()]))
+    return float(np.mean([metrics.dice for metrics in classes.values()]))
 
 
 def _sample(found: FoundClasses) -> Sample:

@@ -124,7 +124,7 @@ def _begun(prepared: Prepared) -> Begun:
         prepared.schema,
         run.config.epochs,
         run.steps,
-        tuple(done for done in folder.read_figures() if done.epoch <= run.epoch),
+        tuple(done for done in folder.read_metrics() if done.epoch <= run.epoch),
     )
 
 

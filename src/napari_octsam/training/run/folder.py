@@ -1,4 +1,4 @@
-"""A run's folder: settings, figures, the state to go on from, the best model. All written whole."""
+"""A run's folder: settings, metrics, the state to go on from, the best model. All written whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from napari_octsam.training.adaptation import weights_to_keep
 from napari_octsam.training.events import EpochDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.lock import claimed
-from napari_octsam.training.run.metrics_files import read_figures, write_figures
+from napari_octsam.training.run.metrics_files import read_metrics, write_metrics
 from napari_octsam.training.run.states import restore_state, write_state
 
 __all__ = ["RunFolder"]
@@ -175,7 +175,7 @@ class RunFolder:
         Parameters
         ----------
         epochs
-            That are done; the best one's figures go into the header.
+            That are done; the best one's metrics go into the header.
         """
         best = (done for done in epochs if done.epoch == run.best_epoch)
         classes = next((done.classes for done in best), {})
@@ -183,7 +183,7 @@ class RunFolder:
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
             "score": float(run.best_score),
-            "dice": {str(value): figures.dice for value, figures in classes.items()},
+            "dice": {str(value): metrics.dice for value, metrics in classes.items()},
         }
         header = run.model.header.model_copy(
             update={
@@ -196,11 +196,11 @@ class RunFolder:
         weights = weights_to_keep(run.best_weights, run.config, run.adapter)
         save_checkpoint(self.best, weights, header)
 
-    def save_figures(self, epochs: Sequence[EpochDone]) -> None:
-        """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
-        write_figures(self.path, epochs)
+    def save_metrics(self, epochs: Sequence[EpochDone]) -> None:
+        """Write the metrics of all epochs as `metrics.csv` and `metrics.json`."""
+        write_metrics(self.path, epochs)
 
-    def read_figures(self) -> list[EpochDone]:
+    def read_metrics(self) -> list[EpochDone]:
         """Return the epochs that are done, as `metrics.json` has them.
 
         Raises
@@ -208,4 +208,4 @@ class RunFolder:
         UserError
             The file cannot be read.
         """
-        return read_figures(self.path)
+        return read_metrics(self.path)

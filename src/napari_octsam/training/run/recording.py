@@ -59,13 +59,13 @@ def recorded(
         Least seconds from one state to the next, where no epoch ends. Both come less often where
         writing takes long.
     """
-    epochs = folder.read_figures()
+    epochs = folder.read_metrics()
     pace = _Pace(save_every)
     _renew_best(run, folder, schema)
     for event in _kept(run, folder, schema):
         if isinstance(event, EpochDone):
             epochs = [done for done in epochs if done.epoch < event.epoch] + [event]
-            folder.save_figures(epochs)
+            folder.save_metrics(epochs)
         if pace.is_due(event):
             pace.settle(run, folder, schema)
         yield event
@@ -86,7 +86,7 @@ def settle(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
 def _renew_best(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
     """Write the best model, where the file is not that of the run's best epoch."""
     if run.best_epoch and folder.best_epoch() != run.best_epoch:
-        folder.save_best(run, schema, folder.read_figures())
+        folder.save_best(run, schema, folder.read_metrics())
 
 
 def _kept(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> Iterator[Event]:
