@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from docs.topology_toy import SIDE, Fault, faults, layer, show_mask
+from napari_octsam.topology.losses.bars import Bars, Filtration
 from napari_octsam.topology.losses.matching import match_spatially
-from napari_octsam.topology.persistence.bars import Bars, Filtration
 from napari_octsam.topology.persistence.truth import Truths, true_topology
 
 __all__ = ["draw_bars"]

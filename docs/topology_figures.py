@@ -15,10 +15,8 @@ from torch import Tensor, nn
 
 from docs.topology_bars import draw_bars
 from docs.topology_toy import faults, layer, show_mask
-from napari_octsam.topology.losses.cldice import SoftClDiceLoss
-from napari_octsam.topology.losses.original import OriginalTopologyLoss
-from napari_octsam.topology.losses.spatial import TopologyLoss
-from napari_octsam.topology.metrics.betti_numbers import betti_numbers
+from napari_octsam.topology.losses import OriginalTopologyLoss, SoftClDiceLoss, TopologyLoss
+from napari_octsam.topology.metrics import betti_numbers
 
 __all__ = ["draw_topology"]
 

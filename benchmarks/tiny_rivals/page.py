@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from benchmarks.markdown import grid
 from benchmarks.tiny_rivals.contest import Contest, Entry
-from napari_octsam.evaluation.report.columns import mean_known
-from napari_octsam.evaluation.report.report import Report
+from napari_octsam.evaluation.metrics import mean_known
+from napari_octsam.evaluation.report import Report
 
 __all__ = ["Contestant", "as_page"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.masks import composite
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.evaluation.metrics.overlap import dice
+from napari_octsam.evaluation.metrics import dice
 from napari_octsam.evaluation.prompted import Encode, FoundClasses, find_classes
 from napari_octsam.models.model import Model
-from napari_octsam.topology.metrics.betti_numbers import betti_error
+from napari_octsam.topology.metrics import betti_error
 from napari_octsam.training.events import ClassMetrics, Sample, Validated
 
 __all__ = ["Validation", "mean_dice", "validate"]

@@ -11,9 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from napari_octsam.core.files import replacing
-from napari_octsam.evaluation.metrics.calibration import THRESHOLDS, Calibration
-from napari_octsam.evaluation.metrics.counts import PixelCounts
-from napari_octsam.evaluation.report.columns import PIXEL_FIGURES, SHAPE_FIGURES, Figures
+from napari_octsam.evaluation.metrics import (
+    PIXEL_METRICS,
+    SHAPE_METRICS,
+    THRESHOLDS,
+    Calibration,
+    Metrics,
+    PixelCounts,
+)
 from napari_octsam.evaluation.report.report import ClassReport, Extremes, Ranked, Report
 
 __all__ = ["write_csv", "write_json"]
@@ -28,7 +33,7 @@ def write_csv(path: Path, report: Report) -> None:
     The column `row` says which it is: "B-scan", "averaged" or "pooled". What is not defined stays
     empty. The class of the rows on all classes is empty too.
     """
-    keys = [figure.key for figure in (*PIXEL_FIGURES, *SHAPE_FIGURES)]
+    keys = [metric.key for metric in (*PIXEL_METRICS, *SHAPE_METRICS)]
     with (
         replacing(path) as part,
         part.open("w", newline="", encoding="utf-8") as file,
@@ -63,7 +68,7 @@ def write_json(path: Path, report: Report, about: Mapping[str, object]) -> None:
                 "bscan": score.bscan,
                 "class": score.class_value,
                 **asdict(score.counts),
-                **score.figures,
+                **score.metrics,
             }
             for score in report.scores
         ],
@@ -77,7 +82,7 @@ def _rows(report: Report) -> Iterator[dict[str, object]]:
     names = {each.label.value: each.label.name for each in report.classes}
     for score in report.scores:
         name = names[score.class_value]
-        yield _row("B-scan", score.class_value, name, score.figures, score.counts, score.bscan)
+        yield _row("B-scan", score.class_value, name, score.metrics, score.counts, score.bscan)
     for each in report.classes:
         yield _row("averaged", each.label.value, each.label.name, each.averaged)
     yield _row("averaged", "", "mean of classes", report.averaged)
@@ -91,12 +96,12 @@ def _row(
     kind: str,
     value: int | str,
     name: str,
-    figures: Figures,
+    metrics: Metrics,
     counts: PixelCounts | None = None,
     bscan: str = "",
 ) -> dict[str, object]:
     known = {} if counts is None else asdict(counts)
-    return {"row": kind, "bscan": bscan, "class": value, "name": name, **known, **figures}
+    return {"row": kind, "bscan": bscan, "class": value, "name": name, **known, **metrics}
 
 
 def _calibration(found: Calibration | None) -> dict[str, object] | None:

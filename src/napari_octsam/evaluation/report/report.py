@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from napari_octsam.core.classes import LabelClass, LabelSchema
-from napari_octsam.evaluation.judging import ClassScore, JudgedMask, pixel_figures
-from napari_octsam.evaluation.metrics.average_precision import Confidence
-from napari_octsam.evaluation.metrics.calibration import Calibration, ObjectCalibration, calibrate
-from napari_octsam.evaluation.metrics.counts import PixelCounts
-from napari_octsam.evaluation.report.columns import DICE, Figure, Figures, mean_figures, mean_known
+from napari_octsam.evaluation.judging import ClassScore, JudgedMask, pixel_metrics
+from napari_octsam.evaluation.metrics import (
+    DICE,
+    Calibration,
+    Confidence,
+    Metric,
+    Metrics,
+    ObjectCalibration,
+    PixelCounts,
+    calibrate,
+    mean_known,
+    mean_metrics,
+)
 
 __all__ = ["ClassReport", "Extremes", "Ranked", "Report", "best_first", "build_report"]
 
@@ -23,7 +31,7 @@ T = TypeVar("T")
 
 
 class Ranked(NamedTuple):
-    """A B-scan and the figure that it is ranked by."""
+    """A B-scan and the metric that it is ranked by."""
 
     bscan: str
     value: float
@@ -50,7 +58,7 @@ class Extremes:
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """The figures of a class.
+    """The metrics of a class.
 
     Parameters
     ----------
@@ -65,9 +73,9 @@ class ClassReport:
     counts
         Pixels of all B-scans together.
     pooled
-        `PIXEL_FIGURES` of all pixels together.
+        `PIXEL_METRICS` of all pixels together.
     averaged
-        Means of all figures over the B-scans where they are defined.
+        Means of all metrics over the B-scans where they are defined.
     extremes
         The B-scans that stand out.
     """
@@ -77,8 +85,8 @@ class ClassReport:
     absent: int
     missed: int
     counts: PixelCounts
-    pooled: Figures
-    averaged: Figures
+    pooled: Metrics
+    averaged: Metrics
     extremes: Extremes
 
 
@@ -93,15 +101,15 @@ class Report:
     axial_um
         µm per pixel along the A-scan, or None.
     ranked_by
-        Figure that says which B-scans stand out.
+        Metric that says which B-scans stand out.
     classes
         Those that a B-scan shows, in the order of the schema.
     nowhere
         Those that none shows.
     pooled, averaged
-        Means of the classes' figures: each class weighs the same.
+        Means of the classes' metrics: each class weighs the same.
     all_pixels
-        `PIXEL_FIGURES` of all pixels of all classes together: large classes weigh more.
+        `PIXEL_METRICS` of all pixels of all classes together: large classes weigh more.
     extremes
         The B-scans that stand out, by the mean over their classes.
     scores
@@ -112,12 +120,12 @@ class Report:
 
     bscans: int
     axial_um: float | None
-    ranked_by: Figure
+    ranked_by: Metric
     classes: tuple[ClassReport, ...]
     nowhere: tuple[LabelClass, ...]
-    pooled: Figures
-    averaged: Figures
-    all_pixels: Figures
+    pooled: Metrics
+    averaged: Metrics
+    all_pixels: Metrics
     extremes: Extremes
     scores: tuple[ClassScore, ...]
     calibration: Calibration | None
@@ -127,11 +135,11 @@ def build_report(
     judged: Iterable[JudgedMask],
     schema: LabelSchema,
     axial_um: float | None = None,
-    ranked_by: Figure = DICE,
+    ranked_by: Metric = DICE,
     *,
     background: bool = False,
 ) -> Report:
-    """Build the report; of each mask, only its figures are kept.
+    """Build the report; of each mask, only its metrics are kept.
 
     Parameters
     ----------
@@ -153,18 +161,18 @@ def build_report(
         ranked_by=ranked_by,
         classes=classes,
         nowhere=tuple(each.label for each in reports if not each.bscans),
-        pooled=mean_figures([each.pooled for each in classes]),
-        averaged=mean_figures([each.averaged for each in classes]),
-        all_pixels=pixel_figures(everything, _together(tally.confidence.values())),
+        pooled=mean_metrics([each.pooled for each in classes]),
+        averaged=mean_metrics([each.averaged for each in classes]),
+        all_pixels=pixel_metrics(everything, _together(tally.confidence.values())),
         extremes=_extremes(_of_bscans(shown, ranked_by), ranked_by),
         scores=tuple(shown),
         calibration=calibrate(tally.calibrations) if tally.calibrations else None,
     )
 
 
-def best_first(items: Iterable[T], value: Callable[[T], float], figure: Figure) -> list[T]:
-    """Sort by the value of a figure that is never NaN; of equal ones, the first stays first."""
-    sign = -1 if figure.higher_is_better else 1
+def best_first(items: Iterable[T], value: Callable[[T], float], metric: Metric) -> list[T]:
+    """Sort by the value of a metric that is never NaN; of equal ones, the first stays first."""
+    sign = -1 if metric.higher_is_better else 1
     return sorted(items, key=lambda each: sign * value(each))
 
 
@@ -186,7 +194,7 @@ class _Tally:
             known = judged.confidence
             self.confidence[value] = known if before is None else before + known
 
-    def report(self, label: LabelClass, ranked_by: Figure) -> ClassReport:
+    def report(self, label: LabelClass, ranked_by: Metric) -> ClassReport:
         scores = [score for score in self.scores if score.class_value == label.value]
         shown = [score for score in scores if not score.counts.absent]
         counts = sum((score.counts for score in scores), PixelCounts())
@@ -196,8 +204,8 @@ class _Tally:
             absent=len(scores) - len(shown),
             missed=sum(score.counts.missed for score in shown),
             counts=counts,
-            pooled=pixel_figures(counts, self.confidence.get(label.value)),
-            averaged=mean_figures([score.figures for score in shown]),
+            pooled=pixel_metrics(counts, self.confidence.get(label.value)),
+            averaged=mean_metrics([score.metrics for score in shown]),
             extremes=_extremes(_of_bscans(shown, ranked_by), ranked_by),
         )
 
@@ -209,17 +217,17 @@ def _together(confidences: Iterable[Confidence]) -> Confidence | None:
     return total
 
 
-def _of_bscans(scores: Sequence[ClassScore], figure: Figure) -> list[Ranked]:
-    """Return the mean of a figure over the classes of each B-scan."""
+def _of_bscans(scores: Sequence[ClassScore], metric: Metric) -> list[Ranked]:
+    """Return the mean of a metric over the classes of each B-scan."""
     values: dict[str, list[float]] = defaultdict(list)
     for score in scores:
-        values[score.bscan].append(score.figures[figure.key])
+        values[score.bscan].append(score.metrics[metric.key])
     ranked = (Ranked(name, mean_known(found)) for name, found in values.items())
     return [each for each in ranked if not math.isnan(each.value)]
 
 
-def _extremes(found: Sequence[Ranked], figure: Figure) -> Extremes:
-    order = tuple(best_first(found, lambda each: each.value, figure))
+def _extremes(found: Sequence[Ranked], metric: Metric) -> Extremes:
+    order = tuple(best_first(found, lambda each: each.value, metric))
     size = min(_NAMED, max(1, len(order) // 3))
     start = (len(order) - size) // 2
     return Extremes(order[:size], order[start : start + size], order[::-1][:size])

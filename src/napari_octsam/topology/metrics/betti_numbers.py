@@ -1,4 +1,4 @@
-"""Figures on the topology of a mask and on how far it is from the truth's."""
+"""Metrics on the topology of a mask and on how far it is from the truth's."""
 
 from __future__ import annotations
 
@@ -10,14 +10,7 @@ from napari_octsam.core.masks import Mask
 from napari_octsam.topology.persistence.pairs import Connectivity
 from napari_octsam.topology.persistence.truth import BettiNumbers, true_topology
 
-__all__ = [
-    "BettiNumbers",
-    "betti_error",
-    "betti_numbers",
-    "cl_dice",
-    "euler_characteristic",
-    "layer_order_violations",
-]
+__all__ = ["betti_error", "betti_numbers", "cl_dice", "layer_order_violations"]
 
 
 def betti_numbers(mask: Mask, connectivity: Connectivity = 8) -> BettiNumbers:
@@ -38,12 +31,6 @@ def betti_error(predicted: Mask, truth: Mask, connectivity: Connectivity = 8) ->
     does.
     """
     return betti_numbers(predicted, connectivity).error(betti_numbers(truth, connectivity))
-
-
-def euler_characteristic(mask: Mask, connectivity: Connectivity = 8) -> int:
-    """Return components less holes, b0 - b1."""
-    found = betti_numbers(mask, connectivity)
-    return found.components - found.holes
 
 
 def cl_dice(predicted: Mask, truth: Mask) -> float:

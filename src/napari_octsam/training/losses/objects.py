@@ -14,7 +14,7 @@ from napari_octsam.models.frames import Frame, make_frame
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features, Network
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
-from napari_octsam.topology.losses.presets import preset_loss
+from napari_octsam.topology.losses import preset_loss
 from napari_octsam.training.losses.masks import mask_losses, unlabelled_as_background
 from napari_octsam.training.losses.segmentation import segmentation_loss
 from napari_octsam.training.prompts.simulation import SimulatedObject

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_octsam.models.precision import faster_precision
-from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.losses.masks import mask_losses, unlabelled_as_background
 from napari_octsam.training.pretraining.augment import View
 from napari_octsam.training.pretraining.batches import (

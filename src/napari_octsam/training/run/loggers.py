@@ -12,7 +12,7 @@ import numpy as np
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.evaluation.report.overlays import labels_picture
+from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import EpochDone, Event, Sample, Samples
 from napari_octsam.training.run.folder import RunFolder
 
