@@ -115,7 +115,7 @@ def test_an_absent_class_is_not_counted_as_0() -> None:
     assert only.pooled["precision"] == pytest.approx(4 / 6), "what is invented counts"
     assert only.counts.tn == 3 * 600 - 300
     assert [label.value for label in report.nowhere] == [2, 3]
-    assert "absent" not in {score.bscan for score in report.scores}
+    assert "absent" not in set(report.scores["bscan"])
 
 
 def test_a_class_judged_without_pixels_counts_as_absent_but_its_true_negatives_are_pooled() -> None:
@@ -215,10 +215,10 @@ def test_csv_says_what_the_report_says(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
 
     assert [row["row"] for row in rows] == ["B-scan"] * 3 + ["averaged"] * 2 + ["pooled"] * 3
-    for score, row in zip(report.scores, rows, strict=False):
-        assert row["bscan"] == score.bscan
-        assert int(row["tp"]) == score.counts.tp
-        for key, value in score.metrics.items():
+    for mask, row in zip(masks, rows, strict=False):
+        assert row["bscan"] == mask.score.bscan
+        assert int(row["tp"]) == mask.score.counts.tp
+        for key, value in mask.score.metrics.items():
             assert row[key] == "" if math.isnan(value) else float(row[key]) == value
     assert float(rows[3]["hd95_px"]) == report.classes[0].averaged["hd95_px"]
     assert float(rows[-1]["iou"]) == report.all_pixels["iou"]
@@ -234,7 +234,7 @@ def test_json_holds_every_score_and_no_nan(tmp_path: Path) -> None:
 
     assert read["about"] == {"model": "octsam-tiny"}
     dices = [(row["bscan"], row["class"], row["dice"]) for row in read["scores"]]
-    assert dices == [(s.bscan, s.class_value, s.dice) for s in report.scores]
+    assert dices == [(m.score.bscan, m.score.class_value, m.score.dice) for m in masks]
     assert read["scores"][2]["hd95_px"] is None
     (only,) = read["classes"]
     assert only["averaged"]["dice"] == report.classes[0].averaged["dice"]

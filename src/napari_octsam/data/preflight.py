@@ -28,7 +28,6 @@ __all__ = [
     "examine",
     "judge",
     "members_of",
-    "preflight",
     "without",
 ]
 
@@ -139,27 +138,16 @@ class Preflight:
         return f"The model learns {self.classes[0].schema}, {', '.join(told)}." if told else ""
 
 
-def preflight(
-    dataset: Dataset,
-    split: Split | None = None,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Preflight:
-    """Read every B-scan and mask once, and say what is wrong and what will be trained.
-
-    Parameters
-    ----------
-    split
-        Checked for leaks and for what has changed since it was made.
-    progress
-        Is told how many items are read.
-    """
-    return judge(dataset, examine(dataset, progress), split)
-
-
 def examine(
     dataset: Dataset, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Facts, ...]:
-    """Read every B-scan and mask once."""
+    """Read every B-scan and mask once.
+
+    Parameters
+    ----------
+    progress
+        Is told how many items are read.
+    """
     facts = []
     with ThreadPoolExecutor(_THREADS) as pool:
         found = pool.map(lambda item: _facts(item, dataset.schemas), dataset.items)
@@ -170,7 +158,13 @@ def examine(
 
 
 def judge(dataset: Dataset, facts: Sequence[Facts], split: Split | None = None) -> Preflight:
-    """Say what follows from the facts of every item; see `preflight`."""
+    """Say what is wrong and what will be trained, from the facts of every item.
+
+    Parameters
+    ----------
+    split
+        Checked for leaks and for what has changed since it was made.
+    """
     members = members_of(facts)
     part_of = {name: part for part, names in split.parts() for name in names} if split else {}
     problems = [*dataset.problems, *_faults(facts), *_too_few(facts)]

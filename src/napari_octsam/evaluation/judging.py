@@ -65,7 +65,7 @@ class JudgedMask:
     score
         The metrics.
     confidence
-        For the average precision of many B-scans, or None where nothing was predicted.
+        For the average precision of many B-scans; empty where nothing was predicted.
     bscan
         The B-scan and its labels.
     predicted
@@ -75,7 +75,7 @@ class JudgedMask:
     """
 
     score: ClassScore
-    confidence: Confidence | None
+    confidence: Confidence
     bscan: LabelledBScan
     predicted: Mask
     calibration: ObjectCalibration | None = None
@@ -119,12 +119,11 @@ def judge_absent(bscan: LabelledBScan, class_value: int) -> JudgedMask:
     """Return the score of a class that a B-scan does not show and that nobody asked for."""
     metrics = {metric.key: math.nan for metric in (*PIXEL_METRICS, *SHAPE_METRICS)}
     score = ClassScore(bscan.name, class_value, PixelCounts(), metrics)
-    return JudgedMask(score, None, bscan, np.zeros(bscan.labels.shape, bool))
+    return JudgedMask(score, Confidence(), bscan, np.zeros(bscan.labels.shape, bool))
 
 
-def pixel_metrics(counts: PixelCounts, confidence: Confidence | None) -> Metrics:
+def pixel_metrics(counts: PixelCounts, confidence: Confidence) -> Metrics:
     """Return each of `PIXEL_METRICS`, of one mask or of many together."""
-    known = math.nan if confidence is None else confidence.average_precision
     return {
         "iou": counts.iou,
         "dice": counts.dice,
@@ -133,7 +132,7 @@ def pixel_metrics(counts: PixelCounts, confidence: Confidence | None) -> Metrics
         "specificity": counts.specificity,
         "sensitivity": counts.sensitivity,
         "precision": counts.precision,
-        "average_precision": known,
+        "average_precision": confidence.average_precision,
     }
 
 

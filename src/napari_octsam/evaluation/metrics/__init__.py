@@ -23,7 +23,6 @@ from napari_octsam.evaluation.metrics.metric import (
     Metric,
     Metrics,
     mean_known,
-    mean_metrics,
 )
 
 __all__ = [
@@ -45,7 +44,6 @@ __all__ = [
     "count_pixels",
     "dice",
     "mean_known",
-    "mean_metrics",
     "measure_calibration",
     "measure_confidence",
     "surface_distances",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Metric",
     "Metrics",
     "mean_known",
-    "mean_metrics",
 ]
 
 Metrics = Mapping[str, float]
@@ -87,9 +86,3 @@ def mean_known(values: Iterable[float]) -> float:
     """Return the mean of what is not NaN, and NaN where nothing is left."""
     known = [value for value in values if not math.isnan(value)]
     return math.fsum(known) / len(known) if known else math.nan
-
-
-def mean_metrics(rows: Sequence[Metrics]) -> Metrics:
-    """Return the mean of each metric over the rows where it is defined."""
-    keys = rows[0] if rows else ()
-    return {key: mean_known(row[key] for row in rows) for key in keys}

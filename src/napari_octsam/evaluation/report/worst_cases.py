@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 
 from napari_octsam.evaluation.judging import JudgedMask
 from napari_octsam.evaluation.metrics import DICE, Metric
-from napari_octsam.evaluation.report.report import best_first
 
 __all__ = ["WorstCases"]
 
@@ -43,8 +42,10 @@ class WorstCases:
         if math.isnan(self._value(judged)):
             return
         value = judged.score.class_value
-        ranked = best_first([*self._best_first[value], judged], self._value, self._metric)
-        self._best_first[value] = ranked[-self._per_class :]
+        kept = self._best_first[value]
+        kept.append(judged)
+        kept.sort(key=self._value, reverse=self._metric.higher_is_better)
+        del kept[: -self._per_class]
 
     def _value(self, judged: JudgedMask) -> float:
         return judged.score.metrics[self._metric.key]
