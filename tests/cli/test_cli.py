@@ -416,7 +416,6 @@ def test_no_command_replaces_a_file_without_being_told(octsam: Octsam, tmp_path:
     commands = {
         "topology": ("labels.png", "--schema", "layers7", "--json", "mine"),
         "evaluate": ("octsam-tiny", "--data", ".", "--csv", "mine"),
-        "pretrain": (".", "-o", "mine"),
     }
     for name, arguments in commands.items():
         sentence = said(octsam(name, *arguments))

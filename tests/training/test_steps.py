@@ -26,29 +26,24 @@ from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
 from napari_octsam.models.tiny.pixel_names import PixelNames
 from napari_octsam.phantoms.bscan import Finding, make_phantom
 from napari_octsam.training.losses.masks import area_targets, mask_losses
-from napari_octsam.training.pretraining.augment import View, random_view
-from napari_octsam.training.pretraining.loop import Pretraining
-from napari_octsam.training.pretraining.naming import naming_loss
-from napari_octsam.training.pretraining.objects import draw_objects
-from napari_octsam.training.pretraining.recipe import (
-    DataShares,
-    PretrainConfig,
-    Stage,
-    octsam_tiny_sources,
-    read_recipe,
-)
-from napari_octsam.training.pretraining.samples import (
-    MixedSource,
-    Sample,
-    SampleSource,
-    layered_sample,
-)
 from napari_octsam.training.prompts.simulation import (
     PromptParts,
     draw_parts,
     jittered_box,
     simulate_prompt,
 )
+from recipes.octsam_tiny.augment import View, random_view
+from recipes.octsam_tiny.loop import Pretraining
+from recipes.octsam_tiny.naming import naming_loss
+from recipes.octsam_tiny.objects import draw_objects
+from recipes.octsam_tiny.recipe import DataShares, PretrainConfig, Stage, read_recipe
+from recipes.octsam_tiny.samples import (
+    MixedSource,
+    Sample,
+    SampleSource,
+    layered_sample,
+)
+from recipes.octsam_tiny.sources import octsam_tiny_sources
 
 torch.set_num_threads(1)  # threads cost more than they give on maps this small
 SMALL = TinyConfig(input_size=(64, 64), widths=(8, 16, 16, 24, 32), embed_dim=32)
@@ -122,7 +117,7 @@ def share_of_bare_padding(sample: Sample, schema: str, padding: int) -> float:
 
 
 def test_padding_is_mostly_free_of_the_devices_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_octsam.training.pretraining.augment.random_appearance", noisy)
+    monkeypatch.setattr("recipes.octsam_tiny.augment.random_appearance", noisy)
     phantom = make_phantom(3, (128, 160), [Finding.IMAGE_PADDING])
     sample = Sample("p", phantom.image, {"oct14": phantom.labels})
     assert 0.7 < share_of_bare_padding(sample, "oct14", Finding.IMAGE_PADDING) < 1
@@ -131,7 +126,7 @@ def test_padding_is_mostly_free_of_the_devices_noise(monkeypatch: pytest.MonkeyP
 def test_what_lies_outside_a_b_scan_without_the_14_classes_is_padding_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("napari_octsam.training.pretraining.augment.random_appearance", noisy)
+    monkeypatch.setattr("recipes.octsam_tiny.augment.random_appearance", noisy)
     white = np.full((96, 120), 255, np.uint8)
     sample = Sample("white", white, {"layers7": np.ones_like(white)})
     assert 0.7 < share_of_bare_padding(sample, "layers7", 0) < 1
@@ -287,15 +282,13 @@ def train(steps: int, saved: Path | None = None) -> Pretraining:
 
 def test_a_step_in_two_groups_is_the_step_of_all_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
     # bfloat16 rounds maps otherwise in other batches: what is compared here is the sums
-    monkeypatch.setattr(
-        "napari_octsam.training.pretraining.step_losses.faster_precision", lambda _: "float32"
-    )
+    monkeypatch.setattr("recipes.octsam_tiny.step_losses.faster_precision", lambda _: "float32")
     stage = Stage(steps=1, views=3, objects=4, topology=0.1, balance=0.3)
     fluid = Sample("fluid", band().image, {"fluid": np.uint8(1) * (band().maps["layers7"] > 0)})
     source = MixedSource([(0.5, [band()]), (0.5, [fluid])], phantoms=0)
     steps = []
     for groups in (1, 2):
-        monkeypatch.setattr("napari_octsam.training.pretraining.loop._GROUPS", groups)
+        monkeypatch.setattr("recipes.octsam_tiny.loop._GROUPS", groups)
         training = pretraining(PretrainConfig(stages=(stage,)), source)
         (event,) = training.run()
         steps.append((event.losses, gradients(training)))
@@ -400,7 +393,7 @@ def test_each_stage_has_its_own_views_and_its_own_balance(monkeypatch: pytest.Mo
         asked.append(arguments[-1])
         return random_view(sample, *arguments)
 
-    monkeypatch.setattr("napari_octsam.training.pretraining.loop.random_view", noting)
+    monkeypatch.setattr("recipes.octsam_tiny.loop.random_view", noting)
     stages = (Stage(steps=1, views=1, exports=False, balance=0.0), Stage(steps=1, views=1))
     list(pretraining(PretrainConfig(stages=stages)).run())
     assert asked == [False, True]

@@ -12,7 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from docs.tiny_card import (
+from napari_octsam.cli import app
+from recipes.octsam_tiny.card import (
     CARD,
     SECTIONS,
     calibration_table,
@@ -22,8 +23,7 @@ from docs.tiny_card import (
     pieces_table,
     pockets_table,
 )
-from docs.tiny_exports import EXPORTS, Shown
-from napari_octsam.cli import app
+from recipes.octsam_tiny.exports import EXPORTS, Shown
 
 
 @pytest.fixture(scope="module")

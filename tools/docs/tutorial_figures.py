@@ -27,7 +27,7 @@ from napari_octsam.gui.prompting.preview import PREVIEW_NAME
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.phantoms.bscan import Finding, Phantom, Tissue, make_phantom
 
-SCHEMA = load_schema(Path(__file__).with_name("choroid.toml"))
+SCHEMA = load_schema(Path(__file__).parents[2] / "docs" / "choroid.toml")
 _SHAPE = (384, 512)
 _WINDOW = (1280, 760)
 _PANEL = 350  # pixels

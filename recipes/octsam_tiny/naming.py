@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.models.tiny.encoder import STRIDES
 from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
-from napari_octsam.training.pretraining.augment import View
+from recipes.octsam_tiny.augment import View
 
 __all__ = ["ObjectNames", "naming_loss"]
 

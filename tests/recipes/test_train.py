@@ -1,4 +1,4 @@
-"""`octsam pretrain`, from the command to a model that predicts."""
+"""The recipe of octsam-tiny, from the command to a model that predicts."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_octsam.cli import app
 from napari_octsam.core.prompts import Box, Prompt
 from napari_octsam.models.checkpoints.checkpoints import load_model, read_checkpoint
-from napari_octsam.training.pretraining.loop import Pretraining
-from napari_octsam.training.pretraining.recipe import octsam_tiny_sources, read_recipe
+from recipes.octsam_tiny.__main__ import app
+from recipes.octsam_tiny.loop import Pretraining
+from recipes.octsam_tiny.recipe import read_recipe
+from recipes.octsam_tiny.sources import octsam_tiny_sources
 
 RECIPE = """
 seed = 5
@@ -37,7 +38,7 @@ def recipe(folder: Path, steps: int) -> Path:
 
 def test_a_training_ends_with_a_model_that_predicts(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
-    words = ["pretrain", tmp_path, "-o", output, "--config", recipe(tmp_path, 2)]
+    words = ["train", tmp_path, "-o", output, "--config", recipe(tmp_path, 2)]
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     assert "Step 2 of 2 is saved: " in done.stderr
@@ -59,7 +60,7 @@ def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -
     stopped = Pretraining(octsam_tiny_sources(tmp_path), read_recipe(config))
     next(stopped.run())
     stopped.save(state)
-    words = ["pretrain", tmp_path, "-o", output, "--config", config]
+    words = ["train", tmp_path, "-o", output, "--config", config]
     done = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "300"})
     assert done.exit_code == 0, done.output
     assert f"Going on from step 1 of {state}." in done.stderr
@@ -71,8 +72,8 @@ def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
 def test_ctrl_c_saves_what_was_reached_for_the_same_command(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
-    words = ["pretrain", tmp_path, "-o", output, "--config", recipe(tmp_path, 10_000)]
-    command = [sys.executable, "-m", "napari_octsam", *map(str, words)]
+    words = ["train", tmp_path, "-o", output, "--config", recipe(tmp_path, 10_000)]
+    command = [sys.executable, "-m", "recipes.octsam_tiny", *map(str, words)]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "300"}
     ) as process:
@@ -84,7 +85,7 @@ def test_ctrl_c_saves_what_was_reached_for_the_same_command(tmp_path: Path) -> N
     assert "the same command goes on" in said
     state = tmp_path / "mine.safetensors.state"
     assert state.exists()
-    words = ["pretrain", tmp_path, "-o", output, "--config", recipe(tmp_path, 3)]
+    words = ["train", tmp_path, "-o", output, "--config", recipe(tmp_path, 3)]
     other = CliRunner().invoke(app, [str(word) for word in words])
     assert other.exit_code == 1
     assert "another recipe or seed" in other.stderr

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from napari_octsam.models.network import Network
 from napari_octsam.models.tiny.pixel_names import PixelNames
-from napari_octsam.training.pretraining.naming import ObjectNames
+from recipes.octsam_tiny.naming import ObjectNames
 
 __all__ = ["Learners", "Promptable"]
 

@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from docs.topology_bars import draw_bars
-from docs.topology_toy import faults, layer, show_mask
 from napari_octsam.topology.losses import OriginalTopologyLoss, SoftClDiceLoss, TopologyLoss
 from napari_octsam.topology.metrics import betti_numbers
+from tools.docs.topology_bars import draw_bars
+from tools.docs.topology_toy import faults, layer, show_mask
 
 __all__ = ["draw_topology"]
 

@@ -1,47 +1,24 @@
-"""The data and the numbers with which octsam-tiny is trained."""
+"""The numbers with which octsam-tiny is trained."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache, partial
-from importlib.resources import as_file, files
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import read_settings
-from napari_octsam.core.errors import UserError
-from napari_octsam.data.pairs import LabelledBScan, read_pairs
-from napari_octsam.training.pretraining.samples import (
-    MixedSource,
-    Sample,
-    SampleSource,
-    layered_sample,
-    sample_from_pair,
-)
 
 __all__ = [
-    "HELD_OUT_FLUID",
-    "TRAINING_SUBJECTS",
-    "VALIDATION_SUBJECT",
+    "RECIPE",
     "DataShares",
     "PretrainConfig",
     "Stage",
-    "octsam_tiny_sources",
     "read_recipe",
 ]
 
-TRAINING_SUBJECTS = "s0[1-5]_*"
-"""B-scans of `octrima` to train on."""
-
-VALIDATION_SUBJECT = "s06_*"
-"""B-scans of `octrima` that are never trained on."""
-
-HELD_OUT_FLUID = ("AMD_0005", "AMD_0011")
-"""B-scans of `octdl_fluid` that are never trained on."""
+RECIPE = Path(__file__).with_name("recipe.toml")
+"""Of the weights that ship."""
 
 
 class _Numbers(BaseModel):
@@ -92,7 +69,7 @@ class Stage(_Numbers):
 
 
 class PretrainConfig(_Numbers):
-    """How octsam-tiny is trained; `octsam-tiny.toml` says what each number means."""
+    """How octsam-tiny is trained; `recipe.toml` says what each number means."""
 
     stages: tuple[Stage, ...] = Field(min_length=1)
     data: DataShares = DataShares()
@@ -160,42 +137,5 @@ def read_recipe(path: Path | None = None, seed: int | None = None) -> PretrainCo
     UserError
         The file cannot be read, or says something else.
     """
-    with as_file(
-        files("napari_octsam.training.pretraining").joinpath("octsam-tiny.toml")
-    ) as bundled:
-        recipe = read_settings(path or bundled, PretrainConfig)
+    recipe = read_settings(path or RECIPE, PretrainConfig)
     return recipe if seed is None else PretrainConfig(**dict(recipe) | {"seed": seed})
-
-
-def octsam_tiny_sources(data: Path) -> Callable[[DataShares], SampleSource]:
-    """Return what draws by any shares of the folders `octrima` and `octdl_fluid`, and of phantoms.
-
-    A folder is read once, when it is first wanted; then a `UserError` says if it or a mask is
-    missing.
-    """
-    layers, fluid = cache(partial(_layers, data)), cache(partial(_fluid, data))
-
-    def source_of(shares: DataShares) -> SampleSource:
-        groups = [(shares.layers, layers), (shares.fluid, fluid)]
-        return MixedSource([(each, read()) for each, read in groups if each], shares.phantoms)
-
-    return source_of
-
-
-def _layers(data: Path) -> list[Sample]:
-    pairs = read_pairs(data / "octrima", TRAINING_SUBJECTS)
-    return [layered_sample(_checked(pair, "layers7")) for pair in pairs]
-
-
-def _fluid(data: Path) -> list[Sample]:
-    pairs = [p for p in read_pairs(data / "octdl_fluid") if p.name not in HELD_OUT_FLUID]
-    if not pairs:
-        raise UserError(f"{data / 'octdl_fluid'} has no B-scan to train on.")
-    return [sample_from_pair(_checked(pair, "fluid"), "fluid") for pair in pairs]
-
-
-def _checked(pair: LabelledBScan, schema: str) -> LabelledBScan:
-    foreign = bundled_schema(schema).lacking(np.unique(pair.labels).tolist())
-    if foreign:
-        raise UserError(f"{pair.name} has the value {foreign[0]}, which {schema} does not know.")
-    return pair

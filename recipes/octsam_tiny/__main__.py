@@ -1,30 +1,47 @@
-"""`octsam pretrain`: octsam-tiny from scratch."""
+"""octsam-tiny from scratch: `python -m recipes.octsam_tiny train DATA -o FILE`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from pydantic import JsonValue
 
+from napari_octsam.cli.commands import Commands
 from napari_octsam.cli.console import note, out, steps_bar
 from napari_octsam.cli.interrupt import asked_to_stop
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
+from napari_octsam.models.devices import choose_device, explaining_memory
+from napari_octsam.models.header import Header
+from recipes.octsam_tiny.loop import Pretraining
+from recipes.octsam_tiny.recipe import read_recipe
+from recipes.octsam_tiny.sources import (
+    HELD_OUT_FLUID,
+    TRAINING_SUBJECTS,
+    VALIDATION_SUBJECT,
+    octsam_tiny_sources,
+)
 
-if TYPE_CHECKING:
-    from napari_octsam.training.pretraining.loop import Pretraining
+__all__ = ["app"]
 
-__all__ = ["pretrain"]
+app = typer.Typer(cls=Commands, add_completion=False, pretty_exceptions_enable=False)
 
 
-def pretrain(
+@app.callback()
+def _recipe() -> None:
+    """Make the weights of octsam-tiny that ship."""
+
+
+@app.command()
+def train(
     data: Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model to write: .safetensors.")],
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file of numbers; default: octsam-tiny's, in the package."),
+        typer.Option(help="TOML file of numbers; default: that of the weights that ship."),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, views and prompts.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "cpu",
@@ -37,10 +54,6 @@ def pretrain(
     check_output(output, overwrite, [config] if config else [])
     if output.suffix != ".safetensors":
         raise UserError(f"{output} must end in .safetensors.")
-    from napari_octsam.models.devices import choose_device, explaining_memory
-    from napari_octsam.training.pretraining.loop import Pretraining
-    from napari_octsam.training.pretraining.recipe import octsam_tiny_sources, read_recipe
-
     chosen, recipe = choose_device(device), read_recipe(config, seed)
     state = output.with_name(f"{output.name}.state")
     with explaining_memory(chosen):
@@ -76,14 +89,6 @@ def _train(run: Pretraining, state: Path) -> None:
 
 
 def _export(run: Pretraining, output: Path) -> None:
-    from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
-    from napari_octsam.models.header import Header
-    from napari_octsam.training.pretraining.recipe import (
-        HELD_OUT_FLUID,
-        TRAINING_SUBJECTS,
-        VALIDATION_SUBJECT,
-    )
-
     every = run.config.all_shares
     drawn = {
         f"octrima {TRAINING_SUBJECTS}": any(shares.layers for shares in every),
@@ -100,3 +105,7 @@ def _export(run: Pretraining, output: Path) -> None:
         name=output.stem, architecture="octsam-tiny", profile="octsam-tiny", training=record
     )
     save_checkpoint(output, {name: w.half() for name, w in run.weights.items()}, header)
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m recipes.octsam_tiny")

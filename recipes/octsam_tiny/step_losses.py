@@ -12,17 +12,17 @@ from torch import Tensor
 from napari_octsam.models.precision import faster_precision
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.losses.masks import mask_losses, unlabelled_as_background
-from napari_octsam.training.pretraining.augment import View
-from napari_octsam.training.pretraining.batches import (
+from napari_octsam.training.prompts.corrections import corrected
+from napari_octsam.training.prompts.simulation import SimulatedObject
+from recipes.octsam_tiny.augment import View
+from recipes.octsam_tiny.batches import (
     ObjectBatch,
     object_batches,
     predicted_masks,
 )
-from napari_octsam.training.pretraining.learners import Learners, Promptable
-from napari_octsam.training.pretraining.naming import naming_loss
-from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage
-from napari_octsam.training.prompts.corrections import corrected
-from napari_octsam.training.prompts.simulation import SimulatedObject
+from recipes.octsam_tiny.learners import Learners, Promptable
+from recipes.octsam_tiny.naming import naming_loss
+from recipes.octsam_tiny.recipe import PretrainConfig, Stage
 
 __all__ = ["StepLosses", "Totals", "ViewDraw"]
 

@@ -12,22 +12,19 @@ import typer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from benchmarks.tiny_rivals.classical import otsu, walker, whole_box
-from benchmarks.tiny_rivals.contest import read_contest
-from benchmarks.tiny_rivals.page import Contestant, as_page
-from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
-from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.files import replacing
 from napari_octsam.models.checkpoints.checkpoints import load_model
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyNetwork
-from napari_octsam.training.pretraining.loop import Pretraining
-from napari_octsam.training.pretraining.recipe import (
-    PretrainConfig,
-    octsam_tiny_sources,
-    read_recipe,
-)
+from recipes.octsam_tiny.loop import Pretraining
+from recipes.octsam_tiny.recipe import PretrainConfig, read_recipe
+from recipes.octsam_tiny.rivals.classical import otsu, walker, whole_box
+from recipes.octsam_tiny.rivals.contest import read_contest
+from recipes.octsam_tiny.rivals.page import Contestant, as_page
+from recipes.octsam_tiny.rivals.shrunk_sam import ShrunkSam
+from recipes.octsam_tiny.rivals.unet import UNet
+from recipes.octsam_tiny.sources import octsam_tiny_sources
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -112,4 +109,4 @@ def _size(network: Any) -> int:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m benchmarks.tiny_rivals")
+    app(prog_name="python -m recipes.octsam_tiny.rivals")

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from docs.topology_toy import SIDE, Fault, faults, layer, show_mask
 from napari_octsam.topology.losses.bars import Bars, Filtration
 from napari_octsam.topology.losses.matching import match_spatially
 from napari_octsam.topology.persistence.truth import Truths, true_topology
+from tools.docs.topology_toy import SIDE, Fault, faults, layer, show_mask
 
 __all__ = ["draw_bars"]
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.markdown import grid
-from benchmarks.tiny_rivals.contest import Contest, Entry
 from napari_octsam.evaluation.metrics import mean_known
 from napari_octsam.evaluation.report import Report
+from recipes.octsam_tiny.rivals.contest import Contest, Entry
 
 __all__ = ["Contestant", "as_page"]
 
 _INTRO = """\
 # octsam-tiny and its rivals
 
-Made by `python -m benchmarks.tiny_rivals page DATA FOLDER docs/octsam_tiny_rivals.md`. All that
+Made by `python -m recipes.octsam_tiny.rivals page DATA FOLDER docs/octsam_tiny_rivals.md`. All that
 learn had subjects 1 to 5, five B-scans with fluid, and phantoms to learn from. Everyone is judged
 on subject 6 ({layers} B-scans) and on {pockets} pockets of fluid of two other B-scans, with one
 tight box for each layer and each pocket; all of these were looked at while octsam-tiny was made.
@@ -34,8 +34,8 @@ _NOTES = """\
   tell octsam-tiny and the U-Net apart; five pockets of fluid do not say what of their difference is
   the network's.
 - SAM and MedSAM with their own weights were not measured. *SAM, shrunk* is no verdict on them.
-- The rivals are trained by `python -m benchmarks.tiny_rivals train unet DATA FOLDER`, and `sam` in
-  place of `unet`.
+- The rivals are trained by `python -m recipes.octsam_tiny.rivals train unet DATA FOLDER`, and
+  `sam` in place of `unet`.
 - *The whole box* looks at nothing: it is what a tight box alone tells.
 - *Otsu* takes the pixels of the box on one side of the threshold; *random walks* begin at the
   surest of those, and outside the box (both scikit-image).

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.tiny_rivals.classical import inside
-from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.core.prompts import Box, bounding_box
@@ -21,7 +19,9 @@ from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.evaluation.report import Report, build_report
 from napari_octsam.models.model import Model
-from napari_octsam.training.pretraining.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
+from recipes.octsam_tiny.rivals.classical import inside
+from recipes.octsam_tiny.rivals.unet import UNet
+from recipes.octsam_tiny.sources import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
 __all__ = ["Contest", "Entry", "read_contest"]
 

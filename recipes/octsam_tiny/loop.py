@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.tiny.network import TinyNetwork
-from napari_octsam.training.pretraining.augment import random_view
-from napari_octsam.training.pretraining.learners import Learners, Promptable
-from napari_octsam.training.pretraining.objects import draw_objects
-from napari_octsam.training.pretraining.recipe import DataShares, PretrainConfig, Stage
-from napari_octsam.training.pretraining.samples import SampleSource
-from napari_octsam.training.pretraining.step_losses import StepLosses, Totals, ViewDraw
 from napari_octsam.training.run.states import restore_state, write_state
+from recipes.octsam_tiny.augment import random_view
+from recipes.octsam_tiny.learners import Learners, Promptable
+from recipes.octsam_tiny.objects import draw_objects
+from recipes.octsam_tiny.recipe import DataShares, PretrainConfig, Stage
+from recipes.octsam_tiny.samples import SampleSource
+from recipes.octsam_tiny.step_losses import StepLosses, Totals, ViewDraw
 
 __all__ = ["PretrainStep", "Pretraining"]
 

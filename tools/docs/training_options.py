@@ -1,4 +1,4 @@
-"""The table of docs/training.md from `TrainConfig`: `python -m docs.training_options`."""
+"""The table of docs/training.md from `TrainConfig`: `python -m tools.docs.training_options`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from napari_octsam.cli.config_options import option_of
 from napari_octsam.core.config import TrainConfig
 
-PAGE = Path(__file__).parent / "training.md"
+PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 BEGIN, END = "<!-- options -->\n", "<!-- end of options -->\n"
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_octsam.phantoms.bscan import Finding
-from napari_octsam.training.pretraining.appearance import random_appearance
-from napari_octsam.training.pretraining.samples import Sample
+from recipes.octsam_tiny.appearance import random_appearance
+from recipes.octsam_tiny.samples import Sample
 
 __all__ = ["View", "random_view"]
 

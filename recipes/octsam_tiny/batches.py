@@ -15,8 +15,8 @@ from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
 from napari_octsam.training.losses.masks import area_targets
-from napari_octsam.training.pretraining.learners import Promptable
 from napari_octsam.training.prompts.simulation import SimulatedObject
+from recipes.octsam_tiny.learners import Promptable
 
 __all__ = ["ObjectBatch", "object_batches", "predicted_masks"]
 

@@ -10,14 +10,14 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
-from docs.tiny_figures import draw_failures
-from docs.topology_figures import draw_topology
-from docs.tutorial_figures import draw_tutorial
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
 from napari_octsam.phantoms.bscan import Phantom, make_phantom
+from recipes.octsam_tiny.failures import draw_failures
+from tools.docs.topology_figures import draw_topology
+from tools.docs.tutorial_figures import draw_tutorial
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
 def prompt_window(target: Path) -> None:

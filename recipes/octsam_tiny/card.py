@@ -1,4 +1,4 @@
-"""Fill the figures of octsam-tiny's card: `python -m docs.tiny_card DATA`.
+"""Fill the figures of octsam-tiny's card: `python -m recipes.octsam_tiny.card DATA`.
 
 Each table comes from the commands that stand above it.
 """
@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.markdown import grid
-from docs.tiny_exports import EXPORTS
 from napari_octsam.core.files import replacing
-from napari_octsam.training.pretraining.recipe import HELD_OUT_FLUID, VALIDATION_SUBJECT
+from recipes.octsam_tiny.exports import EXPORTS
+from recipes.octsam_tiny.sources import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
 SEEDS = range(9000, 9048)  # of the phantoms that it is judged on
 LEAST = 40  # pixels of a piece of theirs
 
-CARD = Path(__file__).with_name("octsam-tiny.md")
+CARD = Path(__file__).parents[2] / "docs" / "octsam-tiny.md"
 
 Report = Mapping[str, Any]
 
 _LAYERS = f'--data DATA/octrima --schema layers7 --only "{VALIDATION_SUBJECT}"'
 _FLUID = "--data DATA/octdl_fluid --schema fluid --pieces 12"
-_SHOW = "python -m docs.tiny_exports DATA EXPORTS"
+_SHOW = "python -m recipes.octsam_tiny.exports DATA EXPORTS"
 _PHANTOMS = f"--data PHANTOMS --schema oct14 --pieces {LEAST}"
 _DRAW = f"octsam phantoms PHANTOMS --count {len(SEEDS)} --seed {SEEDS.start}"
 

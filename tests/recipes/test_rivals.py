@@ -9,19 +9,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.tiny_rivals.classical import otsu, walker, whole_box
-from benchmarks.tiny_rivals.contest import Contest
-from benchmarks.tiny_rivals.page import Contestant, as_page
-from benchmarks.tiny_rivals.shrunk_sam import ShrunkSam
-from benchmarks.tiny_rivals.unet import UNet
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.tiny.network import TinyNetwork
-from napari_octsam.training.pretraining.loop import Pretraining
-from napari_octsam.training.pretraining.recipe import PretrainConfig, Stage, read_recipe
-from napari_octsam.training.pretraining.samples import MixedSource, Sample
+from recipes.octsam_tiny.loop import Pretraining
+from recipes.octsam_tiny.recipe import PretrainConfig, Stage, read_recipe
+from recipes.octsam_tiny.rivals.classical import otsu, walker, whole_box
+from recipes.octsam_tiny.rivals.contest import Contest
+from recipes.octsam_tiny.rivals.page import Contestant, as_page
+from recipes.octsam_tiny.rivals.shrunk_sam import ShrunkSam
+from recipes.octsam_tiny.rivals.unet import UNet
+from recipes.octsam_tiny.samples import MixedSource, Sample
 
-RECIPES = Path(__file__).parents[2] / "benchmarks" / "tiny_rivals"
+RECIPES = Path(__file__).parents[2] / "recipes" / "octsam_tiny" / "rivals"
 
 
 def blob(inside: int, outside: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
-"""Subject 6 as other devices and exports would show it: `python -m docs.tiny_exports DATA FOLDER`.
+"""Subject 6 as other devices and exports would show it.
 
-Each folder is a data set of the same B-scans and layers, changed in one way.
+`python -m recipes.octsam_tiny.exports DATA FOLDER` writes it. Each folder is a data set of the same
+B-scans and layers, changed in one way.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from skimage.transform import resize
 
 from napari_octsam.data.pairs import read_pairs
 from napari_octsam.data.pictures import write_labels
-from napari_octsam.training.pretraining.recipe import VALIDATION_SUBJECT
+from recipes.octsam_tiny.sources import VALIDATION_SUBJECT
 
 __all__ = ["EXPORTS", "Shown"]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from docs.tiny_card import LEAST, SEEDS
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.judging import JudgedMask
@@ -17,6 +16,7 @@ from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.models.checkpoints.checkpoints import load_model
 from napari_octsam.phantoms.bscan import make_phantom
+from recipes.octsam_tiny.card import LEAST, SEEDS
 
 CLASSES = 4
 
