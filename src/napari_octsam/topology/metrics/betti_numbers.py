@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from skimage.morphology import skeletonize
@@ -51,7 +53,7 @@ def cl_dice(predicted: Mask, truth: Mask) -> float:
 
 
 def layer_order_violations(
-    labels: npt.NDArray[np.integer], order: tuple[int, ...]
+    labels: npt.NDArray[np.integer], order: Sequence[int]
 ) -> npt.NDArray[np.int64]:
     """Count in each A-scan how often a layer lies under one that belongs below it.
 
