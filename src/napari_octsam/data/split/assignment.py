@@ -65,15 +65,22 @@ def _by_groups(
         parts = [known[key] for key in keys if key in known]
         (assigned[min(parts)] if parts else new).append(bundle)
     needed = len(PARTS) if len(bundles) >= _FEWEST_TO_TEST else 2
-    wanted = [share * len(members) for share in shares[:needed]]
-    for number, bundle in enumerate(new):
-        missing = [wanted[i] - sum(map(len, assigned[i])) for i in range(needed)]
-        empty = [i for i in range(needed) if not assigned[i]]
-        candidates = empty if len(new) - number <= len(empty) else range(needed)
-        assigned[max(candidates, key=lambda i: missing[i])].append(bundle)
+    _fill(assigned, new, [share * len(members) for share in shares[:needed]])
     train, validation, test = (_in_order(chain.from_iterable(part), members) for part in assigned)
     split = Split(train, validation, test, dict(members), "group")
     return replace(split, warning=_lack(split, len(bundles)))
+
+
+def _fill(
+    parts: Sequence[list[list[str]]], new: Sequence[list[str]], wanted: Sequence[float]
+) -> None:
+    """Add each new bundle to the part that lacks most B-scans; an empty part gets one at least."""
+    numbers = range(len(wanted))
+    for done, bundle in enumerate(new):
+        lacking = [wanted[i] - sum(map(len, parts[i])) for i in numbers]
+        empty = [i for i in numbers if not parts[i]]
+        candidates = empty if len(new) - done <= len(empty) else numbers
+        parts[max(candidates, key=lambda i: lacking[i])].append(bundle)
 
 
 def _lack(split: Split, groups: int) -> str:

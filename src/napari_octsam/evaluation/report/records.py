@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from napari_octsam.core.files import replacing
+from napari_octsam.core import files
 from napari_octsam.evaluation.metrics import THRESHOLDS, Calibration
 from napari_octsam.evaluation.report.report import (
     COUNTS,
@@ -36,7 +35,7 @@ def write_csv(path: Path, report: Report) -> None:
     rows = pd.concat([scores, pd.DataFrame(_summaries(report))])
     whole = dict.fromkeys(["class", *COUNTS], "Int64")  # no decimals where some are missing
     columns = ["row", "bscan", "class", "name", *COUNTS, *KEYS]
-    with replacing(path) as part:
+    with files.replacing(path) as part:
         rows.astype(whole).to_csv(part, columns=columns, index=False, lineterminator="\r\n")
 
 
@@ -61,9 +60,7 @@ def write_json(path: Path, report: Report, about: Mapping[str, object]) -> None:
         "classes": [_class(each) for each in report.classes],
         "scores": report.scores.to_dict("records"),
     }
-    text = json.dumps(_plain(content), indent=1, allow_nan=False, ensure_ascii=False)
-    with replacing(path) as part:
-        part.write_text(text, "utf-8")
+    files.write_json(path, _plain(content))
 
 
 def _summaries(report: Report) -> Iterator[dict[str, object]]:
