@@ -26,7 +26,6 @@ from napari_octsam import Box, LabelSchema, Point, Prompt, load_model, open_data
 open_dataset("bscans")
 Prompt(1, Box(0, 0, 9, 9), (Point(4, 5),))
 assert "torch" not in sys.modules
-assert napari_octsam.Model.__module__ == "napari_octsam.models.model"
 """
 
 

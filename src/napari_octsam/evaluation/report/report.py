@@ -218,14 +218,14 @@ def _together(table: pd.DataFrame) -> PixelCounts:
 
 
 def _means(table: pd.DataFrame) -> Metrics:
-    return {key: mean_known(values) for key, values in table.items()}
+    return {str(key): mean_known(values) for key, values in table.items()}
 
 
 def _extremes(scores: pd.DataFrame, metric: Metric) -> Extremes:
     """Rank the B-scans by the mean of a metric over their classes; equal ones keep their order."""
     means = scores.groupby("bscan", sort=False)[metric.key].agg(mean_known).dropna()
     best_first = means.sort_values(ascending=not metric.higher_is_better, kind="stable")
-    order = tuple(Ranked(name, value) for name, value in best_first.items())
+    order = tuple(Ranked(str(name), value) for name, value in best_first.items())
     size = min(_NAMED, max(1, len(order) // 3))
     start = (len(order) - size) // 2
     return Extremes(order[:size], order[start : start + size], order[::-1][:size])
