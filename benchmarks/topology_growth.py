@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.timing import in_turn, timed
 from benchmarks.topology import layer_masks
-from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.topology.persistence.backends import Backend
 
 __all__ = ["growth"]

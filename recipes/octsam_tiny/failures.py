@@ -11,9 +11,9 @@ import numpy as np
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.judging import JudgedMask
+from napari_octsam.evaluation.overlays import around, labels_picture
 from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompted import judge_model
-from napari_octsam.evaluation.report.overlays import around, labels_picture
 from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.phantoms.bscan import make_phantom
 from recipes.octsam_tiny.card import LEAST, SEEDS

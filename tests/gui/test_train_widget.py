@@ -44,7 +44,7 @@ from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.gui.session.session import Session
 from napari_octsam.gui.session.settings import Settings
 from napari_octsam.training.events import (
-    ClassFigures,
+    ClassMetrics,
     EpochDone,
     Finished,
     Sample,
@@ -91,7 +91,7 @@ def step(epoch: int, number: int) -> StepDone:
 
 
 def epoch(number: int, score: float) -> EpochDone:
-    return EpochDone(number, {"segmentation": 0.1}, {1: ClassFigures(score, 0.5)}, score)
+    return EpochDone(number, {"segmentation": 0.1}, {1: ClassMetrics(score, 0.5)}, score)
 
 
 def settle(qtbot: Any, widget: TrainWidget, state: str) -> None:
@@ -491,7 +491,7 @@ def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(
 ) -> None:
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
-    before = EpochDone(0, {}, {1: ClassFigures(0.5, 0.5)}, 0.5)
+    before = EpochDone(0, {}, {1: ClassMetrics(0.5, 0.5)}, 0.5)
     jobs.tell(replace(BEGUN, past=(before, epoch(1, 0.7))), step(2, 1))
     qtbot.waitUntil(lambda: bool(widget.training.history.steps), timeout=3000)
     (losses,) = widget.results.curves.loss.points.values()

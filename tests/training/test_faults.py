@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.data.facts import examine, members_of
 from napari_octsam.data.layouts import open_dataset
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.data.preflight import examine, members_of
 from napari_octsam.data.split.assignment import make_split
 from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone

@@ -293,8 +293,8 @@ def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: P
     RunFolder(tmp_path).lock()
 
 
-@pytest.mark.parametrize("figures", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
-def test_figures_that_cannot_be_read_are_said(tmp_path: Path, figures: str) -> None:
-    (tmp_path / "metrics.json").write_text(figures)
+@pytest.mark.parametrize("metrics", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
+def test_metrics_that_cannot_be_read_are_said(tmp_path: Path, metrics: str) -> None:
+    (tmp_path / "metrics.json").write_text(metrics)
     with pytest.raises(UserError, match=r"metrics\.json"):
         RunFolder(tmp_path).read_metrics()

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor
 
+from napari_octsam.topology.losses.bars import Bars, Filtration
 from napari_octsam.topology.losses.matching import match_spatially
-from napari_octsam.topology.persistence.bars import Bars, Filtration
 from napari_octsam.topology.persistence.truth import Truths, true_topology
 from tools.docs.topology_toy import SIDE, Fault, faults, layer, show_mask
 

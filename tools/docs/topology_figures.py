@@ -14,10 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch import Tensor, nn
 
-from napari_octsam.topology.losses.cldice import SoftClDiceLoss
-from napari_octsam.topology.losses.original import OriginalTopologyLoss
-from napari_octsam.topology.losses.spatial import TopologyLoss
-from napari_octsam.topology.metrics.betti_numbers import betti_numbers
+from napari_octsam.topology.losses import OriginalTopologyLoss, SoftClDiceLoss, TopologyLoss
+from napari_octsam.topology.metrics import betti_numbers
 from tools.docs.topology_bars import draw_bars
 from tools.docs.topology_toy import faults, layer, show_mask
 

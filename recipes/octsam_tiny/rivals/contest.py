@@ -17,7 +17,7 @@ from napari_octsam.data.pairs import LabelledBScan, read_pairs
 from napari_octsam.evaluation.judging import JudgedMask, judge_mask
 from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompted import judge_model
-from napari_octsam.evaluation.report.report import Report, build_report
+from napari_octsam.evaluation.report import Report, build_report
 from napari_octsam.models.model import Model
 from recipes.octsam_tiny.rivals.classical import inside
 from recipes.octsam_tiny.rivals.unet import UNet

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.markdown import grid
-from napari_octsam.evaluation.report.columns import mean_known
-from napari_octsam.evaluation.report.report import Report
+from napari_octsam.evaluation.metrics import mean_known
+from napari_octsam.evaluation.report import Report
 from recipes.octsam_tiny.rivals.contest import Contest, Entry
 
 __all__ = ["Contestant", "as_page"]

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.data.pairs import LabelledBScan
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report.report import Report
-    from napari_octsam.evaluation.report.worst_cases import WorstCases
+    from napari_octsam.evaluation.report import Report, WorstCases
     from napari_octsam.models.model import Model
 
 __all__ = ["evaluate"]
@@ -95,9 +94,7 @@ def evaluate(
     from napari_octsam.data.pairs import read_dataset
     from napari_octsam.evaluation.pieces import pieces_of
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report.about import About
-    from napari_octsam.evaluation.report.page import write_page
-    from napari_octsam.evaluation.report.records import write_csv, write_json
+    from napari_octsam.evaluation.report import About, write_csv, write_json, write_page
     from napari_octsam.models.checkpoints.load import load_model
 
     dataset = open_dataset(data, load_schema(schema) if schema else None)
@@ -143,8 +140,7 @@ def _judge(
     spacing: float | None,
 ) -> tuple[Report, WorstCases]:
     from napari_octsam.evaluation.prompted import judge_model
-    from napari_octsam.evaluation.report.report import build_report
-    from napari_octsam.evaluation.report.worst_cases import WorstCases
+    from napari_octsam.evaluation.report import WorstCases, build_report
 
     worst = WorstCases()
     with steps_bar("Scoring", len(bscans)) as show:

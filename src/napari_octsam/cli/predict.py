@@ -111,7 +111,8 @@ def _read_prompts(
     schema: LabelSchema,
 ) -> list[Prompt]:
     from napari_octsam.cli.prompts import parse_box, parse_bscan, parse_point
-    from napari_octsam.core.prompts import group, load_prompts
+    from napari_octsam.core.prompt_files import load_prompts
+    from napari_octsam.core.prompts import group
 
     first = schema.foreground[0]
     parsed = [parse_box(text, schema, first.value) for text in boxes]

@@ -212,7 +212,7 @@ def _scene_of(path: Path) -> Scene:
 
 
 def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
-    from napari_octsam.evaluation.metrics.overlap import dice
+    from napari_octsam.evaluation.metrics import dice
 
     schema = bundled_schema("oct14")
     values = sorted({value for value, _ in (*scene.boxes, *scene.points)})

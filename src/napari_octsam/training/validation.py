@@ -11,11 +11,11 @@ import numpy as np
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.masks import composite
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.evaluation.metrics.overlap import dice
+from napari_octsam.evaluation.metrics import dice
 from napari_octsam.evaluation.prompted import Encode, FoundClasses, find_classes
 from napari_octsam.models.model import Model
-from napari_octsam.topology.metrics.betti_numbers import betti_error
-from napari_octsam.training.events import ClassFigures, Sample, Validated
+from napari_octsam.topology.metrics import betti_error
+from napari_octsam.training.events import ClassMetrics, Sample, Validated
 
 __all__ = ["Validation", "score_of", "validate"]
 
@@ -23,7 +23,7 @@ __all__ = ["Validation", "score_of", "validate"]
 class Validation(NamedTuple):
     """Metrics by label value, and what the model makes of the first B-scans."""
 
-    classes: dict[int, ClassFigures]
+    classes: dict[int, ClassMetrics]
     samples: tuple[Sample, ...]
 
 
@@ -61,13 +61,13 @@ def validate(
             samples.append(_sample(found))
         yield Validated(done, len(bscans))
     classes = {
-        value: ClassFigures(float(np.mean(dices[value])), float(np.mean(errors[value])))
+        value: ClassMetrics(float(np.mean(dices[value])), float(np.mean(errors[value])))
         for value in sorted(dices)
     }
     return Validation(classes, tuple(samples))
 
 
-def score_of(classes: Mapping[int, ClassFigures], losses: Mapping[str, float]) -> float:
+def score_of(classes: Mapping[int, ClassMetrics], losses: Mapping[str, float]) -> float:
     """Return the score of an epoch: the higher, the better.
 
     The mean Dice of the classes; where there are none, the negative loss without its topology part,

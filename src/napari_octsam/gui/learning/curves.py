@@ -82,11 +82,11 @@ class Curves(QTabWidget):
             self.loss.add(_LOSSES.get(name, name), _PARTS[number % len(_PARTS)], at, value)
 
     def add_epoch(self, epoch: EpochDone) -> None:
-        """Go on with the figures of the classes."""
-        for value, figures in epoch.classes.items():
+        """Go on with the metrics of the classes."""
+        for value, metrics in epoch.classes.items():
             name, color = self._names.get(value, (str(value), "#8b949e"))
-            self.dice.add(name, color, epoch.epoch, figures.dice)
-            self.betti.add(name, color, epoch.epoch, figures.betti_error)
+            self.dice.add(name, color, epoch.epoch, metrics.dice)
+            self.betti.add(name, color, epoch.epoch, metrics.betti_error)
 
     def paint_like(self, background: str, foreground: str) -> None:
         """Take on the colours of napari's theme."""

@@ -10,7 +10,7 @@ from qtpy.QtGui import QImage, QMouseEvent, QPixmap
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
-from napari_octsam.evaluation.report.overlays import labels_picture
+from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import Sample, Samples
 
 if TYPE_CHECKING:

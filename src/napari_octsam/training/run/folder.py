@@ -182,7 +182,7 @@ class RunFolder:
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
             "score": float(run.best_score),
-            "dice": {str(value): each.dice for value, each in classes.items()},
+            "dice": {str(value): metrics.dice for value, metrics in classes.items()},
         }
         header = run.model.header.model_copy(
             update={

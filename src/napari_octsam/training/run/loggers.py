@@ -12,7 +12,7 @@ import numpy as np
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.evaluation.report.overlays import labels_picture
+from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import EpochDone, Event, Sample, Samples
 from napari_octsam.training.run.folder import RunFolder
 
@@ -184,7 +184,7 @@ class TensorBoardLogger:
 
 def _metrics(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
     losses = {f"loss/{name}": loss for name, loss in epoch.losses.items()}
-    classes = {schema[value].name: each for value, each in epoch.classes.items()}
-    dices = {f"dice/{name}": each.dice for name, each in classes.items()}
-    errors = {f"betti error/{name}": each.betti_error for name, each in classes.items()}
+    each = {schema[value].name: metrics for value, metrics in epoch.classes.items()}
+    dices = {f"dice/{name}": metrics.dice for name, metrics in each.items()}
+    errors = {f"betti error/{name}": metrics.betti_error for name, metrics in each.items()}
     return {"score": epoch.score, **losses, **dices, **errors}

@@ -11,7 +11,7 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing, write_json
-from napari_octsam.training.events import ClassFigures, EpochDone
+from napari_octsam.training.events import ClassMetrics, EpochDone
 
 __all__ = ["read_metrics", "write_metrics"]
 
@@ -57,13 +57,13 @@ def read_metrics(folder: Path) -> list[EpochDone]:
 
 
 def _epoch(values: dict[str, Any]) -> EpochDone:
-    classes = {int(value): ClassFigures(**each) for value, each in values["classes"].items()}
+    classes = {int(value): ClassMetrics(**each) for value, each in values["classes"].items()}
     return EpochDone(**{**values, "classes": classes})
 
 
 def _flat(epoch: EpochDone) -> dict[str, float]:
     """Return an epoch as one row."""
     losses = {f"loss {name}": loss for name, loss in epoch.losses.items()}
-    dices = {f"dice {value}": each.dice for value, each in epoch.classes.items()}
-    errors = {f"betti error {value}": each.betti_error for value, each in epoch.classes.items()}
+    dices = {f"dice {value}": metrics.dice for value, metrics in epoch.classes.items()}
+    errors = {f"betti error {v}": metrics.betti_error for v, metrics in epoch.classes.items()}
     return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_octsam.topology.losses.batches import check_probabilities
-from napari_octsam.topology.persistence.backends import Backend, persistence_pairs_of
+from napari_octsam.topology.persistence.backends import Backend, persistence_pairs
 from napari_octsam.topology.persistence.pairs import Connectivity, Pairs
 
 __all__ = ["Bars", "Filtration", "Floats", "at_pixels", "costs_by_mask", "places_in_groups"]
@@ -45,7 +45,7 @@ class Filtration:
     logits
         Whether maps are logits or probabilities.
     backend
-        See `persistence.Backend`.
+        See `persistence.backends.Backend`.
     """
 
     connectivity: Connectivity
@@ -71,7 +71,7 @@ class Filtration:
         if not self.logits:
             check_probabilities(maps, names)
         values = maps.detach().cpu()
-        pairs = persistence_pairs_of(
+        pairs = persistence_pairs(
             -values.numpy(), names, self.connectivity, self.backend, torch.get_num_threads()
         )
         births, deaths = self.ends(values, pairs).numpy().astype(np.float64)
