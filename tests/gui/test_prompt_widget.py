@@ -41,6 +41,7 @@ from napari_octsam.engine.predict.messages import (
 )
 from napari_octsam.gui.prompting.drawing import Tool
 from napari_octsam.gui.prompting.keys import KeySheet
+from napari_octsam.gui.prompting.machine import Phase
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.gui.session import session as session_module
 from napari_octsam.gui.session.session import Session, session_of
@@ -179,7 +180,7 @@ def wait_for_prediction(qtbot: Any, widget: PromptWidget, objects: int = 1) -> N
 def wait_until_at_rest(qtbot: Any, widget: PromptWidget) -> None:
     """Wait until the last edit has been looked at, where it leaves nothing to predict."""
     prompter = widget.prompter
-    qtbot.waitUntil(lambda: not prompter._timer.isActive(), timeout=3000)
+    qtbot.waitUntil(lambda: prompter.state.phase is not Phase.WAITING, timeout=3000)
 
 
 def preview(widget: PromptWidget) -> np.ndarray:
