@@ -192,7 +192,7 @@ def _filled(
     from skimage.draw import polygon
 
     mask = np.zeros(shape, bool)
-    mask[polygon(outline[:, 0], outline[:, 1], shape)] = True
+    mask[polygon(outline[:, 0], outline[:, 1], shape)] = True  # type: ignore[no-untyped-call]
     return mask if mask.any() else None
 
 

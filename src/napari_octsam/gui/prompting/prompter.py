@@ -217,7 +217,8 @@ class Prompter:
         session.cancelled.disconnect(self._on_cancelled)
         session.history.stepped.disconnect(self._on_step)
         session.history.refused.disconnect(self.notices.happened)
-        session.history.clear()
+        if session.is_open:  # else its history is gone with it
+            session.history.clear()
         self.prefetch.close()
         self.committer.close()
         self.picking.close()

@@ -16,6 +16,7 @@ from napari_octsam.gui.layers.bscans import Plane
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
+    from qtpy.QtGui import QAction
 
 __all__ = ["History", "Place", "Step"]
 
@@ -102,11 +103,8 @@ class History:
     def __init__(self) -> None:
         self.stack = QUndoStack()
         self.stack.setUndoLimit(_MOST_STEPS)
-        self.undo_action = self.stack.createUndoAction(self.stack, "Undo")
-        self.redo_action = self.stack.createRedoAction(self.stack, "Redo")
-        for action, slot in ((self.undo_action, self.undo), (self.redo_action, self.redo)):
-            action.triggered.disconnect()  # from the stack's, which cannot be refused
-            action.triggered.connect(slot)
+        self.undo_action = _doing(self.undo, self.stack.createUndoAction(self.stack, "Undo"))
+        self.redo_action = _doing(self.redo, self.stack.createRedoAction(self.stack, "Redo"))
         self._earliest = _Strokes()
         self._is_writing = False
 
@@ -203,3 +201,11 @@ class History:
         else:
             back()  # only in the stack: the step is as it was
             self.refused.emit(str(step.refusal))
+
+
+def _doing(slot: Callable[[], object], action: QAction | None) -> QAction:
+    """Return one of the stack's actions that does not trigger the stack but `slot`."""
+    assert action is not None  # for mypy
+    action.triggered.disconnect()
+    action.triggered.connect(slot)
+    return action
