@@ -359,10 +359,11 @@ def test_labels_of_another_shape_are_left_alone(open_prompt: Any, qtbot: Any) ->
     labels = commit_box(qtbot, widget)
     labels.data = np.zeros((8, 8), np.uint8)
     widget.undo.click()
-    assert (
-        widget.message.text() == "scan labels has another shape now: its commits stay as they are."
+    assert widget.message.text() == (
+        "The labels of the commit are gone: scan labels has another shape. The prompts are back."
     )
-    assert widget.undo.isEnabled()
+    widget.redo.click()
+    assert "scan labels has another shape" in widget.message.text()
     assert not labels.data.any()
 
 

@@ -28,7 +28,7 @@ class Written:
     labels
         The layer.
     shape
-        Of its array, (D, ...).
+        That its array had.
     indices
         One array of N integers for each of its axes.
     before, after
@@ -40,6 +40,11 @@ class Written:
     indices: tuple[npt.NDArray[np.intp], ...]
     before: npt.NDArray[np.integer]
     after: npt.NDArray[np.integer]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the layer's array has that shape still."""
+        return tuple(self.labels.data.shape) == self.shape
 
 
 def write(
@@ -77,11 +82,11 @@ def write(
     indices = plane.indices(rows, cols)
     before, after = current[rows, cols], predicted[rows, cols].astype(labels.data.dtype)
     _write_step(labels, indices, after)
-    return Written(labels, labels.data.shape, indices, before, after)
+    return Written(labels, tuple(labels.data.shape), indices, before, after)
 
 
 def undo_write(written: Written) -> None:
-    """Undo a write by the layer's own undo, unless the person has done so already.
+    """Undo a write, which still fits, by the layer's own undo; harmless where it is undone.
 
     Raises
     ------
@@ -90,7 +95,6 @@ def undo_write(written: Written) -> None:
         changed.
     """
     labels = written.labels
-    _check_same_pixels(written)
     if _has(written, written.before):
         return
     if _has(written, written.after):
@@ -103,7 +107,7 @@ def undo_write(written: Written) -> None:
 
 
 def redo_write(written: Written) -> None:
-    """Redo a write that was undone, unless the person has done so already.
+    """Redo a write, which still fits; harmless where it is redone.
 
     By the layer's own redo, so that what was painted later can be redone after it; anew where the
     layer has forgotten it.
@@ -114,7 +118,6 @@ def redo_write(written: Written) -> None:
         The pixels are not as they were before the write. Nothing is changed.
     """
     labels = written.labels
-    _check_same_pixels(written)
     if _has(written, written.after):
         return
     if not _has(written, written.before):
@@ -135,13 +138,6 @@ def _write_step(
 
 def _has(written: Written, values: npt.NDArray[np.integer]) -> bool:
     return bool(np.array_equal(written.labels.data[written.indices], values))
-
-
-def _check_same_pixels(written: Written) -> None:
-    if written.labels.data.shape != written.shape:
-        raise UserError(
-            f"{written.labels.name} has another shape now: its commits stay as they are."
-        )
 
 
 def _check_writable(labels: Labels) -> None:

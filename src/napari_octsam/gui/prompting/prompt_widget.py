@@ -152,7 +152,7 @@ class PromptWidget(SessionWidget):
             Key("G", "predict, without live preview", prompter.predict),
             Key("Shift-Enter", "commit", prompter.commit),
             Key("Shift-Z", "undo the commit", prompter.undo),
-            Key(UNDO_KEY, "undo what was last: paint, commit", self._undo_keys.undo),
+            Key(UNDO_KEY, "undo the last stroke or commit", self._undo_keys.undo),
             Key(REDO_KEY, "redo it", self._undo_keys.redo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
             Key(SWITCH_MODEL, "the model before, on the same prompts", self._switch_model),

@@ -119,8 +119,8 @@ class CommitStep(ClearStep):
 
     def take_back(self) -> str:
         """Take the labels back, and bring the prompts back."""
-        if self._is_labels_layer_gone:
-            return f"The labels layer of the commit{self._where} is gone. {self._bring_back()}"
+        if self._gone:
+            return f"{self._gone} {self._bring_back()}"
         undo_write(self._written)
         prompts = self._bring_back()
         undone = f"The commit{self._where} is undone."
@@ -128,12 +128,19 @@ class CommitStep(ClearStep):
 
     def do_again(self) -> str:
         """Write the labels again, and take the prompts away again."""
-        if self._is_labels_layer_gone:
-            raise UserError(f"The labels layer of the commit{self._where} is gone.")
+        if self._gone:
+            raise UserError(self._gone)
         redo_write(self._written)
         self._take_away()
         return f"The commit{self._where} is redone."
 
     @property
-    def _is_labels_layer_gone(self) -> bool:
-        return self._written.labels not in self._viewer.layers
+    def _gone(self) -> str:
+        """Why the labels are no more where they were written; "" where they are."""
+        labels = self._written.labels
+        if labels not in self._viewer.layers:
+            return f"The labels layer of the commit{self._where} is gone."
+        if not self._written.fits:
+            why = f"{labels.name} has another shape"
+            return f"The labels of the commit{self._where} are gone: {why}."
+        return ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app_model.types import KeyBinding, KeyCode, KeyMod
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels, Layer
@@ -12,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["REDO_KEY", "UNDO_KEY", "UndoKeys"]
 
-UNDO_KEY = "Control-Z"
-REDO_KEY = "Control-Shift-Z"
+UNDO_KEY = str(KeyBinding.from_int(KeyMod.CtrlCmd | KeyCode.KeyZ))
+REDO_KEY = str(KeyBinding.from_int(KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ))
 
 
 class UndoKeys:
