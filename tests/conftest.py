@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.running import ForkedPopen
 from tests.steered import Jobs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: two workers share two cores
@@ -22,22 +26,36 @@ if sys.version_info < (3, 12) and find_spec("PySide6"):
 SLOW = 5.0
 """Seconds from which a test, or what is set up for it, needs a reason: `slow("reason")`."""
 
-WINDOW_FIXTURES = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
-NOT_QUICK = {"windows", "processes", "trainings"}
+_TESTS = Path(__file__).parent
+_WINDOWS = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
+_QUICK_ROOMS = {"core", "data", "evaluation", "gui", "models", "phantoms", "topology"}
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by what a test needs; see docs/testing.md."""
+    """Mark the tests that share a worker, the quick ones, and why others are slow."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & WINDOW_FIXTURES:
-            item.add_marker("windows")
+        slow = item.get_closest_marker("slow")
+        if _has_window(item):
             item.add_marker(pytest.mark.xdist_group("windows"))
-        if not NOT_QUICK & {mark.name for mark in item.iter_markers()}:
+        elif slow is None and _room_of(item) in _QUICK_ROOMS:
             item.add_marker("quick")
-        for mark in item.iter_markers("slow"):
-            item.user_properties.append(("slow", mark.args[0]))
+        if slow is not None:
+            item.user_properties.append(("slow", slow.args[0]))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load the compiler of torch before that of OpenGL: after it, it ends the process."""
+    if "torch" in sys.modules and any(_has_window(item) for item in session.items):
+        import_module("torch._dynamo")
+
+
+def _room_of(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
+
+
+def _has_window(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and bool(_WINDOWS & set(item.fixturenames))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -69,6 +87,18 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = Header(name="random tiny", architecture="octsam-tiny", profile="octsam-tiny")
     save_checkpoint(path, TinyNetwork(), header)
     return path
+
+
+@pytest.fixture(autouse=True)
+def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the engine's processes from one that has torch, where a test does not want real ones."""
+    is_real = request.node.get_closest_marker("real_process") is not None
+    if sys.platform != "linux" or is_real or _room_of(request.node) not in ("engine", "gui"):
+        return
+    from napari_octsam.engine import process
+
+    forking = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedPopen})
+    monkeypatch.setattr(process, "subprocess", forking)
 
 
 @pytest.fixture

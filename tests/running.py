@@ -8,39 +8,38 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any
 
-__all__ = ["Running", "forked", "octsam", "real"]
+__all__ = ["ForkedPopen", "Running", "forked", "octsam", "real"]
 
 _HEAVY = ["torch._dynamo", "torchvision", "monai.losses", "segment_anything"]
 _MODULES = os.pathsep.join(sys.path)
-
-
-class _Process(Protocol):
-    @property
-    def pid(self) -> int | None: ...
-
-    def kill(self) -> None: ...
 
 
 class Running:
     """A process at work, and what it prints."""
 
     def __init__(
-        self, process: _Process, output: IO[str], wait: Callable[[float], int | None]
+        self,
+        process: subprocess.Popen[str] | BaseProcess,
+        output: IO[str],
+        end: Callable[[float], int | None],
     ) -> None:
         assert process.pid is not None
         self.pid = process.pid
         self.kill = process.kill
         self._output = output
-        self._wait = wait
+        self._end = end
 
     def until(self, beginning: str) -> None:
         """Read on to the end of the line that begins so."""
@@ -56,7 +55,7 @@ class Running:
         """Return the exit code, and all that was printed since; wait for it to end by itself."""
         with self._output:
             said = self._output.read()
-        return self._wait(60), said
+        return self._end(60), said
 
 
 def real(*command: str, folder: Path, **environment: str) -> Running:
@@ -76,29 +75,16 @@ def real(*command: str, folder: Path, **environment: str) -> Running:
 def forked(
     function: Callable[..., object], *arguments: object, folder: Path, **environment: str
 ) -> Running:
-    """Call a function in a folder, in a process that has torch from its birth.
+    """Call a function in a folder, in a process that has torch from its birth."""
+    reading, writing = os.pipe()
+    streams = {1: writing, 2: os.dup(writing)}
+    process = _fork(streams, {**os.environ, **environment}, folder, function, *arguments)
 
-    Where processes cannot be forked safely, a new one is started.
-    """
-    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    if isinstance(context, ForkServerContext):
-        context.set_forkserver_preload(_HEAVY)
-    reading, writing = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_work,
-        args=(writing, folder, {**os.environ, **environment}, function, arguments),
-        daemon=True,  # a test that fails leaves nobody at work
-    )
-    process.start()
-    writing.close()
-    with reading:
-        output = os.fdopen(os.dup(reading.fileno()), encoding="utf-8")
-
-    def wait(seconds: float) -> int | None:
+    def end(seconds: float) -> int | None:
         process.join(seconds)
         return process.exitcode
 
-    return Running(process, output, wait)
+    return Running(process, os.fdopen(reading, encoding="utf-8"), end)
 
 
 def octsam(*arguments: str) -> None:
@@ -109,16 +95,84 @@ def octsam(*arguments: str) -> None:
     main()
 
 
-def _work(
-    output: Connection,
-    folder: Path,
+class ForkedPopen:
+    """What `subprocess.Popen` is to the engine: a module at work behind two pipes and a log."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: int,
+        stdout: int,
+        bufsize: int,
+        stderr: IO[bytes],
+        env: Mapping[str, str],
+        creationflags: int,
+    ) -> None:
+        assert (stdin, stdout, creationflags) == (subprocess.PIPE, subprocess.PIPE, 0)
+        module, *arguments = command[command.index("-m") + 1 :]
+        (heard, into), (out, told) = os.pipe(), os.pipe()
+        streams = {0: heard, 1: told, 2: os.dup(stderr.fileno())}
+        self._process = _fork(streams, env, Path.cwd(), _run_module, module, arguments)
+        self._lock = threading.Lock()
+        self.stdin = os.fdopen(into, "wb", bufsize)
+        self.stdout = os.fdopen(out, "rb", bufsize)
+        self.pid = self._process.pid
+        self.returncode: int | None = None
+
+    def wait(self, timeout: float | None = None) -> int:
+        if not wait([self._process.sentinel], timeout):
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0)
+        with self._lock:
+            self.returncode = self._process.exitcode
+        assert self.returncode is not None
+        return self.returncode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _run_module(module: str, arguments: list[str]) -> None:
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _fork(
+    streams: Mapping[int, int],
     environment: Mapping[str, str],
+    folder: Path,
+    function: Callable[..., object],
+    *arguments: object,
+) -> BaseProcess:
+    """Call a function in a new process; its streams are closed here.
+
+    Where it is not safe to fork, the process is a new one.
+    """
+    context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    if isinstance(context, ForkServerContext):
+        context.set_forkserver_preload(_HEAVY)
+    given = {number: Connection(stream) for number, stream in streams.items()}
+    process: BaseProcess = context.Process(
+        target=_work,
+        args=(given, dict(environment), folder, function, arguments),
+        daemon=True,  # a test that fails leaves nobody at work
+    )
+    process.start()
+    for stream in given.values():
+        stream.close()
+    return process
+
+
+def _work(
+    streams: Mapping[int, Connection],
+    environment: Mapping[str, str],
+    folder: Path,
     function: Callable[..., object],
     arguments: tuple[object, ...],
 ) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(output.fileno(), stream.fileno())
-    output.close()
+    for number, stream in streams.items():
+        os.dup2(stream.fileno(), number)
+        stream.close()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
