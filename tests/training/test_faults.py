@@ -26,10 +26,11 @@ from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.data.preflight import examine, members_of
 from napari_octsam.data.split.assignment import make_split
 from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.training.data import PreflightFailed
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder
-from napari_octsam.training.run.prepare import PreflightFailed, prepare
+from napari_octsam.training.run.prepare import prepare
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.run.report import report_best
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
