@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,6 @@ from torch.nn import functional as F
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
-from napari_octsam.models.prompt_batches import PromptBatch
 from napari_octsam.training.batches import Placement, decode_in_batches
 from recipes.octsam_tiny.learners import Promptable
 
@@ -48,12 +48,8 @@ def decode_view(
     -------
     See `decode_in_batches`; the outputs are logits, predicted IoU and mask tokens.
     """
-
-    def decode(batch: PromptBatch) -> tuple[Tensor, ...]:
-        encoded = network.encode_prompts(batch.points, batch.boxes, batch.masks)
-        return network.decode_with_tokens(image, encoded)
-
-    return decode_in_batches(prompts, placement, decode, device, _MOST)
+    decode = partial(network.decode_with_tokens, image)
+    return decode_in_batches(network, decode, prompts, placement, device, _MOST)
 
 
 def predicted_masks(

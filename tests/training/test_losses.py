@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from torch import Tensor
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.models.prompt_batches import PromptBatch
 from napari_octsam.models.tiny.network import TinyNetwork
 from napari_octsam.training.batches import decode_in_batches, placement_of
 from napari_octsam.training.losses.objects import Truth, object_losses
@@ -78,13 +78,9 @@ def gradients(config: TrainConfig, part: str) -> Tensor:
     pixels = torch.from_numpy(bscan.image[None, None, :96, :96] / 255).float()
     image = network.prepare(network.encode_image(pixels))
     placement = placement_of("octsam-tiny", (128, 160), network)
-
-    def decode(batch: PromptBatch) -> tuple[Tensor, Tensor]:
-        prompts = network.encode_prompts(batch.points, batch.boxes, batch.masks)
-        return network.decode_masks(image, prompts)
-
     prompts = [each.prompt for each in objects]
-    order, (logits, scores) = decode_in_batches(prompts, placement, decode, CPU, 8)
+    decode = partial(network.decode_masks, image)
+    order, (logits, scores) = decode_in_batches(network, decode, prompts, placement, CPU, 8)
     truth = placement.truth([objects[i] for i in order], CPU)
     losses: dict[str, Tensor | None] = {}
     losses |= object_losses(logits, scores, truth, segmentation_loss(config.loss))

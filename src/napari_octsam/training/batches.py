@@ -13,15 +13,15 @@ from torch import Tensor
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import Frame, make_frame
-from napari_octsam.models.network import Network
-from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches
+from napari_octsam.models.network import Network, PromptEmbedding
+from napari_octsam.models.prompt_batches import prompt_batches
 from napari_octsam.training.losses.objects import Truth
 from napari_octsam.training.prompts.simulation import SimulatedObject
 
 __all__ = ["Decode", "Placement", "decode_in_batches", "placement_of"]
 
-Decode = Callable[[PromptBatch], tuple[Tensor, ...]]
-"""Decodes N prompts of the same parts; each of what it returns is (N, ...)."""
+Decode = Callable[[PromptEmbedding], tuple[Tensor, ...]]
+"""Decodes N encoded prompts on one image; each of what it returns is (N, ...)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,14 @@ def placement_of(profile: str, shape: tuple[int, int], network: Network) -> Plac
 
 
 def decode_in_batches(
+    network: Network,
+    decode: Decode,
     prompts: Sequence[Prompt],
     placement: Placement,
-    decode: Decode,
     device: torch.device,
     most: int,
 ) -> tuple[list[int], tuple[Tensor, ...]]:
-    """Decode prompts that may have different parts.
+    """Encode and decode prompts that may have different parts.
 
     Parameters
     ----------
@@ -89,6 +90,7 @@ def decode_in_batches(
     """
     size = placement.mask_input_size
     batches = list(prompt_batches(prompts, placement.frame, size, device, most))
-    outputs = zip(*map(decode, batches), strict=True)
+    encoded = (network.encode_prompts(each.points, each.boxes, each.masks) for each in batches)
+    outputs = zip(*map(decode, encoded), strict=True)
     order = [i for batch in batches for i in batch.indices]
     return order, tuple(torch.cat(parts) for parts in outputs)

@@ -35,7 +35,7 @@ from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.devices import NotEnoughMemoryError, explaining_memory
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding, Features
-from napari_octsam.models.prompt_batches import PromptBatch, quickest_batch
+from napari_octsam.models.prompt_batches import quickest_batch
 from napari_octsam.training.adaptation import (
     adapter_record,
     as_configured,
@@ -268,15 +268,14 @@ class FineTuning:
         network, header, device = self._network, self.model.header, self.model.device
         placement = placement_of(header.profile, shape, network)
         image = network.prepare(features)
-
-        def decode(batch: PromptBatch) -> tuple[Tensor, Tensor]:
-            prompts = network.encode_prompts(batch.points, batch.boxes, batch.masks)
-            masks: tuple[Tensor, Tensor] = network.decode_masks(image, prompts, placement.extent)
-            return masks
-
-        prompts = [each.prompt for each in objects]
-        most = quickest_batch(network, device)
-        order, (logits, scores) = decode_in_batches(prompts, placement, decode, device, most)
+        order, (logits, scores) = decode_in_batches(
+            network,
+            lambda prompts: network.decode_masks(image, prompts, placement.extent),
+            [each.prompt for each in objects],
+            placement,
+            device,
+            quickest_batch(network, device),
+        )
         logits, scores = logits.float(), scores.float()
         truth = placement.truth([objects[i] for i in order], device)
         candidates = not header.single_mask
