@@ -15,6 +15,7 @@ import torch
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.engine import process
 from napari_octsam.engine.train.client import TrainingJob
 from napari_octsam.engine.train.messages import (
     Begun,
@@ -60,6 +61,12 @@ class Listener:
 
     def end(self) -> Any:
         return self.until(lambda m: isinstance(m, Ended | Refused | Died))
+
+
+@pytest.fixture(autouse=True)
+def hardly_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let trainings give way a little only: on a busy machine they would wait for minutes."""
+    monkeypatch.setattr(process, "_NICER", 1)
 
 
 @pytest.fixture
@@ -157,6 +164,10 @@ def test_a_killed_training_says_so_and_can_be_gone_on_with(
 
     again = listen(StartTraining(TrainConfig(), resume=listener.begun.folder))
     again.until(is_step(2, 1))
+    again.job.kill()
+    ended = again.end()
+    assert isinstance(ended, Died)
+    assert "at once" in ended.sentence
 
 
 def test_when_napari_is_gone_the_training_saves_its_state_and_ends(
@@ -165,11 +176,11 @@ def test_when_napari_is_gone_the_training_saves_its_state_and_ends(
     listener = listen(StartTraining(config.model_copy(update={"epochs": 50})))
     listener.until(is_step(1, 2))
     assert listener.job.pid is not None
-    process = psutil.Process(listener.job.pid)
+    trainer = psutil.Process(listener.job.pid)
     if os.name == "posix":  # Windows has priority classes in place of niceness
-        assert process.nice() > os.getpriority(os.PRIO_PROCESS, 0)
+        assert trainer.nice() > os.getpriority(os.PRIO_PROCESS, 0)
     listener.job.leave()
-    process.wait(30)
+    trainer.wait(30)
     assert (Path(listener.begun.folder) / "last.pt").is_file()
 
 
