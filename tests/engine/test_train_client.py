@@ -102,7 +102,7 @@ def listen(tmp_path: Path) -> Iterator[Callable[[StartTraining], Listener]]:
     yield start
     for listener in listeners:
         listener.job.kill()
-        assert listener.job.wait(30)
+        assert listener.job.wait(60)
 
 
 def is_step(epoch: int, step: int) -> Wanted:
@@ -132,7 +132,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     events = [m.event for m in whole.heard if isinstance(m, Happened)]
     assert [e.epoch for e in events if isinstance(e, EpochDone)] == [0, 1, 2]
     assert isinstance(events[-1], Finished)
-    assert whole.job.wait(10)
+    assert whole.job.wait(60)
 
     stopped = listen(StartTraining(config))
     stopped.until(is_step(1, 1))
@@ -180,7 +180,7 @@ def test_when_napari_is_gone_the_training_saves_its_state_and_ends(
     if os.name == "posix":  # Windows has priority classes in place of niceness
         assert trainer.nice() > os.getpriority(os.PRIO_PROCESS, 0)
     listener.job.leave()
-    trainer.wait(30)
+    trainer.wait(60)
     assert (Path(listener.begun.folder) / "last.pt").is_file()
 
 
