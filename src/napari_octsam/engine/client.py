@@ -28,7 +28,7 @@ from psygnal import Signal
 from napari_octsam.core.errors import UserError
 from napari_octsam.engine.errors import EngineDied, EngineFault
 from napari_octsam.engine.process import EngineProcess
-from napari_octsam.engine.state import Outbox, Pending, Role, State
+from napari_octsam.engine.state import Change, Outbox, Pending, Role, State
 from napari_octsam.engine.wire import (
     Answered,
     AnswerT,
@@ -136,7 +136,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         The answer's future. `cancel()` succeeds until the answer is there. It fails with
         `UserError`, `EngineDied` or `EngineFault`.
         """
-        pending = self._pending(request, on_event, background, role)
+        pending = self._new_pending(request, on_event, background, role)
         with self._lock:
             is_closed = self._state.closed
             if not is_closed:
@@ -173,7 +173,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         thread.join(timeout)
         return not thread.is_alive()
 
-    def _pending(
+    def _new_pending(
         self,
         request: RequestT,
         on_event: Callable[[EventT], object] | None,
@@ -201,7 +201,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
             self._await_process()
         setup = self._state.lacks(pending.role)
         if setup is not None:
-            first = self._pending(setup, pending.on_event, False, "sets up")
+            first = self._new_pending(setup, pending.on_event, False, "sets up")
             first.future.add_done_callback(partial(_pass_on_failure, pending.future))
             self._post_call(first)
         self._post_call(pending)
@@ -227,10 +227,10 @@ class Client(Generic[RequestT, EventT, AnswerT]):
 
     # The first thread of a process.
 
-    def _live(self, before: threading.Thread | None, outbox: Outbox) -> None:
+    def _live(self, predecessor: threading.Thread | None, outbox: Outbox) -> None:
         """See a process from its start to its end."""
-        if before is not None:
-            before.join()
+        if predecessor is not None:
+            predecessor.join()
         self._change(lambda state: state._replace(phase="starting"))
         try:
             process = self._launch()
@@ -240,9 +240,12 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         _, state = self._swap(lambda state: state._replace(process=process))
         if state.closed:
             process.end()  # nobody wants it any more
-        name = f"octsam-{self._name}-sends"
-        sender = threading.Thread(target=self._send, args=(process, outbox), name=name, daemon=True)
-        sender.start()
+        threading.Thread(
+            target=self._send,
+            args=(process, outbox),
+            name=f"octsam-{self._name}-sends",
+            daemon=True,
+        ).start()
         try:
             self._hear(process)
         finally:
@@ -317,7 +320,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         return f"The {self._name} {process.fate()} {when}. {self._advice} Its log is {process.log}"
 
     def _change(
-        self, change: Callable[[State[RequestT, EventT]], State[RequestT, EventT]]
+        self, change: Change[RequestT, EventT]
     ) -> tuple[State[RequestT, EventT], State[RequestT, EventT]]:
         """Change the state and tell so; return it before and after."""
         before, after = self._swap(change)
@@ -325,7 +328,7 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         return before, after
 
     def _swap(
-        self, change: Callable[[State[RequestT, EventT]], State[RequestT, EventT]]
+        self, change: Change[RequestT, EventT]
     ) -> tuple[State[RequestT, EventT], State[RequestT, EventT]]:
         with self._lock:
             before = self._state

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, NamedTuple, Self
 from napari_octsam.engine.process import EngineProcess
 from napari_octsam.engine.wire import Call, Cancel, EventT, RequestT, Steer
 
-__all__ = ["Outbox", "Pending", "Role", "State"]
+__all__ = ["Change", "Outbox", "Pending", "Role", "State"]
 
 Role = Literal["sets up", "relies on it", "stands alone"]
 """Whether a request sets a process up for others, is one of those, or neither."""
@@ -108,3 +108,7 @@ class State(NamedTuple, Generic[RequestT, EventT]):  # a dataclass takes longer 
     def ended(self) -> Self:
         """Return the state after the process, which takes with it what it knew."""
         return type(self)(thread=self.thread, setup=self.setup, closed=self.closed)
+
+
+Change = Callable[[State[RequestT, EventT]], State[RequestT, EventT]]
+"""What becomes of a state."""

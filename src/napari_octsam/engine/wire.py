@@ -34,8 +34,10 @@ EventT = TypeVar("EventT")
 AnswerT = TypeVar("AnswerT")
 WishT = TypeVar("WishT")
 
+# The envelopes have no slots: a dataclass that has them is pickled by Python code.
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Call(Generic[RequestT]):
     """To the engine: a request; `background` requests yield to all others."""
 
@@ -44,14 +46,14 @@ class Call(Generic[RequestT]):
     background: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cancel:
     """To the engine: nobody waits for this call any more."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Steer(Generic[WishT]):
     """To the engine: how this call is to go on."""
 
@@ -59,12 +61,12 @@ class Steer(Generic[WishT]):
     wish: WishT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ready:
     """From the engine: it has imported what it needs."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Progressed(Generic[EventT]):
     """From the engine: what happens while it works on a call."""
 
@@ -72,7 +74,7 @@ class Progressed(Generic[EventT]):
     event: EventT
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Answered(Generic[AnswerT]):
     """From the engine: a call's answer."""
 
@@ -80,7 +82,7 @@ class Answered(Generic[AnswerT]):
     answer: AnswerT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failed:
     """From the engine: a call failed; `fault` where its log says more than the sentence."""
 
@@ -89,14 +91,14 @@ class Failed:
     fault: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stopped:
     """From the engine: a cancelled call has ended."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Warned:
     """From the engine: something to know that is no failure of a call."""
 
