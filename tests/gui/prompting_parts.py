@@ -31,6 +31,7 @@ from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 NSR, IRF, SRF, RPE = 2, 3, 4, 6
 BOX = np.array([[10, 10], [10, 50], [30, 50], [30, 10]], float)
 INSIDE = (slice(10, 31), slice(10, 51))
+PATIENCE = 30_000  # milliseconds: for a machine that is busy with something else
 
 
 class PromptEngine:
@@ -120,13 +121,13 @@ def wait_for_prediction(qtbot: Any, widget: PromptWidget, objects: int = 1) -> N
         now = widget.prompter.predicted
         return now is not None and len(now.placed) == objects and widget.prompter.is_current
 
-    qtbot.waitUntil(predicted, timeout=3000)
+    qtbot.waitUntil(predicted, timeout=PATIENCE)
 
 
 def wait_until_at_rest(qtbot: Any, widget: PromptWidget) -> None:
     """Wait until the last edit has been looked at, where it leaves nothing to predict."""
     prompter = widget.prompter
-    qtbot.waitUntil(lambda: prompter.state.phase is not Phase.WAITING, timeout=3000)
+    qtbot.waitUntil(lambda: prompter.state.phase is not Phase.WAITING, timeout=PATIENCE)
 
 
 def preview(widget: PromptWidget) -> np.ndarray:

@@ -32,6 +32,7 @@ from tests.gui.prompting_parts import (
     BOX,
     IRF,
     NSR,
+    PATIENCE,
     RPE,
     SRF,
     PromptEngine,
@@ -51,7 +52,7 @@ def shown_prompt(open_in_window: Any, qtbot: Any) -> PromptWidget:
     window.show()
     window.resize(1000, 500)
     bar = widget.findChild(QScrollArea).verticalScrollBar()
-    qtbot.waitUntil(lambda: widget.isVisible() and bar.maximum() > 0, timeout=3000)
+    qtbot.waitUntil(lambda: widget.isVisible() and bar.maximum() > 0, timeout=PATIENCE)
     return widget
 
 
@@ -150,10 +151,10 @@ def test_a_choice_with_the_mouse_leaves_the_keys_to_the_canvas(
 ) -> None:
     overlap = shown_prompt.masks.overlap
     QTest.mouseClick(overlap, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(overlap.view().isVisible, timeout=1000)
+    qtbot.waitUntil(overlap.view().isVisible, timeout=PATIENCE)
     overlap.view().setCurrentIndex(overlap.model().index(1, 0))
     QTest.keyClick(overlap.view(), Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: not overlap.view().isVisible(), timeout=1000)
+    qtbot.waitUntil(lambda: not overlap.view().isVisible(), timeout=PATIENCE)
     assert shown_prompt.prompter.committer.overlap is Overlap.REPLACE
 
     press_in_window(shown_prompt, Qt.Key.Key_R, shift=True)
@@ -201,7 +202,7 @@ def test_a_spin_box_takes_what_is_typed_until_enter_and_never_the_wheel(
     spin.setValue(7)
     viewer.window.add_dock_widget(widget)
     viewer.__wrapped__.window._qt_window.show()
-    qtbot.waitUntil(spin.isVisible, timeout=3000)
+    qtbot.waitUntil(spin.isVisible, timeout=PATIENCE)
     turn_wheel(spin)
     assert spin.value() == 7
     QTest.mouseClick(spin.lineEdit(), Qt.MouseButton.LeftButton)
@@ -219,7 +220,7 @@ def test_many_classes_to_replace_fit_the_panel_and_are_scrolled_into_view(
     masks, panel = shown_prompt.masks, shown_prompt.findChild(QScrollArea)
     width = shown_prompt.width()
     masks.overlap.setCurrentIndex(masks.overlap.findData(Overlap.REPLACE_CLASSES))
-    qtbot.waitUntil(lambda: panel.verticalScrollBar().value() > 0, timeout=1000)
+    qtbot.waitUntil(lambda: panel.verticalScrollBar().value() > 0, timeout=PATIENCE)
     assert not masks.classes.visibleRegion().isEmpty()
 
     for action in masks.classes.menu().actions()[:8]:
@@ -229,7 +230,7 @@ def test_many_classes_to_replace_fit_the_panel_and_are_scrolled_into_view(
     assert masks.classes.text().endswith("… (8)")
     assert "pigment epithelial detachment" in masks.classes.toolTip()
     assert len(shown_prompt.prompter.committer.replaceable) == 8
-    qtbot.waitUntil(lambda: masks.classes.width() < panel.viewport().width(), timeout=1000)
+    qtbot.waitUntil(lambda: masks.classes.width() < panel.viewport().width(), timeout=PATIENCE)
     assert shown_prompt.width() == width
     assert panel.widget().width() == panel.viewport().width()
 
@@ -273,7 +274,7 @@ def test_ctrl_z_undoes_painting_and_commits_in_their_order(open_in_window: Any, 
     window = viewer.__wrapped__.window
     window._qt_window.show()
     canvas = window._qt_viewer.canvas.native
-    qtbot.waitUntil(canvas.isVisible, timeout=3000)
+    qtbot.waitUntil(canvas.isVisible, timeout=PATIENCE)
     ctrl, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
     draw_box(widget)
     wait_for_prediction(qtbot, widget)

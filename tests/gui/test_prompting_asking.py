@@ -21,6 +21,7 @@ from tests.gui.prompting_parts import (
     BOX,
     INSIDE,
     NSR,
+    PATIENCE,
     PromptEngine,
     bscan,
     draw_box,
@@ -57,18 +58,20 @@ def test_a_bscan_without_prompts_says_where_some_wait(open_prompt: Any, qtbot: A
     assert widget.message.text() == ""
     draw_box(widget, np.insert(BOX, 0, 2, axis=1))
     viewer.dims.set_current_step(0, 3)
-    qtbot.waitUntil(lambda: widget.message.text() == "1 prompt waits on B-scan 2.", timeout=3000)
+    qtbot.waitUntil(
+        lambda: widget.message.text() == "1 prompt waits on B-scan 2.", timeout=PATIENCE
+    )
     for index in range(3, 8):
         widget.prompter.drawing.shapes.add(np.insert(BOX, 0, index, axis=1))
     viewer.dims.set_current_step(0, 8)
     waiting = "6 prompts wait on B-scans 2; 3; 4; 5 and others."
-    qtbot.waitUntil(lambda: widget.message.text() == waiting, timeout=3000)
+    qtbot.waitUntil(lambda: widget.message.text() == waiting, timeout=PATIENCE)
 
 
 def test_the_3d_view_is_told_of_until_it_is_left(open_prompt: Any, qtbot: Any) -> None:
     viewer, widget = open_prompt(np.zeros((5, 60, 80), np.uint8))
     viewer.dims.ndisplay = 3
-    qtbot.waitUntil(lambda: "need the 2D view" in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "need the 2D view" in widget.message.text(), timeout=PATIENCE)
     widget.draw.tools[Tool.BOX].click()
     viewer.dims.ndisplay = 2
     assert widget.message.text() == ""
@@ -80,7 +83,7 @@ def test_the_shown_bscan_is_encoded_first_and_its_neighbours_next(
     volume = np.zeros((5, 60, 80), np.uint8) + np.arange(5, dtype=np.uint8)[:, None, None]
     viewer, _ = open_prompt(volume)
     viewer.dims.set_current_step(0, 3)
-    qtbot.waitUntil(lambda: len(engine.asked_for(Encode)) >= 3, timeout=3000)
+    qtbot.waitUntil(lambda: len(engine.asked_for(Encode)) >= 3, timeout=PATIENCE)
     assert [int(r.bscan.pixels[0, 0]) for r in engine.asked_for(Encode)[-3:]] == [3, 4, 2]
     assert isinstance(engine.requests[0], LoadModel)
 
@@ -91,9 +94,9 @@ def test_a_late_answer_to_an_older_edit_is_dropped(
     _, widget = open_prompt(bscan())
     engine.hold = True
     draw_box(widget)
-    qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=PATIENCE)
     draw_box(widget, BOX + 20)
-    qtbot.waitUntil(lambda: len(engine.held) == 2, timeout=3000)
+    qtbot.waitUntil(lambda: len(engine.held) == 2, timeout=PATIENCE)
     _, oldest = engine.held[0]
     assert oldest.cancelled()
     engine.release()
@@ -106,7 +109,7 @@ def test_a_commit_right_after_an_edit_waits_for_its_prediction(
     _, widget = open_prompt(bscan())
     draw_box(widget)
     widget.commit.click()
-    qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=PATIENCE)
     assert (widget.prompter.committer.target.data[INSIDE] == NSR).all()
 
 
@@ -119,7 +122,7 @@ def test_without_live_preview_only_a_commit_predicts(
     qtbot.wait(200)
     assert not engine.asked_for(Decode)
     widget.commit.click()
-    qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=PATIENCE)
 
 
 def test_without_live_preview_predict_shows_the_masks(open_prompt: Any, qtbot: Any) -> None:
@@ -151,7 +154,7 @@ def test_cancelling_drops_a_commit_that_waits(
     engine.hold = True
     draw_box(widget)
     widget.commit.click()
-    qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=PATIENCE)
     widget.session.cancel()
     engine.hold = False
     assert "Nothing was committed" in widget.message.text()
@@ -166,7 +169,7 @@ def test_layers_may_go_while_the_engine_works(
     viewer, widget = open_prompt(bscan())
     engine.hold = True
     draw_box(widget)
-    qtbot.waitUntil(lambda: bool(engine.held), timeout=3000)
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=PATIENCE)
     viewer.layers.clear()
     engine.release()
     qtbot.wait(150)
@@ -184,7 +187,7 @@ def test_a_dead_engine_says_so_once_and_loses_nothing(
     engine.fails_with = EngineDied("The engine was killed while decoding.")
     engine.died.emit(str(engine.fails_with))
     draw_box(widget)
-    qtbot.waitUntil(lambda: "killed" in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "killed" in widget.message.text(), timeout=PATIENCE)
     draw_box(widget, BOX + 20)
     qtbot.wait(200)
     assert warnings == ["The engine was killed while decoding."]
@@ -201,7 +204,7 @@ def test_a_users_error_of_the_engine_is_shown_in_the_widget(
     _, widget = open_prompt(bscan())
     engine.fails_with = UserError("Memory ran out.")
     draw_box(widget)
-    qtbot.waitUntil(lambda: widget.message.text() == "Memory ran out.", timeout=3000)
+    qtbot.waitUntil(lambda: widget.message.text() == "Memory ran out.", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +220,7 @@ def test_bad_images_get_a_sentence(
     open_prompt: Any, qtbot: Any, image: np.ndarray, sentence: str
 ) -> None:
     _, widget = open_prompt(image, contrast_limits=(0, 1))
-    qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=PATIENCE)
 
 
 def test_every_viewer_has_its_own_session(engine: PromptEngine) -> None:

@@ -12,6 +12,7 @@ from napari_octsam.engine.predict.messages import Decode
 from tests.gui.prompting_parts import (
     BOX,
     NSR,
+    PATIENCE,
     PromptEngine,
     bscan,
     draw_box,
@@ -52,8 +53,8 @@ def test_each_object_keeps_its_own_candidate(open_prompt: Any, qtbot: Any) -> No
 def test_the_score_of_a_mask_is_not_cut_in_a_narrow_panel(open_prompt: Any, qtbot: Any) -> None:
     _, widget = open_prompt(bscan())
     widget.window().show()
-    qtbot.waitUntil(widget.masks.isVisible, timeout=3000)
+    qtbot.waitUntil(widget.masks.isVisible, timeout=PATIENCE)
     draw_box(widget)
     wait_for_prediction(qtbot, widget)
     score = widget.masks.score
-    qtbot.waitUntil(lambda: score.minimumWidth() >= score.sizeHint().width(), timeout=1000)
+    qtbot.waitUntil(lambda: score.minimumWidth() >= score.sizeHint().width(), timeout=PATIENCE)

@@ -14,6 +14,7 @@ from tests.gui.prompting_parts import (
     BOX,
     INSIDE,
     NSR,
+    PATIENCE,
     RPE,
     SRF,
     bscan,
@@ -170,7 +171,7 @@ def test_a_commit_says_what_it_left_and_why(open_prompt: Any, qtbot: Any) -> Non
     draw_box(widget, BOX + 500)
     wait_for_prediction(qtbot, widget)
     widget.commit.click()
-    qtbot.waitUntil(lambda: "outside the B-scan" in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "outside the B-scan" in widget.message.text(), timeout=PATIENCE)
     assert widget.message.text().startswith("1 object committed: 861 pixels of scan labels.")
     assert "1 prompt was left. The box (510, 510)" in widget.message.text()
 

@@ -16,6 +16,7 @@ from tests.gui.prompting_parts import (
     BOX,
     IRF,
     NSR,
+    PATIENCE,
     RPE,
     SRF,
     bscan,
@@ -105,7 +106,7 @@ def test_bad_boxes_get_a_sentence_and_stay(
 ) -> None:
     _, widget = open_prompt(bscan())
     draw_box(widget, vertices)
-    qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=PATIENCE)
     draw_box(widget, BOX)
     wait_for_prediction(qtbot, widget)
     widget.commit.click()
@@ -117,7 +118,7 @@ def test_only_negative_points_get_a_sentence(open_prompt: Any, qtbot: Any) -> No
     widget.prompter.start_drawing(Tool.POINT)
     widget.prompter.drawing.choose_sign("-")
     widget.prompter.drawing.points.add([[10, 10]])
-    qtbot.waitUntil(lambda: "only negative points" in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "only negative points" in widget.message.text(), timeout=PATIENCE)
 
 
 def test_a_new_schema_is_asked_about_where_there_are_prompts(

@@ -13,6 +13,7 @@ from napari_octsam.gui.prompting.drawing import Tool
 from tests.gui.prompting_parts import (
     BOX,
     NSR,
+    PATIENCE,
     RPE,
     PromptEngine,
     bscan,
@@ -161,7 +162,7 @@ def test_without_an_image_the_widget_waits_for_the_first(open_prompt: Any, qtbot
     assert widget.layers.image.currentText() == "late"
     assert widget.message.text() == ""
     viewer.layers.remove("late")
-    qtbot.waitUntil(lambda: "no image" in widget.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "no image" in widget.message.text(), timeout=PATIENCE)
     viewer.add_image(bscan(), name="later")
     assert widget.layers.image.currentText() == "later"
     assert widget.message.text() == ""

@@ -16,6 +16,7 @@ from tests.gui.prompting_parts import (
     INSIDE,
     IRF,
     NSR,
+    PATIENCE,
     RPE,
     SRF,
     PromptEngine,
@@ -92,7 +93,7 @@ def test_clearing_prompts_can_be_undone(open_prompt: Any, qtbot: Any) -> None:
     wait_for_prediction(qtbot, widget)
     widget.clear.click()
     assert not len(widget.prompter.drawing.shapes.data)
-    qtbot.waitUntil(lambda: bool((preview(widget) == 255).all()), timeout=3000)
+    qtbot.waitUntil(lambda: bool((preview(widget) == 255).all()), timeout=PATIENCE)
     widget.undo.click()
     assert len(widget.prompter.drawing.shapes.data) == 1
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answered",
+    "AnyEvent",
     "Ask",
     "Chosen",
     "Do",
