@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Any
@@ -148,8 +147,9 @@ def _fork(
 
     Where it is not safe to fork, the process is a new one.
     """
-    context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    if isinstance(context, ForkServerContext):
+    is_safe = sys.platform == "linux"
+    context: Any = multiprocessing.get_context("forkserver" if is_safe else "spawn")
+    if is_safe:
         context.set_forkserver_preload(_HEAVY)
     given = {number: Connection(stream) for number, stream in streams.items()}
     process: BaseProcess = context.Process(
