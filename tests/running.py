@@ -19,10 +19,19 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["ForkedPopen", "Running", "forked", "octsam", "real"]
+__all__ = ["ForkedPopen", "Running", "fork_context", "forked", "octsam", "real"]
 
-_HEAVY = ["torch._dynamo", "torchvision", "monai.losses", "segment_anything"]
+_HEAVY = ["torch._dynamo", "torchvision", "monai.losses", "segment_anything", "tests.small_runs"]
 _MODULES = os.pathsep.join(sys.path)
+
+
+def fork_context() -> Any:
+    """Return what makes processes from one that has torch; on Windows they are new ones."""
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_HEAVY)
+    return context
 
 
 class Running:
@@ -143,16 +152,9 @@ def _fork(
     function: Callable[..., object],
     *arguments: object,
 ) -> BaseProcess:
-    """Call a function in a new process; its streams are closed here.
-
-    Where it is not safe to fork, the process is a new one.
-    """
-    is_safe = sys.platform == "linux"
-    context: Any = multiprocessing.get_context("forkserver" if is_safe else "spawn")
-    if is_safe:
-        context.set_forkserver_preload(_HEAVY)
+    """Call a function in a new process; its streams are closed here."""
     given = {number: Connection(stream) for number, stream in streams.items()}
-    process: BaseProcess = context.Process(
+    process: BaseProcess = fork_context().Process(
         target=_work,
         args=(given, dict(environment), folder, function, arguments),
         daemon=True,  # a test that fails leaves nobody at work
