@@ -40,7 +40,7 @@ bench: dev-environment
 	@scripts/with_display.sh $(bin)/python -m benchmarks $(ARGS)
 
 docs-figures: dev-environment
-	@scripts/with_display.sh $(bin)/python -m docs.figures $(ARGS)
+	@scripts/with_display.sh $(bin)/python -m tools.docs.figures $(ARGS)
 
 demo-environment:
 	@scripts/environment.sh demo $(QT)

@@ -10,7 +10,7 @@ from benchmarks.run import Run
 from benchmarks.samples import TINY, sample_bscan
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import counted, duration_spread, ratio_spread
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 
 __all__ = ["TARGETS", "measure"]
 

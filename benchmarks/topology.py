@@ -17,7 +17,7 @@ from benchmarks.run import Run
 from benchmarks.timing import Spread, in_turn, pairwise, timed
 from benchmarks.wording import counted, duration_spread, ratio_spread
 from napari_octsam.engine.process import WAITING
-from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.topology.losses import TopologyLoss
 
 __all__ = ["TARGETS", "layer_masks", "measure", "measure_side"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.timing import in_turn, timed
 from benchmarks.topology import layer_masks
-from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.topology.persistence.backends import Backend
 
 __all__ = ["growth"]
@@ -36,7 +36,9 @@ def growth(sizes: Sequence[tuple[int, int]], rounds: int = 5) -> dict[Backend, l
     seconds: dict[Backend, list[float]] = {backend: [] for backend in _BACKENDS}
     for count, side in sizes:
         masks = layer_masks(count, side)
-        steps = {name: timed(partial(_step, loss, *masks)) for name, loss in losses.items()}
+        steps: dict[str, Callable[[], float]] = {
+            name: timed(partial(_step, loss, *masks)) for name, loss in losses.items()
+        }
         taken = in_turn(steps, rounds)
         for backend in _BACKENDS:
             seconds[backend].append(median(taken[backend]))

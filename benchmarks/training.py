@@ -25,11 +25,8 @@ from benchmarks.training_runs import (
 )
 from benchmarks.wording import counted, duration, duration_spread, ratio_spread
 from napari_octsam.engine.process import WAITING
-from napari_octsam.models.checkpoints.checkpoints import (
-    load_model,
-    read_checkpoint,
-    write_transformers,
-)
+from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
+from napari_octsam.models.checkpoints.save import write_transformers
 
 __all__ = ["TARGETS", "measure"]
 

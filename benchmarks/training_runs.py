@@ -16,9 +16,9 @@ from benchmarks.module_clock import clocked
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TopologyKind, TrainConfig
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.phantoms.bscan import make_phantom
-from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.events import Encoded, EpochDone, StepDone, StepPart
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.prompts.components import component_objects

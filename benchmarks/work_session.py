@@ -171,7 +171,7 @@ def _watch_training(
         for name, value in (("epochs", 2), ("batch_size", 1)):
             inputs.settings.inputs[name].value = value
         watch.watch(_TRAINING, inputs.train.click, partial(_is_over, session.training))
-        run = session.training.run
+        run = session.training.history
         assert run.complete, run.problem
         watch.linger(_LINGER)
 
@@ -186,7 +186,7 @@ def _has_tiny(session: Any) -> bool:
 
 
 def _is_over(training: Any) -> bool:
-    return not training.is_on and (training.run.complete or bool(training.run.problem))
+    return not training.is_on and (training.history.complete or bool(training.history.problem))
 
 
 def _has_predicted(prompter: Any, count: int) -> bool:

@@ -86,7 +86,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint of octsam-tiny with random weights."""
     import torch
 
-    from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
+    from napari_octsam.models.checkpoints.save import save_checkpoint
     from napari_octsam.models.header import Header
     from napari_octsam.models.tiny.network import TinyNetwork
 

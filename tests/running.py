@@ -21,7 +21,7 @@ from typing import IO, Any
 
 __all__ = ["ForkedPopen", "Running", "fork_context", "forked", "octsam", "real"]
 
-_HEAVY = ["torch._dynamo", "torchvision", "monai.losses", "segment_anything", "tests.small_runs"]
+_HEAVY = ["torch._dynamo", "napari_octsam.topology.persistence.ranks", "tests.small_runs"]
 _MODULES = os.pathsep.join(sys.path)
 
 

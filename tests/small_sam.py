@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
-from segment_anything import sam_model_registry
 from segment_anything.modeling import (
     ImageEncoderViT,
     MaskDecoder,
@@ -16,7 +16,8 @@ from segment_anything.modeling import (
 )
 from torch import nn
 
-from napari_octsam.models.checkpoints import recognition
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.sam.network import SamNetwork
 
 WIDTH, BLOCKS, SIDE = 192, 2, 128
 
@@ -48,8 +49,10 @@ def small_sam(masks: int = 4) -> Sam:
 
 def call_it_vit_b(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let vit_b mean this one."""
-    monkeypatch.setitem(sam_model_registry, "vit_b", small_sam)
-    monkeypatch.setitem(recognition._ENCODER_WIDTHS, WIDTH, "vit_b")
+    small = replace(
+        ARCHITECTURES["vit_b"], build=lambda: SamNetwork(small_sam()), encoder_width=WIDTH
+    )
+    monkeypatch.setitem(ARCHITECTURES, "vit_b", small)
 
 
 def weights_of(masks: int = 4, seed: int = 0) -> dict[str, torch.Tensor]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
@@ -18,7 +21,15 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "napari_octsam"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 QT_BINDINGS = {"pyqt5", "pyqt6", "pyside2", "pyside6"}
+
+
+class Imports(NamedTuple):
+    """What a room imports: other rooms, or sub-rooms of its own; packages, but for numpy."""
+
+    house: set[str]
+    libraries: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +58,27 @@ def test_imports_run_down_and_the_napari_side_has_no_torch() -> None:
     done = subprocess.run([lint_imports, "--no-logo"], cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", ["octrima", "octdl_fluid", "AMD_0005"])
+def test_the_package_knows_nothing_of_the_recipes_data(name: str) -> None:
+    text = (path for kind in ("*.py", "*.toml", "*.yaml", "*.html") for path in PACKAGE.rglob(kind))
+
+    assert not [path for path in text if name in path.read_text("utf-8")]
+
+
+def test_the_table_of_rooms_says_what_each_imports() -> None:
+    assert _table_of_rooms() == _imports_of_rooms()
+
+
+def test_what_the_page_of_the_architecture_names_is_there() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+    names = set(re.findall(r"`([\w./]+)`", ARCHITECTURE.read_text("utf-8")))
+    modules = {name for name in names if re.split(r"[./]", name)[0] in rooms}
+    classes = {name for name in names if re.match(r"[A-Z][a-z]", name)}
+
+    assert {name for name in modules if not _is_there(name)} == set()
+    assert {name.partition(".")[0] for name in classes} <= _classes()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="git checks links out as text there")
@@ -103,14 +135,69 @@ def test_the_dependencies_are_what_is_imported(dependencies: set[str], metadata:
 
 
 def _imported_modules() -> set[str]:
+    return {name.partition(".")[0] for path in PACKAGE.rglob("*.py") for name in _imports(path)}
+
+
+def _imports(path: Path) -> set[str]:
+    """Return the dotted names that a module imports, for types and in functions too."""
     found: set[str] = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.partition(".")[0])
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def _table_of_rooms() -> dict[str, Imports]:
+    rows = re.findall(
+        r"^\| `([a-z_/]+)` \|[^|]*\|([^|]*)\|([^|]*)\|$", ARCHITECTURE.read_text("utf-8"), re.M
+    )
+    return {
+        room: Imports(*(set(re.findall(r"`([\w/]+)`", cell)) for cell in cells))
+        for room, *cells in rows
+    }
+
+
+def _imports_of_rooms() -> dict[str, Imports]:
+    found: dict[str, Imports] = {}
+    for path in sorted(PACKAGE.glob("*/**/*.py")):
+        room = _room(path.relative_to(PACKAGE).parent.parts)
+        imports = found.setdefault(room, Imports(set(), set()))
+        for name in _imports(path):
+            package, *parts = name.split(".")
+            if package != "napari_octsam":
+                imports.libraries.update({package} - sys.stdlib_module_names - {"numpy"})
+            elif (PACKAGE / parts[0]).is_dir():
+                same = parts[0] == room.partition("/")[0]
+                imports.house.update({_room(parts) if same else parts[0]} - {room})
+    return found
+
+
+def _room(parts: Sequence[str]) -> str:
+    """Return the room of a module or a folder: `gui`, or `gui/layers` where it lies deeper."""
+    room = parts[0]
+    deeper = len(parts) > 1 and (PACKAGE / room / parts[1] / "__init__.py").is_file()
+    return f"{room}/{parts[1]}" if deeper else room
+
+
+def _is_there(name: str) -> bool:
+    """Whether a path or a dotted name is of a room, a module, or what a module defines."""
+    if "/" in name:
+        return (PACKAGE / name).exists()
+    *parts, last = name.split(".")
+    folder = PACKAGE.joinpath(*parts)
+    if (folder / last).is_dir() or (folder / f"{last}.py").is_file():
+        return True
+    module = folder.with_suffix(".py")
+    return module.is_file() and bool(re.search(rf"\b{last}\b", module.read_text("utf-8")))
+
+
+def _classes() -> set[str]:
+    nodes = [
+        n for path in PACKAGE.rglob("*.py") for n in ast.walk(ast.parse(path.read_text("utf-8")))
+    ]
+    return {node.name for node in nodes if isinstance(node, ast.ClassDef)}
 
 
 def _read(wheel: Path, pattern: str) -> str:

@@ -100,7 +100,7 @@ def predicted_pair(seed: int) -> tuple[npt.NDArray[np.float64], Mask]:
 
     def smooth(sigma: float) -> npt.NDArray[np.float64]:
         noise: npt.NDArray[np.float64] = gaussian_filter(random.normal(size=shape), sigma)
-        return noise / noise.std()
+        return noise / float(noise.std())
 
     if seed % 2:
         truth = smooth(3) > random.choice([0, 0.5])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.topology_study.outcomes import Outcome
 from benchmarks.topology_study.trials import Loss, Start
-from napari_octsam.evaluation.report.columns import mean_known
+from napari_octsam.evaluation.metrics import mean_known
 
 __all__ = ["Cell", "differences", "over_layers", "select"]
 

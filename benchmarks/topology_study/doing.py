@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
@@ -13,10 +14,10 @@ from benchmarks.topology_study.outcomes import FIGURES, Outcome
 from benchmarks.topology_study.subjects import SCHEMA, Subjects
 from benchmarks.topology_study.trials import Start, Trial
 from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.evaluation.metrics import mean_known
 from napari_octsam.evaluation.prompted import judge_model
-from napari_octsam.evaluation.prompting import FIRST_PROMPTS, FirstPrompt, Prompting
-from napari_octsam.evaluation.report.columns import mean_known
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.evaluation.prompting import FirstPrompt, Prompting
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.decoder import TinyMaskDecoder
 from napari_octsam.training.loop import FineTuning
@@ -40,7 +41,9 @@ def do_trial(trial: Trial, subjects: Subjects, embeddings: Path) -> Outcome:
         for _ in run.run():
             pass
     seconds = time.perf_counter() - started
-    figures = {kind: _judge(model, subjects.held_out, kind) for kind in FIRST_PROMPTS}
+    figures: dict[str, dict[str, dict[str, float]]] = {
+        kind: _judge(model, subjects.held_out, kind) for kind in get_args(FirstPrompt)
+    }
     names = tuple(bscan.name for bscan in chosen)
     return Outcome(trial=trial, learnt_from=names, figures=figures, seconds=seconds)
 
@@ -66,7 +69,7 @@ def _judge(
     scores = [judged.score for judged in judge_model(model, bscans, SCHEMA, Prompting(kind))]
     return {
         layer.short: {
-            key: mean_known([s.figures[key] for s in scores if s.class_value == layer.value])
+            key: mean_known([s.metrics[key] for s in scores if s.class_value == layer.value])
             for key in FIGURES
         }
         for layer in SCHEMA.foreground

@@ -98,7 +98,7 @@ def test_predict_equals_the_model_asked_directly(
 ) -> None:
     from napari_octsam.core.masks import NOT_LABELLED, composite
     from napari_octsam.core.prompts import Box, Prompt
-    from napari_octsam.models.checkpoints.checkpoints import load_model
+    from napari_octsam.models.checkpoints.load import load_model
 
     model = load_model(tiny_checkpoint, device="cpu")
     (answer,) = model.decode(model.encode(BSCAN), [Prompt(6, Box(10, 20, 60, 100))])
@@ -257,7 +257,7 @@ def test_an_unknown_model_cannot_be_downloaded(octsam: Octsam) -> None:
 def test_convert_keeps_the_weights_and_sets_the_profile(
     octsam: Octsam, tiny_checkpoint: Path
 ) -> None:
-    from napari_octsam.models.checkpoints.checkpoints import read_checkpoint
+    from napari_octsam.models.checkpoints.load import read_checkpoint
 
     result = octsam("convert", tiny_checkpoint, "again.safetensors")
 
@@ -417,7 +417,6 @@ def test_no_command_replaces_a_file_without_being_told(octsam: Octsam, tmp_path:
     commands = {
         "topology": ("labels.png", "--schema", "layers7", "--json", "mine"),
         "evaluate": ("octsam-tiny", "--data", ".", "--csv", "mine"),
-        "pretrain": (".", "-o", "mine"),
     }
     for name, arguments in commands.items():
         sentence = said(octsam(name, *arguments))

@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.prompt_files import load_prompts, save_prompts
 from napari_octsam.core.prompts import (
     Box,
     Point,
     Prompt,
     bounding_box,
     check_prompt,
-    load_prompts,
-    save_prompts,
 )
 
 SHAPE = (100, 200)

@@ -12,9 +12,11 @@ import torch
 from pydantic import ValidationError
 
 from napari_octsam.core.config import PSEUDOCOLORS, Pseudocolor, TrainConfig
+from napari_octsam.core.errors import UserError
 from napari_octsam.core.pseudocolor import color_table, colored
 from napari_octsam.models.header import Header
 from napari_octsam.models.profiles import preprocess
+from napari_octsam.training.base_model import check_base_model
 
 RECORDED: dict[Pseudocolor, dict[int, tuple[int, int, int]]] = {
     "jet": {0: (0, 0, 128), 64: (0, 128, 255), 128: (130, 255, 126), 255: (128, 0, 0)},
@@ -79,8 +81,8 @@ def test_the_network_sees_the_colours_with_red_first() -> None:
 
 
 def test_octsam_tiny_takes_no_colour() -> None:
-    with pytest.raises(ValidationError, match="octsam-tiny sees grey B-scans only, not jet"):
-        TrainConfig(pseudocolor="jet")
+    with pytest.raises(UserError, match="octsam-tiny sees grey B-scans only, not jet"):
+        check_base_model(TrainConfig(pseudocolor="jet"))
     with pytest.raises(ValidationError, match="octsam-tiny sees grey B-scans only, not jet"):
         Header(name="a", architecture="octsam-tiny", profile="octsam-tiny", pseudocolor="jet")
-    assert TrainConfig(base_model="vit_b", pseudocolor="jet").pseudocolor == "jet"
+    check_base_model(TrainConfig(base_model="vit_b", pseudocolor="jet"))

@@ -21,10 +21,11 @@ from napari_octsam.cli import app
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.dataset import Dataset, fingerprint
+from napari_octsam.data.facts import examine, members_of
 from napari_octsam.data.labels import read_labels
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
 from napari_octsam.data.pairs import read_pairs
-from napari_octsam.data.preflight import Preflight, examine, members_of, preflight
+from napari_octsam.data.preflight import Preflight, judge
 from napari_octsam.data.split.assignment import make_split
 from napari_octsam.data.split.grouping import group_of, natural_order
 from napari_octsam.data.split.split import Member, Split, read_split, write_split
@@ -42,6 +43,10 @@ def mask(shape: tuple[int, int] = SHAPE, value: int = 2) -> np.ndarray:
     labels[10:20] = value
     labels[20:24] = 6
     return labels
+
+
+def preflight(dataset: Dataset, split: Split | None = None) -> Preflight:
+    return judge(dataset, examine(dataset), split)
 
 
 def write_pair(folder: Path, name: str, seed: int, labels: np.ndarray | None = None) -> None:

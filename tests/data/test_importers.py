@@ -11,13 +11,18 @@ from scipy.io import savemat
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.dataset import Dataset
+from napari_octsam.data.facts import examine
 from napari_octsam.data.importers.boundaries import layers_between
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
-from napari_octsam.data.preflight import preflight
+from napari_octsam.data.preflight import Preflight, judge
 
 ROWS, COLS, SLICES = 40, 24, 5
 RNG = np.random.default_rng(0)
 DRAWN = slice(4, 20)
+
+
+def preflight(dataset: Dataset) -> Preflight:
+    return judge(dataset, examine(dataset))
 
 
 def duke_fields(seed: int = 0) -> dict[str, np.ndarray]:

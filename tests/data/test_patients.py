@@ -41,7 +41,7 @@ def train_on(models: Path, members: dict[str, Member], seed: int = 0) -> Split:
     return split
 
 
-def test_who_is_added_is_dealt_and_everybody_else_stays(tmp_path: Path) -> None:
+def test_who_is_added_gets_a_part_and_everybody_else_stays(tmp_path: Path) -> None:
     first = parts(train_on(tmp_path, of(a=3, b=3, c=3, d=3, e=3)))
     for seed in range(5):
         later = parts(train_on(tmp_path, of(a=9, b=1, c=3, d=3, e=3, f=4, g=30), seed + 1))

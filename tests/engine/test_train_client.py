@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.errors import UserError
 from napari_octsam.engine.train.client import TrainingJob
 from napari_octsam.engine.train.messages import (
     Begun,
@@ -24,8 +25,11 @@ from napari_octsam.engine.train.messages import (
     Preparing,
     Refused,
     StartTraining,
+    TrainerEvent,
     TrainerMessage,
 )
+from napari_octsam.engine.train.steering import Steering
+from napari_octsam.engine.train.trainer import train
 from napari_octsam.training.events import EpochDone, Finished, StepDone
 from tests.small_runs import bscans
 
@@ -169,15 +173,14 @@ def test_when_napari_is_gone_the_training_saves_its_state_and_ends(
     assert (Path(listener.begun.folder) / "last.pt").is_file()
 
 
-def test_what_is_wrong_with_the_data_is_listed(
-    config: TrainConfig, listen: Callable[[StartTraining], Listener]
-) -> None:
+def test_what_is_wrong_with_the_data_is_listed(config: TrainConfig) -> None:
     (Path(config.data) / "masks" / "s1_1.png").unlink()
-    refused = listen(StartTraining(config)).end()
+    refused = train(StartTraining(config), Steering(), drop)
     assert isinstance(refused, Refused)
     assert any("s1_1" in problem for problem in refused.problems)
-    nowhere = listen(StartTraining(config.model_copy(update={"data": "nowhere"}))).end()
-    assert "nowhere" in nowhere.sentence
+    nowhere = config.model_copy(update={"data": "nowhere"})
+    with pytest.raises(UserError, match="nowhere"):
+        train(StartTraining(nowhere), Steering(), drop)
 
 
 def test_a_fault_of_the_program_names_its_log_which_stays_short(
@@ -203,9 +206,13 @@ def test_a_training_that_is_ended_before_it_began_is_no_failure(
 
 
 def test_a_stop_before_the_first_step_is_no_failure_and_leaves_nothing(
-    config: TrainConfig, listen: Callable[[StartTraining], Listener]
+    config: TrainConfig,
 ) -> None:
-    listener = listen(StartTraining(config))
-    listener.job.steer("stop")
-    assert listener.end() == Ended(complete=False, best="")
+    steering = Steering()
+    steering.obey("stop")
+    assert train(StartTraining(config), steering, drop) == Ended(complete=False, best="")
     assert not Path(config.out).exists()
+
+
+def drop(event: TrainerEvent) -> None:
+    """Take what a training tells, for nobody."""

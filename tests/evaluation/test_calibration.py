@@ -16,11 +16,7 @@ from napari_octsam.core.classes import NOT_LABELLED, bundled_schema
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.evaluation.metrics.calibration import (
-    ObjectCalibration,
-    calibrate,
-    measure_calibration,
-)
+from napari_octsam.evaluation.metrics import ObjectCalibration, calibrate, measure_calibration
 from napari_octsam.evaluation.pieces import pieces_of
 from napari_octsam.evaluation.prompting import Prompting, ask
 from napari_octsam.models.network import Embedding

@@ -25,14 +25,21 @@ from napari_octsam.core.classes import LabelClass, LabelSchema
 from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.judging import JudgedMask, judge_absent, judge_mask
-from napari_octsam.evaluation.prompted import judge_model, score_model, summarise
-from napari_octsam.evaluation.report.columns import PIXEL_FIGURES, SHAPE_FIGURES
-from napari_octsam.evaluation.report.overlays import around, overlay_png
-from napari_octsam.evaluation.report.page import write_page
-from napari_octsam.evaluation.report.records import write_csv, write_json
-from napari_octsam.evaluation.report.report import Ranked, Report, build_report
-from napari_octsam.evaluation.report.tables import extremes_table, rich_table, summary_tables
-from napari_octsam.evaluation.report.worst_cases import WorstCases
+from napari_octsam.evaluation.metrics import PIXEL_METRICS, SHAPE_METRICS
+from napari_octsam.evaluation.overlays import around, overlay_png
+from napari_octsam.evaluation.prompted import judge_model
+from napari_octsam.evaluation.report import (
+    Ranked,
+    Report,
+    WorstCases,
+    build_report,
+    extremes_table,
+    rich_table,
+    summary_tables,
+    write_csv,
+    write_json,
+    write_page,
+)
 
 SHAPE = (20, 30)
 SCHEMA = LabelSchema(
@@ -44,7 +51,7 @@ SCHEMA = LabelSchema(
         LabelClass(value=3, name="never seen", short="NO", color="#009e73"),
     ),
 )
-HD95 = next(figure for figure in SHAPE_FIGURES if figure.key == "hd95_px")
+HD95 = next(metric for metric in SHAPE_METRICS if metric.key == "hd95_px")
 
 Octsam = Callable[..., Result]
 
@@ -70,7 +77,7 @@ def shifted_bands(*shifts: int) -> list[JudgedMask]:
     return [judged(f"by {s} ({i})", band(5, 9), band(5 + s, 9 + s)) for i, s in enumerate(shifts)]
 
 
-def test_pooled_and_averaged_figures_by_hand() -> None:
+def test_pooled_and_averaged_metrics_by_hand() -> None:
     masks = [
         judged("small", band(0, 2), band(0, 1)),  # of 60 pixels, 30 are found
         judged("large", band(0, 10), band(0, 11)),  # 300 found, 30 too many
@@ -108,7 +115,7 @@ def test_an_absent_class_is_not_counted_as_0() -> None:
     assert only.pooled["precision"] == pytest.approx(4 / 6), "what is invented counts"
     assert only.counts.tn == 3 * 600 - 300
     assert [label.value for label in report.nowhere] == [2, 3]
-    assert "absent" not in {score.bscan for score in report.scores}
+    assert "absent" not in set(report.scores["bscan"])
 
 
 def test_a_class_judged_without_pixels_counts_as_absent_but_its_true_negatives_are_pooled() -> None:
@@ -122,7 +129,7 @@ def test_a_class_judged_without_pixels_counts_as_absent_but_its_true_negatives_a
     assert only.averaged["specificity"] == pytest.approx(1 - 30 / 480)
 
 
-def test_overall_figures_are_means_of_classes_and_of_all_pixels() -> None:
+def test_overall_metrics_are_means_of_classes_and_of_all_pixels() -> None:
     labels = band(0, 10) + band(15, 16, 2)
     bscan = LabelledBScan("a", np.zeros(SHAPE, np.uint8), labels)
     right = np.where(labels == 1, 4, -4).astype(np.float32)
@@ -138,7 +145,7 @@ def test_overall_figures_are_means_of_classes_and_of_all_pixels() -> None:
     assert report.pooled["sensitivity"] == report.averaged["sensitivity"] == 0.75
     assert report.all_pixels["sensitivity"] == pytest.approx(315 / 330)
     assert report.extremes.worst == (Ranked("a", pytest.approx((1 + 2 / 3) / 2)),)
-    assert set(report.all_pixels) == {figure.key for figure in PIXEL_FIGURES}
+    assert set(report.all_pixels) == {metric.key for metric in PIXEL_METRICS}
 
 
 def test_best_middle_and_worst_are_named_and_ties_keep_their_order() -> None:
@@ -208,10 +215,10 @@ def test_csv_says_what_the_report_says(tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
 
     assert [row["row"] for row in rows] == ["B-scan"] * 3 + ["averaged"] * 2 + ["pooled"] * 3
-    for score, row in zip(report.scores, rows, strict=False):
-        assert row["bscan"] == score.bscan
-        assert int(row["tp"]) == score.counts.tp
-        for key, value in score.figures.items():
+    for mask, row in zip(masks, rows, strict=False):
+        assert row["bscan"] == mask.score.bscan
+        assert int(row["tp"]) == mask.score.counts.tp
+        for key, value in mask.score.metrics.items():
             assert row[key] == "" if math.isnan(value) else float(row[key]) == value
     assert float(rows[3]["hd95_px"]) == report.classes[0].averaged["hd95_px"]
     assert float(rows[-1]["iou"]) == report.all_pixels["iou"]
@@ -227,7 +234,7 @@ def test_json_holds_every_score_and_no_nan(tmp_path: Path) -> None:
 
     assert read["about"] == {"model": "octsam-tiny"}
     dices = [(row["bscan"], row["class"], row["dice"]) for row in read["scores"]]
-    assert dices == [(s.bscan, s.class_value, s.dice) for s in report.scores]
+    assert dices == [(m.score.bscan, m.score.class_value, m.score.dice) for m in masks]
     assert read["scores"][2]["hd95_px"] is None
     (only,) = read["classes"]
     assert only["averaged"]["dice"] == report.classes[0].averaged["dice"]
@@ -366,16 +373,18 @@ def test_evaluate_reports_in_the_terminal_and_in_files(
 def test_the_scores_of_a_model_are_those_of_its_masks(pairs: Path, tiny_checkpoint: Path) -> None:
     from napari_octsam.core.classes import bundled_schema
     from napari_octsam.data.pairs import read_pairs
-    from napari_octsam.models.checkpoints.checkpoints import load_model
+    from napari_octsam.models.checkpoints.load import load_model
 
     model = load_model(tiny_checkpoint, device="cpu")
     schema, bscans = bundled_schema("layers7"), read_pairs(pairs)
-    scores = score_model(model, bscans, schema)
-    report = build_report(judge_model(model, bscans, schema), schema)
+    judged = list(judge_model(model, bscans, schema))
+    report = build_report(judged, schema)
 
-    assert [(s.bscan, s.class_value) for s in scores] == [("first", 1), ("first", 2), ("second", 1)]
+    shown = [each.score for each in judged if not each.score.counts.absent]
+    assert [(s.bscan, s.class_value) for s in shown] == [("first", 1), ("first", 2), ("second", 1)]
     means = {each.label.value: each.averaged["dice"] for each in report.classes}
-    assert summarise(scores) == pytest.approx(means)
+    first, second, third = (score.dice for score in shown)
+    assert means == pytest.approx({1: (first + third) / 2, 2: second})
 
 
 def test_evaluate_says_at_once_where_it_cannot_write(

@@ -63,7 +63,7 @@ def widget(
 def train(widget: TrainWidget, jobs: Jobs, qtbot: Any, *messages: TrainerMessage) -> None:
     widget.inputs.train.click()
     jobs.tell(*messages)
-    qtbot.waitUntil(lambda: bool(widget.training.run.begun) == bool(messages), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(widget.training.history.begun) == bool(messages), timeout=30_000)
 
 
 def test_the_window_stays_where_the_person_does_not_want_to_leave_the_training(

@@ -34,7 +34,7 @@ PATIENCE = 120_000  # milliseconds: the engine imports torch
 MAKE_MODEL = """
 import sys, torch
 from pathlib import Path
-from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.header import Header
 from napari_octsam.models.tiny.network import TinyNetwork
 torch.manual_seed(0)

@@ -17,8 +17,8 @@ from napari_octsam.engine.train.messages import (
     StartTraining,
     TrainerMessage,
 )
-from napari_octsam.gui.learning import time_left as training_clock
-from napari_octsam.gui.learning.status_panel import TrainStatus
+from napari_octsam.gui.learning import step_clock
+from napari_octsam.gui.learning.status_panel import StatusPanel
 from napari_octsam.gui.learning.training import Training
 from napari_octsam.gui.widgets.main_thread import MainThread
 from napari_octsam.training.events import Encoded, EpochDone, Event, StepDone, Validated
@@ -41,7 +41,7 @@ class Timed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         self.jobs = Jobs()
-        monkeypatch.setattr(training_clock, "monotonic", lambda: self.now)
+        monkeypatch.setattr(step_clock, "monotonic", lambda: self.now)
         self.training = Training(cast(MainThread, AtOnce()), self.jobs)
         self.training.start(StartTraining(TrainConfig()))
 
@@ -96,7 +96,7 @@ def test_of_a_run_that_is_gone_on_with_nothing_is_said_before_a_validation(timed
 
 @pytest.mark.usefixtures("qapp")
 def test_the_time_left_is_shown_while_the_training_runs(timed: Timed) -> None:
-    status = TrainStatus(timed.training)
+    status = StatusPanel(timed.training)
     timed.hear((0, BEGUN), (5, EpochDone(0, {})), (4, step(1, 1)))
     status.refresh()
     assert status.text.text() == "Epoch 1 of 3, step 1 of 2 · 35 s left"

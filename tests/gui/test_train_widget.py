@@ -44,7 +44,7 @@ from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.gui.session.session import Session
 from napari_octsam.gui.session.settings import Settings
 from napari_octsam.training.events import (
-    ClassFigures,
+    ClassMetrics,
     EpochDone,
     Finished,
     Sample,
@@ -103,7 +103,7 @@ def step(epoch: int, number: int) -> StepDone:
 
 
 def epoch(number: int, score: float) -> EpochDone:
-    return EpochDone(number, {"segmentation": 0.1}, {1: ClassFigures(score, 0.5)}, score)
+    return EpochDone(number, {"segmentation": 0.1}, {1: ClassMetrics(score, 0.5)}, score)
 
 
 def settle(qtbot: Any, widget: TrainWidget, state: str) -> None:
@@ -271,7 +271,7 @@ def test_a_training_is_shown_as_it_goes(
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.run.samples is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=30_000)
     assert "Epoch 1 of 2, step 2 of 2" in widget.results.status.text.text()
     assert widget.results.curves.loss.points == {
         "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]
@@ -420,7 +420,7 @@ def test_the_best_model_of_a_run_that_broke_off_can_be_used(
     lost = Refused("The loss is no number any more.")
     jobs.tell(replace(BEGUN, folder=str(tmp_path)), epoch(1, 0.7), lost)
     settle(qtbot, widget, "idle")
-    assert widget.training.run.best == best
+    assert widget.training.history.best == best
     assert not widget.results.use.isHidden()
     assert "no number" in widget.results.message.text()
 
@@ -504,9 +504,9 @@ def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(
 ) -> None:
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
-    before = EpochDone(0, {}, {1: ClassFigures(0.5, 0.5)}, 0.5)
+    before = EpochDone(0, {}, {1: ClassMetrics(0.5, 0.5)}, 0.5)
     jobs.tell(replace(BEGUN, past=(before, epoch(1, 0.7))), step(2, 1))
-    qtbot.waitUntil(lambda: bool(widget.training.run.steps), timeout=30_000)
+    qtbot.waitUntil(lambda: bool(widget.training.history.steps), timeout=30_000)
     (losses,) = widget.results.curves.loss.points.values()
     assert losses == [(1, 0.1), (3, pytest.approx(1 / 3))]
     assert widget.results.samples.isHidden()
@@ -540,7 +540,7 @@ def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.6))
-    qtbot.waitUntil(lambda: len(widget.training.run.epochs) == 1, timeout=30_000)
+    qtbot.waitUntil(lambda: len(widget.training.history.epochs) == 1, timeout=30_000)
     viewer.window.remove_dock_widget(widget)
     again = TrainWidget(viewer)
     viewer.window.add_dock_widget(again, name="Train again")
@@ -565,7 +565,7 @@ def test_a_sample_opens_as_layers(
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.run.samples is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=30_000)
     widget.results.samples.opened.emit(sample)
     assert [layer.name for layer in viewer.layers] == ["scan", "scan truth", "scan epoch 1"]
 
@@ -631,7 +631,7 @@ def test_a_real_training_beside_predictions_and_its_model_compared_with_the_old(
     prompts = PromptWidget(viewer)
     viewer.window.add_dock_widget(prompts, name="Prompt")
     real.inputs.train.click()
-    qtbot.waitUntil(lambda: len(real.training.run.epochs) > 1, timeout=120_000)
+    qtbot.waitUntil(lambda: len(real.training.history.epochs) > 1, timeout=120_000)
     draw_box(prompts)
     before = predicted_by(qtbot, prompts, "octsam-tiny")
     assert real.training.state == "running"
@@ -640,7 +640,7 @@ def test_a_real_training_beside_predictions_and_its_model_compared_with_the_old(
     qtbot.waitUntil(lambda: not real.results.use.isHidden(), timeout=60_000)
     assert "before the training" in real.results.message.text()
     real.results.use.click()
-    after = predicted_by(qtbot, prompts, str(real.training.run.best))
+    after = predicted_by(qtbot, prompts, str(real.training.history.best))
     assert not np.array_equal(logits(after), logits(before))
 
     viewer.keymap[KeyBinding.from_str(SWITCH_MODEL)](viewer)

@@ -15,18 +15,14 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints.build import build_network
-from napari_octsam.models.checkpoints.checkpoints import (
-    load_model,
-    read_checkpoint,
-    save_checkpoint,
-)
+from napari_octsam.models.checkpoints.load import build_network, load_model, read_checkpoint
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.embeddings import embedding_key
 from napari_octsam.models.header import AdapterRecord, Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.sam.adapters import adapter_weights, add_adapters, merged
-from napari_octsam.models.tiny.network import TinyNetwork
+from napari_octsam.models.sam.network import SamNetwork
 from tests.small_sam import BLOCKS, SIDE, WIDTH, call_it_vit_b, small_sam, weights_of
 
 State = dict[str, Tensor]
@@ -60,9 +56,15 @@ def registered(home: Path) -> Path:
     return path
 
 
+def plain_network() -> SamNetwork:
+    network = build_network("vit_b", weights_of())
+    assert isinstance(network, SamNetwork)
+    return network
+
+
 def adapted_model(scale: float = 1.0) -> Model:
     """Return a model with adapters that were trained, or might have been."""
-    network = build_network("vit_b", weights_of())
+    network = plain_network()
     parameters = add_adapters(network, RANK, ALPHA * scale, seed=0)
     random = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -96,10 +98,11 @@ def refusal(path: Path, base: Path | None = None) -> str:
 
 
 def test_new_adapters_compute_what_the_base_does_under_a_key_of_their_own() -> None:
-    model = Model(build_network("vit_b", weights_of()), HEADER, CPU)
+    network = plain_network()
+    model = Model(network, HEADER, CPU)
     before, key = image_of(model), embedding_key(model, BSCAN)
 
-    parameters = add_adapters(model.network, RANK, ALPHA, seed=0)
+    parameters = add_adapters(network, RANK, ALPHA, seed=0)
 
     assert len(parameters) == 4 * BLOCKS
     assert torch.equal(image_of(model), before)
@@ -308,9 +311,7 @@ def test_adapters_of_an_unknown_width_or_on_octsam_tiny_are_refused(
     samed_file(path, masks=9)
     assert "base of 0 blocks of attention" in refusal(path, tiny_checkpoint)
     torch.save({"w_a_000": torch.ones(3, 99)}, path)
-    assert "encoder 99 wide" in refusal(path)
-    with pytest.raises(UserError, match="octsam-tiny is convolutional"):
-        add_adapters(TinyNetwork(), 4, 4, 0)
+    assert "encoder 99 wide, which none of vit_b, vit_l and vit_h has" in refusal(path)
 
 
 def test_a_header_without_a_base_or_of_another_architecture_is_refused(

@@ -15,23 +15,22 @@ import torch
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Prompt
-from napari_octsam.models.checkpoints.build import expected_shapes
-from napari_octsam.models.checkpoints.checkpoints import (
-    load_model,
-    read_checkpoint,
-    save_checkpoint,
-)
-from napari_octsam.models.checkpoints.conversion import to_transformers
-from napari_octsam.models.checkpoints.weights_file import write_pickle, write_safetensors
-from napari_octsam.models.header import HEADER_KEY, Architecture, Header
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.files import write_pickle, write_safetensors
+from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
+from napari_octsam.models.checkpoints.recognise import expected_shapes
+from napari_octsam.models.checkpoints.renaming import to_library
+from napari_octsam.models.checkpoints.save import save_checkpoint
+from napari_octsam.models.header import HEADER_KEY, Header
+from napari_octsam.models.sam.transformers import TRANSFORMERS
 
 State = dict[str, torch.Tensor]
-SAMS: tuple[Architecture, ...] = ("vit_b", "vit_l", "vit_h")
+SAMS = ("vit_b", "vit_l", "vit_h")
 
 
-def constant_weights(architecture: Architecture) -> State:
+def constant_weights(architecture: str) -> State:
     """Weights of the right shapes that take no room, on the disk either: one number each."""
-    shapes = expected_shapes(architecture).items()
+    shapes = expected_shapes(ARCHITECTURES[architecture]).items()
     return {key: torch.full((1,), i / 100).expand(shape) for i, (key, shape) in enumerate(shapes)}
 
 
@@ -57,16 +56,14 @@ def refusal(path: Path, profile: str | None = None) -> str:
 
 
 @pytest.mark.parametrize("architecture", SAMS)
-def test_segment_anythings_checkpoints_are_recognised(
-    tmp_path: Path, architecture: Architecture
-) -> None:
+def test_segment_anythings_checkpoints_are_recognised(tmp_path: Path, architecture: str) -> None:
     path = saved(tmp_path / "model.pth", constant_weights(architecture))
 
     checkpoint = read_checkpoint(path)
 
     assert checkpoint.header == Header(name="model", architecture=architecture, profile="sam")
     assert checkpoint.note == ""
-    assert len(checkpoint.state_dict) == len(expected_shapes(architecture))
+    assert len(checkpoint.state_dict) == len(expected_shapes(ARCHITECTURES[architecture]))
 
 
 WRAPPED: dict[str, Callable[[State], Any]] = {
@@ -77,7 +74,7 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
     "module.": lambda state: {f"module.{key}": weights for key, weights in state.items()},
     "both": lambda state: {"model": {f"module.{key}": w for key, w in state.items()}},
     "pixel_mean": lambda state: {**state, "pixel_mean": torch.ones(3, 1, 1)},
-    "transformers": lambda state: {"model": to_transformers(state)},
+    "transformers": lambda state: {"model": to_library(state, TRANSFORMERS)},
 }
 
 
@@ -195,7 +192,9 @@ FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
         "1 weight is NaN or infinite: mask_decoder.iou_token.weight",
     ),
     "missing of transformers": (
-        lambda state: {k: w for k, w in to_transformers(state).items() if "neck.conv1" not in k},
+        lambda state: {
+            k: w for k, w in to_library(state, TRANSFORMERS).items() if "neck.conv1" not in k
+        },
         "1 weight is missing: vision_encoder.neck.conv1.weight",
     ),
     "a resnet": (
@@ -374,7 +373,7 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, name: str) -> None:
 import resource, torch
 from pathlib import Path
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints.weights_file import write_pickle, write_safetensors
+from napari_octsam.models.checkpoints.files import write_pickle, write_safetensors
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 path = Path({str(tmp_path / name)!r})
 weights = {{"a": torch.zeros(100_000)}}

@@ -12,14 +12,14 @@ from segment_anything.build_sam import _build_sam
 from transformers import SamConfig, SamImageProcessor, SamModel, SamProcessor
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints.checkpoints import (
-    read_checkpoint,
-    save_checkpoint,
-    write_transformers,
-)
-from napari_octsam.models.checkpoints.conversion import from_transformers, to_transformers
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.load import read_checkpoint
+from napari_octsam.models.checkpoints.recognise import expected_shapes
+from napari_octsam.models.checkpoints.renaming import to_library, to_own
+from napari_octsam.models.checkpoints.save import save_checkpoint, write_transformers
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.sam.network import SamNetwork
+from napari_octsam.models.sam.transformers import TRANSFORMERS
 
 ENCODINGS = (
     "shared_image_embedding.positional_embedding",
@@ -41,6 +41,10 @@ def state_dict() -> dict[str, torch.Tensor]:
     return sam.state_dict()
 
 
+def own_names(state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return to_own(state_dict, TRANSFORMERS, expected_shapes(ARCHITECTURES["vit_b"]))
+
+
 def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
     assert a.keys() == b.keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -55,9 +59,9 @@ def test_logits_are_those_of_transformers(state_dict: dict[str, torch.Tensor]) -
     }
     config = SamConfig(vision_config={"num_hidden_layers": 2, "global_attn_indexes": [1]})
     theirs = SamModel(config).eval().requires_grad_(False)
-    theirs.load_state_dict(to_transformers(shallow), strict=True)
+    theirs.load_state_dict(to_library(shallow, TRANSFORMERS), strict=True)
     ours = SamNetwork(_build_sam(768, 2, 12, [1])).requires_grad_(False)
-    ours.load_state_dict(from_transformers(theirs.state_dict(), "vit_b"))
+    ours.load_state_dict(own_names(theirs.state_dict()))
 
     bscan = np.random.default_rng(0).integers(0, 256, (496, 768), np.uint8)
     inputs: Any = SamProcessor(SamImageProcessor())(
@@ -121,17 +125,17 @@ def test_there_and_back_again_loses_no_bit(
     assert again.note == ""
     with torch.device("meta"):
         model = SamModel(SamConfig())
-    model.load_state_dict(to_transformers(again.state_dict), strict=True, assign=True)
+    model.load_state_dict(to_library(again.state_dict, TRANSFORMERS), strict=True, assign=True)
 
 
 @pytest.mark.parametrize("missing", ENCODINGS)
 def test_the_shared_encoding_may_stand_under_either_name(
     state_dict: dict[str, torch.Tensor], missing: str
 ) -> None:
-    theirs = to_transformers(state_dict)
+    theirs = to_library(state_dict, TRANSFORMERS)
     del theirs[missing]
 
-    assert_same(from_transformers(theirs, "vit_b"), state_dict)
+    assert_same(own_names(theirs), state_dict)
 
 
 def test_transformers_has_no_octsam_tiny(tmp_path: Path) -> None:

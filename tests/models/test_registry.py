@@ -13,7 +13,7 @@ import pytest
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.checkpoints import download
-from napari_octsam.models.checkpoints.checkpoints import read_checkpoint
+from napari_octsam.models.checkpoints.load import read_checkpoint
 from napari_octsam.models.checkpoints.registry import REGISTRY, RegisteredModel, fetch, local_path
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB

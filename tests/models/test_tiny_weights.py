@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from napari_octsam.core.prompts import Point, Prompt, bounding_box
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.registry import fetch
 from napari_octsam.phantoms.bscan import make_phantom
 

@@ -9,11 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from napari_octsam.topology.losses.cldice import SoftClDiceLoss, soft_skeleton
-from napari_octsam.topology.losses.original import OriginalTopologyLoss
-from napari_octsam.topology.losses.prior import BettiPrior, BettiPriorLoss
-from napari_octsam.topology.losses.spatial import TopologyLoss
-from napari_octsam.topology.metrics.betti_numbers import betti_numbers
+from napari_octsam.topology.losses import (
+    BettiPrior,
+    BettiPriorLoss,
+    OriginalTopologyLoss,
+    SoftClDiceLoss,
+    TopologyLoss,
+)
+from napari_octsam.topology.losses.cldice import soft_skeleton
+from napari_octsam.topology.metrics import betti_numbers
 from tests.faulty_masks import as_logits, band, batch, broken_band, smooth_case
 
 

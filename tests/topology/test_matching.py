@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from benchmarks.oracles.cases import predicted_pair
+from napari_octsam.topology.losses.bars import Bars, Filtration, costs_by_mask
 from napari_octsam.topology.losses.matching import (
     match_spatially,
     match_wasserstein,
     wasserstein_gain,
 )
-from napari_octsam.topology.persistence.bars import Bars, Filtration, costs_by_mask
 from napari_octsam.topology.persistence.pairs import NEVER, Pairs
 from napari_octsam.topology.persistence.truth import TrueTopology, Truths, true_topology
 

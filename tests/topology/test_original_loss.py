@@ -16,10 +16,8 @@ from packaging.version import Version
 from torch import Tensor
 
 from benchmarks.oracles.cases import ORIGINAL_CASES, OriginalCase, wide_ring
-from napari_octsam.topology.losses.original import OriginalTopologyLoss
-from napari_octsam.topology.losses.presets import preset_loss
-from napari_octsam.topology.losses.spatial import TopologyLoss
-from napari_octsam.topology.metrics.betti_numbers import betti_numbers
+from napari_octsam.topology.losses import OriginalTopologyLoss, TopologyLoss, preset_loss
+from napari_octsam.topology.metrics import betti_numbers
 from napari_octsam.topology.persistence.backends import Backend, persistence_pairs
 from napari_octsam.topology.persistence.truth import true_topology
 from tests.faulty_masks import (
@@ -164,7 +162,7 @@ def test_the_originals_own_default_and_later_gudhis_break_it() -> None:
 @pytest.mark.parametrize("backend", ["cripser", "ranks"])
 def test_a_picture_that_is_not_square_is_scrambled_by_the_originals_parts(backend: Backend) -> None:
     ring = wide_ring()
-    pairs = persistence_pairs(ring, 8, backend)
+    pairs = persistence_pairs(ring[None], ["The ring"], 8, backend)
     holes = pairs[pairs.dimension == 1]
 
     assert FAULTS["bars of a wide ring"] == []

@@ -17,7 +17,6 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.topology.persistence.backends import (
     Backend,
     persistence_pairs,
-    persistence_pairs_of,
 )
 from napari_octsam.topology.persistence.pairs import NEVER, Connectivity, Pairs
 
@@ -35,7 +34,7 @@ def diagram(values: npt.NDArray[Any], pairs: Pairs) -> Diagram:
 def diagram_of(
     values: npt.NDArray[Any], connectivity: Connectivity = 8, backend: Backend = "cripser"
 ) -> Diagram:
-    return diagram(values, persistence_pairs(values, connectivity, backend))
+    return diagram(values, persistence_pairs(values[None], ["The map"], connectivity, backend))
 
 
 def by_gudhi(values: npt.NDArray[Any], connectivity: Connectivity) -> Diagram:
@@ -113,7 +112,7 @@ def test_many_maps_in_threads_are_as_one_by_one(backend: Backend) -> None:
     maps = np.random.default_rng(0).normal(size=(7, 150, 210)).astype(np.float32)
     names = [f"mask {i}" for i in range(7)]
 
-    together = persistence_pairs_of(maps, names, 8, backend, threads=3)
+    together = persistence_pairs(maps, names, 8, backend, threads=3)
 
     for number, values in enumerate(maps):
         pairs = together[together.maps == number]
@@ -128,10 +127,10 @@ def test_what_is_no_number_is_an_error_that_names_the_mask(wrong: float, backend
     maps[1, 2, 3] = wrong
 
     with pytest.raises(UserError, match=r"Mask 7 .*NaN or infinite"):
-        persistence_pairs_of(maps, ["Mask 6", "Mask 7"], 8, backend)
+        persistence_pairs(maps, ["Mask 6", "Mask 7"], 8, backend)
 
 
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (5,), (2, 3, 4)])
 def test_a_map_needs_rows_and_columns(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="rows and columns"):
-        persistence_pairs(np.zeros(shape))
+        persistence_pairs(np.zeros(shape)[None], ["The map"])

@@ -8,19 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.checkpoints.checkpoints import (
-    load_model,
-    read_checkpoint,
-    save_checkpoint,
-)
+from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features
 from napari_octsam.models.precision import check_precision
+from napari_octsam.training.base_model import check_base_model
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder
@@ -169,8 +166,8 @@ def test_adapters_can_be_trained_on_a_model_that_had_some(base: Path, tmp_path: 
 
 
 def test_octsam_tiny_takes_no_adapters(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match=r"octsam-tiny is convolutional.* such as vit_b"):
-        TrainConfig(adapts="lora")
+    with pytest.raises(UserError, match=r"octsam-tiny is convolutional.* such as vit_b"):
+        check_base_model(TrainConfig(adapts="lora"))
     with pytest.raises(UserError, match=r"octsam-tiny is convolutional.* such as vit_b"):
         fine_tuning(tmp_path, LORA)
 
@@ -191,7 +188,7 @@ def test_settings_that_cannot_be_are_said_before_any_model_is_loaded(
     path = tmp_path / "train.toml"
     path.write_text(text)
     with pytest.raises(UserError, match=sentence):
-        read_settings(path, TrainConfig)
+        check_base_model(read_settings(path, TrainConfig))
 
 
 def test_a_base_model_that_is_gone_is_said_before_training(base: Path, tmp_path: Path) -> None:

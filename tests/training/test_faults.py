@@ -22,15 +22,16 @@ from safetensors.torch import load_file
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
+from napari_octsam.data.facts import examine, members_of
 from napari_octsam.data.layouts import open_dataset
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.data.preflight import examine, members_of
 from napari_octsam.data.split.assignment import make_split
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
+from napari_octsam.training.data import PreflightFailed
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder
-from napari_octsam.training.run.prepare import PreflightFailed, prepare
+from napari_octsam.training.run.prepare import prepare
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.run.report import report_best
 from tests.running import Running, forked, octsam, real

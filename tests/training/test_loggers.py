@@ -1,4 +1,4 @@
-"""Figures and samples reach the loggers that were asked for, and nobody else."""
+"""Metrics and samples reach the loggers that were asked for, and nobody else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.training.events import (
-    ClassFigures,
+    ClassMetrics,
     EpochDone,
     Event,
     Finished,
@@ -30,7 +30,7 @@ IMAGE = np.arange(40 * 60, dtype=np.uint8).reshape(40, 60)
 LABELS = np.where(IMAGE > 128, 2, 0).astype(np.uint8)
 EVENTS: list[Event] = [
     StepDone(1, 1, 1, 0.1, {"segmentation": 0.5}),
-    EpochDone(1, {"segmentation": 0.5}, {2: ClassFigures(0.75, 1.0)}, 0.75, True),
+    EpochDone(1, {"segmentation": 0.5}, {2: ClassMetrics(0.75, 1.0)}, 0.75, True),
     Samples(1, (Sample("s01_1", IMAGE, LABELS, LABELS),)),
     Finished("all epochs", 1),
 ]

@@ -285,7 +285,6 @@ def test_the_images_to_encode_are_not_in_memory_all_at_once(tmp_path: Path) -> N
         ('base_model = "a\\u0000b"', "base_model: it holds a character"),
         ('label_schema = "a\\u0000b"', "label_schema: it holds a character"),
         (f'data = "b/{"a" * 256}"', "data: it holds a name of more than 255 bytes"),
-        ("adapts = 'lora'", "octsam-tiny is convolutional"),
         ("epochs = ", "no TOML or JSON"),
     ],
 )

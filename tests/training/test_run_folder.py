@@ -77,7 +77,7 @@ def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) 
     list(recorded(again, folder, SCHEMA))
 
     assert same(one.weights(), again.weights())
-    assert folder.read_figures() == whole.read_figures()
+    assert folder.read_metrics() == whole.read_metrics()
 
 
 def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Path) -> None:
@@ -260,39 +260,39 @@ def test_a_best_model_of_another_epoch_than_the_states_is_replaced(tmp_path: Pat
     assert same(content(folder.best)[0], weights)
 
 
-CLAIM = """
+LOCK = """
 import sys
 from pathlib import Path
 from napari_octsam.training.run.folder import RunFolder
 
 folder = RunFolder(Path(sys.argv[1]))
-folder.claim()
-print("claimed", flush=True)
+folder.lock()
+print("locked", flush=True)
 sys.stdin.read()
 """
 
 
 def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", CLAIM, str(tmp_path)],
+        [sys.executable, "-c", LOCK, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    assert process.stdout.readline().strip() == b"claimed"
+    assert process.stdout.readline().strip() == b"locked"
     with pytest.raises(UserError, match="Another process is training the run"):
-        RunFolder(tmp_path).claim()
+        RunFolder(tmp_path).lock()
     process.kill()
     process.wait()
     process.stdin.close()
     process.stdout.close()
-    RunFolder(tmp_path).claim()
+    RunFolder(tmp_path).lock()
 
 
-@pytest.mark.parametrize("figures", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
-def test_figures_that_cannot_be_read_are_said(tmp_path: Path, figures: str) -> None:
-    (tmp_path / "metrics.json").write_text(figures)
+@pytest.mark.parametrize("metrics", ["[", "{}x", '[{"epoch": 1}]', "[3]", "7"])
+def test_metrics_that_cannot_be_read_are_said(tmp_path: Path, metrics: str) -> None:
+    (tmp_path / "metrics.json").write_text(metrics)
     with pytest.raises(UserError, match=r"metrics\.json"):
-        RunFolder(tmp_path).read_figures()
+        RunFolder(tmp_path).read_metrics()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from napari_octsam import __version__
 from napari_octsam.cli import (
@@ -17,33 +16,18 @@ from napari_octsam.cli import (
     phantoms,
     predict,
     preprocess,
-    pretrain,
     topology,
     train,
 )
-from napari_octsam.cli.console import complain, out
-from napari_octsam.core.errors import UserError
+from napari_octsam.cli.commands import Commands
+from napari_octsam.cli.console import out
 
 __all__ = ["app", "main"]
 
 
-class _Commands(TyperGroup):
-    """Commands whose errors for people are one line, without a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            complain(str(error))
-            raise typer.Exit(1) from error
-        except KeyboardInterrupt as error:
-            complain("Stopped.")
-            raise typer.Exit(130) from error
-
-
 app = typer.Typer(
     name="octsam",
-    cls=_Commands,
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,7 +40,6 @@ app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("preprocess")(preprocess.preprocess)
-app.command("pretrain")(pretrain.pretrain)
 app.command("topology")(topology.topology)
 app.command("train")(train.train)
 

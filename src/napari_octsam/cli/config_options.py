@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import typer
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.config_groups import GROUPS, group_of
+from napari_octsam.models.architectures import profiles
 
-__all__ = ["option_of", "with_config_options"]
+__all__ = ["option_of", "type_of", "with_config_options"]
 
 _AS_ELSEWHERE = {"label_schema": "--schema"}  # what other commands call it
 
@@ -20,6 +21,13 @@ _AS_ELSEWHERE = {"label_schema": "--schema"}  # what other commands call it
 def option_of(name: str) -> str:
     """Return the option of a field."""
     return _AS_ELSEWHERE.get(name, f"--{name.replace('_', '-')}")
+
+
+def type_of(name: str) -> Any:
+    """Return what values a field takes, as a type."""
+    if name == "profile":  # the settings themselves do not know what networks there are
+        return Literal[("", *profiles())]
+    return TrainConfig.model_fields[name].annotation
 
 
 def with_config_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +63,7 @@ def _option(name: str) -> inspect.Parameter:
     flag = option_of(name)
     names = (f"{flag}/--no-{flag[2:]}",) if field.annotation is bool else (flag,)
     option = typer.Option(*names, help=help_, show_default=False, rich_help_panel=group_of(name))
-    kind: Any = Optional[field.annotation]  # noqa: UP045 (made while it runs)
+    kind: Any = Optional[type_of(name)]  # noqa: UP045 (made while it runs)
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
     )

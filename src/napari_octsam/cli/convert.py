@@ -9,7 +9,7 @@ import typer
 
 from napari_octsam.cli.console import note, out
 from napari_octsam.cli.outputs import Overwrite, check_output
-from napari_octsam.models.header import Profile
+from napari_octsam.cli.profile_option import Profile
 
 __all__ = ["convert"]
 
@@ -23,9 +23,7 @@ def convert(
     to: Annotated[
         _Format, typer.Option(help="octsam: safetensors with a header. transformers: SamModel.")
     ] = "octsam",
-    profile: Annotated[
-        Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
-    ] = None,
+    profile: Profile = None,
     base: Annotated[
         str | None,
         typer.Option(help="Model or checkpoint that adapters go on, where it is not found."),
@@ -36,11 +34,8 @@ def convert(
 
     Low-rank adapters, octsam's or SAMed's, are merged into the model that they go on.
     """
-    from napari_octsam.models.checkpoints.checkpoints import (
-        read_checkpoint,
-        save_checkpoint,
-        write_transformers,
-    )
+    from napari_octsam.models.checkpoints.load import read_checkpoint
+    from napari_octsam.models.checkpoints.save import save_checkpoint, write_transformers
 
     check_output(target, overwrite, [source])
     checkpoint = read_checkpoint(source, profile, base)

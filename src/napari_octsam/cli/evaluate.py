@@ -10,17 +10,16 @@ import typer
 
 from napari_octsam.cli.console import steps_bar, working
 from napari_octsam.cli.outputs import Overwrite, check_output
+from napari_octsam.cli.profile_option import Profile
 from napari_octsam.cli.reports import print_report
 from napari_octsam.core.classes import BUNDLED_SCHEMAS
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.header import Profile
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.data.pairs import LabelledBScan
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report.report import Report
-    from napari_octsam.evaluation.report.worst_cases import WorstCases
+    from napari_octsam.evaluation.report import Report, WorstCases
     from napari_octsam.models.model import Model
 
 __all__ = ["evaluate"]
@@ -77,9 +76,7 @@ def evaluate(
         Path | None, typer.Option("--html", help="Write a page with the worst cases too.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    profile: Annotated[
-        Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
-    ] = None,
+    profile: Profile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Prompt a model for each class of each labelled B-scan and report how good it is.
@@ -97,10 +94,8 @@ def evaluate(
     from napari_octsam.data.pairs import read_dataset
     from napari_octsam.evaluation.pieces import pieces_of
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report.about import About
-    from napari_octsam.evaluation.report.page import write_page
-    from napari_octsam.evaluation.report.records import write_csv, write_json
-    from napari_octsam.models.checkpoints.checkpoints import load_model
+    from napari_octsam.evaluation.report import About, write_csv, write_json, write_page
+    from napari_octsam.models.checkpoints.load import load_model
 
     dataset = open_dataset(data, load_schema(schema) if schema else None)
     classes = dataset.schemas[0]
@@ -145,8 +140,7 @@ def _judge(
     spacing: float | None,
 ) -> tuple[Report, WorstCases]:
     from napari_octsam.evaluation.prompted import judge_model
-    from napari_octsam.evaluation.report.report import build_report
-    from napari_octsam.evaluation.report.worst_cases import WorstCases
+    from napari_octsam.evaluation.report import WorstCases, build_report
 
     worst = WorstCases()
     with steps_bar("Scoring", len(bscans)) as show:

@@ -26,7 +26,7 @@ def phantoms(
     """
     if folder.exists():
         raise UserError(f"{folder} is there already: choose another name.")
-    from napari_octsam.data.preflight import examine, members_of
+    from napari_octsam.data.facts import examine, members_of
     from napari_octsam.data.prepared import write_prepared
     from napari_octsam.data.split.assignment import make_split
     from napari_octsam.phantoms.dataset import phantom_dataset

@@ -12,9 +12,10 @@ from rich.table import Table
 from napari_octsam.cli.console import note, out, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.outputs import Overwrite, check_output
+from napari_octsam.cli.profile_option import Profile
 from napari_octsam.cli.schema_option import Schema
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
-from napari_octsam.models.header import Profile
 
 if TYPE_CHECKING:
     from napari_octsam.cli.prediction import PredictedObject
@@ -58,15 +59,13 @@ def predict(
     ] = None,
     model: Annotated[
         str, typer.Option(help="Name from 'octsam models', or a checkpoint file.")
-    ] = "octsam-tiny",
+    ] = BUNDLED_MODEL,
     schema: Schema = "oct14",
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Probability that makes a pixel foreground.")
     ] = 0.5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    profile: Annotated[
-        Profile | None, typer.Option(help="Preprocessing, where recognition is wrong.")
-    ] = None,
+    profile: Profile = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment what the prompts mark and write a labels image of the picture's shape.
@@ -84,9 +83,7 @@ def predict(
     wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
     download_if_needed(model)
     with working(f"Loading {model}"):
-        from napari_octsam.models.checkpoints.checkpoints import (
-            load_model,  # torch, once all else is right
-        )
+        from napari_octsam.models.checkpoints.load import load_model  # torch, once all is right
 
         network = load_model(model, profile, device=device)
     if network.note:
@@ -114,7 +111,8 @@ def _read_prompts(
     schema: LabelSchema,
 ) -> list[Prompt]:
     from napari_octsam.cli.prompts import parse_box, parse_bscan, parse_point
-    from napari_octsam.core.prompts import group, load_prompts
+    from napari_octsam.core.prompt_files import load_prompts
+    from napari_octsam.core.prompts import group
 
     first = schema.foreground[0]
     parsed = [parse_box(text, schema, first.value) for text in boxes]

@@ -55,8 +55,8 @@ def preprocess(
     """
     from napari_octsam.core.classes import load_schema
     from napari_octsam.data.checking import judge_split
+    from napari_octsam.data.facts import examine, without
     from napari_octsam.data.layouts import open_dataset
-    from napari_octsam.data.preflight import examine, without
     from napari_octsam.data.prepared import write_prepared
     from napari_octsam.data.split.split import SPLIT_FILE, read_split
 

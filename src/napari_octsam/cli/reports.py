@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from napari_octsam.cli.console import note, out
 
 if TYPE_CHECKING:
-    from napari_octsam.evaluation.report.report import Report
+    from napari_octsam.evaluation.report import Report
 
 __all__ = ["print_report"]
 
 
 def print_report(report: Report, title: str) -> None:
-    """Print the classes' figures, the B-scans that stand out, and the classes that none shows."""
-    from napari_octsam.evaluation.report.tables import (
+    """Print the classes' metrics, the B-scans that stand out, and the classes that none shows."""
+    from napari_octsam.evaluation.report import (
         calibration_table,
         extremes_table,
         rich_table,

@@ -15,6 +15,7 @@ from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.train_progress import assist, follow, report
 from napari_octsam.core.config import TrainConfig, read_settings, sentence_of
 from napari_octsam.core.errors import UserError
+from napari_octsam.training.base_model import check_base_model
 
 if TYPE_CHECKING:
     from napari_octsam.training.distributed import Workers
@@ -101,11 +102,13 @@ def _sources(
 def _settings(base: TrainConfig | None, chosen: dict[str, Any]) -> TrainConfig:
     """Return the file's settings with those that were given as options in their place."""
     try:
-        return TrainConfig.model_validate((base or TrainConfig()).model_dump() | chosen)
+        config = TrainConfig.model_validate((base or TrainConfig()).model_dump() | chosen)
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{option_of(str(part))}: " for part in first["loc"][:1])
         raise UserError(f"{where}{sentence_of(error)}") from error
+    check_base_model(config)
+    return config
 
 
 def _settings_of(

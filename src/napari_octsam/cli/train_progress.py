@@ -39,7 +39,7 @@ def follow(prepared: Prepared, workers: Workers) -> None:
         Validated,
     )
     from napari_octsam.training.run.loggers import chosen_loggers, logged
-    from napari_octsam.training.run.recording import recorded, settle
+    from napari_octsam.training.run.recording import recorded, save_progress
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
@@ -53,7 +53,7 @@ def follow(prepared: Prepared, workers: Workers) -> None:
     ):
         for event in events:
             if workers.any_wants(asked()):
-                workers.from_first(lambda: settle(run, folder, prepared.schema))
+                workers.from_first(lambda: save_progress(run, folder, prepared.schema))
                 raise KeyboardInterrupt
             match event:
                 case Encoded(done, images):

@@ -8,11 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_octsam.core.errors import UserError
 
 __all__ = [
+    "BUNDLED_MODEL",
     "PSEUDOCOLORS",
     "Adapts",
     "PromptKind",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 Settings = TypeVar("Settings", bound=BaseModel)
+
+BUNDLED_MODEL = "octsam-tiny"
+"""Name of the model that comes with the package, and is taken where none is named."""
 
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
 """No topology loss, one of ours, or the original project's."""
@@ -80,9 +84,9 @@ class TrainConfig(BaseModel):
     out: str = Field(default="", description="Folder for the run's own, such as models/custom.")
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1 or mps.")
     base_model: str = Field(
-        default="octsam-tiny", description="Name of a model, or path of a checkpoint."
+        default=BUNDLED_MODEL, description="Name of a model, or path of a checkpoint."
     )
-    profile: Literal["", "sam", "medsam", "octsam-tiny"] = Field(
+    profile: str = Field(
         default="", description="Preprocessing to use in place of the checkpoint's own."
     )
     display_name: str = Field(
@@ -187,20 +191,6 @@ class TrainConfig(BaseModel):
         if any(len(part) > _LONGEST_NAME for part in name.replace(b"\\", b"/").split(b"/")):
             raise ValueError(f"it holds a name of more than {_LONGEST_NAME} bytes")
         return text
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> TrainConfig:
-        if self.base_model == "octsam-tiny" and self.adapts == "lora":
-            raise ValueError(
-                "octsam-tiny is convolutional and cannot take the low-rank adapters of 'lora': "
-                "choose a SAM, such as vit_b, as base_model"
-            )
-        if self.base_model == "octsam-tiny" and self.pseudocolor != "grayscale":
-            raise ValueError(
-                f"octsam-tiny sees grey B-scans only, not {self.pseudocolor}: "
-                "choose a SAM, such as vit_b, as base_model"
-            )
-        return self
 
     @property
     def uses_topology(self) -> bool:

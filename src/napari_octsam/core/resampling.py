@@ -82,7 +82,8 @@ def _linear(old: int, new: int) -> csr_array:
     return csr_array((values, (rows, np.concatenate([before, after]))), (new, old))
 
 
-def area_weights(old: int, new: int, cell: float) -> npt.NDArray[np.float32]:
+@lru_cache(maxsize=32)
+def area_weights(old: int, new: int, cell: float) -> csr_array:
     """Return the weights of the mean over `new` cells, each `cell` old pixels wide.
 
     The first cell begins at the edge of the first pixel; what lies beyond the last pixel counts
@@ -95,8 +96,7 @@ def area_weights(old: int, new: int, cell: float) -> npt.NDArray[np.float32]:
     edges = np.arange(new + 1)[:, None] * cell
     pixels = np.arange(old)[None, :]
     overlap = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
-    weights: npt.NDArray[np.float32] = (overlap.clip(0) / cell).astype(np.float32)
-    return weights
+    return csr_array((overlap.clip(0) / cell).astype(np.float32))
 
 
 def _span(flags: npt.NDArray[np.bool_]) -> slice | None:

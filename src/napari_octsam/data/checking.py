@@ -8,8 +8,9 @@ from pathlib import Path
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.data.dataset import Dataset, listed
+from napari_octsam.data.facts import Facts, examine, members_of
 from napari_octsam.data.layouts import open_dataset
-from napari_octsam.data.preflight import Facts, Preflight, examine, judge, members_of
+from napari_octsam.data.preflight import Preflight, judge
 from napari_octsam.data.split.assignment import make_split
 from napari_octsam.data.split.grouping import natural_order
 from napari_octsam.data.split.split import SPLIT_FILE, Split, read_split

@@ -65,7 +65,7 @@ def recognise(folder: Path) -> Layout:
 
 
 def open_dataset(
-    folder: Path,
+    folder: str | Path,
     schema: LabelSchema | None = None,
     *,
     grader: Grader = 1,
@@ -89,6 +89,7 @@ def open_dataset(
         The folder has no known layout or not this schema, or a file that says what is in it
         cannot be read.
     """
+    folder = Path(folder)
     layout = recognise(folder)
     match layout:
         case Layout.PREPARED:

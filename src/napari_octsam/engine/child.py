@@ -1,4 +1,8 @@
-"""What each process of the engine does first: its pipes carry messages, its log all else."""
+"""The child's side of every process of the engine: it hears napari, and tells it what it does.
+
+The main thread works. Another one hears, so that a cancel, a wish or the end of napari is seen
+while the first is in the midst of something.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,19 @@ import faulthandler
 import logging
 import os
 import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
-from napari_octsam.engine.wire import PIPE_BYTES, Channel
+from napari_octsam.core.errors import UserError
+from napari_octsam.engine.wire import PIPE_BYTES, Answered, Call, Channel, Failed
 
-__all__ = ["cap_log", "settle_in"]
+__all__ = ["final_word", "listen", "settle_in", "tell"]
 
 _LOG_BYTES = 1 << 20  # at this size the log begins anew
+
+_log = logging.getLogger("napari_octsam.engine")
 
 
 def settle_in() -> Channel:
@@ -31,7 +42,54 @@ def settle_in() -> Channel:
     return Channel(incoming, outgoing)
 
 
-def cap_log() -> None:
+def listen(
+    channel: Channel, take: Callable[[Any], object], gone: Callable[[], object]
+) -> threading.Thread:
+    """Call `take` with each message on a thread of its own, and `gone` when none can come."""
+
+    def hear() -> None:
+        with suppress(EOFError):
+            while True:
+                take(channel.receive())
+        gone()
+
+    thread = threading.Thread(target=hear, name="octsam-hears-napari", daemon=True)
+    thread.start()
+    return thread
+
+
+def tell(channel: Channel, message: object) -> None:
+    """Tell napari something; where that is gone, the thread that hears it has seen so."""
+    with suppress(OSError):
+        channel.send(message)
+    _cap_log()
+
+
+def final_word(
+    call: Call[Any], work: Callable[[], object], failed: Callable[[], str]
+) -> Answered[object] | Failed:
+    """Return what to say of a call once its work is done or has failed.
+
+    Parameters
+    ----------
+    call
+        What is worked on.
+    work
+        Returns the answer.
+    failed
+        Says what has failed, where it is neither the person's to mend nor known beforehand.
+    """
+    try:
+        return Answered(call.id, work())
+    except UserError as error:
+        return Failed(call.id, str(error))
+    except Exception as error:
+        _log.exception("call %d, %s", call.id, type(call.request).__name__)
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        return Failed(call.id, f"{failed()}: {reason}.", fault=True)
+
+
+def _cap_log() -> None:
     """Let the log begin anew where it has become too long."""
     if os.fstat(2).st_size > _LOG_BYTES:
         os.ftruncate(2, 0)

@@ -102,6 +102,11 @@ class EngineProcess:
         """Number of the process."""
         return self._process.pid
 
+    @property
+    def exit_code(self) -> int:
+        """What it ended with, once `end` has returned; below 0 for a signal's number on POSIX."""
+        return self._process.returncode
+
     def end(self, timeout: float = 0.0) -> None:
         """Wait `timeout` seconds for the process to end by itself, then kill it."""
         try:
@@ -112,7 +117,7 @@ class EngineProcess:
 
     def fate(self) -> str:
         """Return how the process ended, to stand after "The engine"."""
-        code = self._process.returncode
+        code = self.exit_code
         if code >= 0:
             return f"stopped with exit code {code}"
         name = signal.Signals(-code).name if -code in signal.valid_signals() else str(-code)

@@ -1,4 +1,4 @@
-"""Envelopes around requests and answers, and the channel that carries them between processes."""
+"""Envelopes around requests, events and answers, and the channel between two processes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import struct
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any
-
-from napari_octsam.engine.predict.messages import Answer, Progress, Request
+from typing import IO, Any, Generic, TypeVar
 
 __all__ = [
     "PIPE_BYTES",
@@ -20,8 +18,10 @@ __all__ = [
     "Failed",
     "Progressed",
     "Ready",
+    "Steer",
     "Stopped",
     "Warned",
+    "Word",
 ]
 
 PIPE_BYTES = 1 << 20
@@ -29,13 +29,18 @@ PIPE_BYTES = 1 << 20
 
 _LENGTH = struct.Struct("<Q")
 
+RequestT = TypeVar("RequestT")
+EventT = TypeVar("EventT")
+AnswerT = TypeVar("AnswerT")
+WishT = TypeVar("WishT")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(Generic[RequestT]):
     """To the engine: a request; `background` requests yield to all others."""
 
     id: int
-    request: Request
+    request: RequestT
     background: bool = False
 
 
@@ -47,24 +52,32 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Steer(Generic[WishT]):
+    """To the engine: how this call is to go on."""
+
+    id: int
+    wish: WishT
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From the engine: it has imported what it needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed:
-    """From the engine: what it does for a call."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Progressed(Generic[EventT]):
+    """From the engine: what happens while it works on a call."""
 
     id: int
-    progress: Progress
+    event: EventT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answered:
+class Answered(Generic[AnswerT]):
     """From the engine: a call's answer."""
 
     id: int
-    answer: Answer
+    answer: AnswerT
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,10 @@ class Warned:
     """From the engine: something to know that is no failure of a call."""
 
     sentence: str
+
+
+Word = Ready | Warned | Progressed[EventT] | Answered[AnswerT] | Failed | Stopped
+"""All that the engine says; the last three are final for their call."""
 
 
 class Channel:

@@ -11,25 +11,27 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.decoded import LogitWindow
 from napari_octsam.core.masks import Mask
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.evaluation.metrics.average_precision import Confidence, measure_confidence
-from napari_octsam.evaluation.metrics.boundaries import boundary_error, surface_distances
-from napari_octsam.evaluation.metrics.calibration import ObjectCalibration
-from napari_octsam.evaluation.metrics.counts import PixelCounts, count_pixels
-from napari_octsam.evaluation.report.columns import (
-    PIXEL_FIGURES,
-    SHAPE_FIGURES,
-    Figures,
+from napari_octsam.evaluation.metrics import (
+    PIXEL_METRICS,
+    SHAPE_METRICS,
+    Confidence,
+    Metrics,
+    ObjectCalibration,
+    PixelCounts,
+    boundary_error,
+    count_pixels,
     mean_known,
+    measure_confidence,
+    surface_distances,
 )
-from napari_octsam.topology.metrics.betti_matching import betti_matching_error
-from napari_octsam.topology.metrics.betti_numbers import betti_error, cl_dice
+from napari_octsam.topology.metrics import betti_error, betti_matching_error, cl_dice
 
-__all__ = ["ClassScore", "JudgedMask", "judge_absent", "judge_mask", "pixel_figures"]
+__all__ = ["ClassScore", "JudgedMask", "judge_absent", "judge_mask", "pixel_metrics"]
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """Figures of one class on one B-scan.
+    """Metrics of one class on one B-scan.
 
     Parameters
     ----------
@@ -39,14 +41,14 @@ class ClassScore:
         Label value of the class.
     counts
         Of its labelled pixels.
-    figures
-        One for each of `PIXEL_FIGURES` and `SHAPE_FIGURES`.
+    metrics
+        One for each of `PIXEL_METRICS` and `SHAPE_METRICS`.
     """
 
     bscan: str
     class_value: int
     counts: PixelCounts
-    figures: Figures
+    metrics: Metrics
 
     @property
     def dice(self) -> float:
@@ -61,9 +63,9 @@ class JudgedMask:
     Parameters
     ----------
     score
-        The figures.
+        The metrics.
     confidence
-        For the average precision of many B-scans, or None where nothing was predicted.
+        For the average precision of many B-scans; empty where nothing was predicted.
     bscan
         The B-scan and its labels.
     predicted
@@ -73,7 +75,7 @@ class JudgedMask:
     """
 
     score: ClassScore
-    confidence: Confidence | None
+    confidence: Confidence
     bscan: LabelledBScan
     predicted: Mask
     calibration: ObjectCalibration | None = None
@@ -104,25 +106,24 @@ def judge_mask(
     predicted = window.mask(truth.shape) & counted
     counts = count_pixels(predicted, truth, counted)
     confidence = measure_confidence(window, truth, counted)
-    figures = {
-        **pixel_figures(counts, confidence),
-        **_shape_figures(predicted, truth, counted, axial_um),
+    metrics = {
+        **pixel_metrics(counts, confidence),
+        **_shape_metrics(predicted, truth, counted, axial_um),
     }
     return JudgedMask(
-        ClassScore(bscan.name, class_value, counts, figures), confidence, bscan, predicted
+        ClassScore(bscan.name, class_value, counts, metrics), confidence, bscan, predicted
     )
 
 
 def judge_absent(bscan: LabelledBScan, class_value: int) -> JudgedMask:
     """Return the score of a class that a B-scan does not show and that nobody asked for."""
-    figures = {figure.key: math.nan for figure in (*PIXEL_FIGURES, *SHAPE_FIGURES)}
-    score = ClassScore(bscan.name, class_value, PixelCounts(), figures)
-    return JudgedMask(score, None, bscan, np.zeros(bscan.labels.shape, bool))
+    metrics = {metric.key: math.nan for metric in (*PIXEL_METRICS, *SHAPE_METRICS)}
+    score = ClassScore(bscan.name, class_value, PixelCounts(), metrics)
+    return JudgedMask(score, Confidence(), bscan, np.zeros(bscan.labels.shape, bool))
 
 
-def pixel_figures(counts: PixelCounts, confidence: Confidence | None) -> Figures:
-    """Return each of `PIXEL_FIGURES`, of one mask or of many together."""
-    known = math.nan if confidence is None else confidence.average_precision
+def pixel_metrics(counts: PixelCounts, confidence: Confidence) -> Metrics:
+    """Return each of `PIXEL_METRICS`, of one mask or of many together."""
     return {
         "iou": counts.iou,
         "dice": counts.dice,
@@ -131,11 +132,11 @@ def pixel_figures(counts: PixelCounts, confidence: Confidence | None) -> Figures
         "specificity": counts.specificity,
         "sensitivity": counts.sensitivity,
         "precision": counts.precision,
-        "average_precision": known,
+        "average_precision": confidence.average_precision,
     }
 
 
-def _shape_figures(
+def _shape_metrics(
     predicted: Mask, truth: Mask, counted: Mask, axial_um: float | None
 ) -> dict[str, float]:
     surfaces = surface_distances(predicted, truth)

@@ -12,14 +12,13 @@ import numpy.typing as npt
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.evaluation.judging import ClassScore, JudgedMask, judge_absent, judge_mask
-from napari_octsam.evaluation.metrics.calibration import measure_calibration
+from napari_octsam.evaluation.judging import JudgedMask, judge_absent, judge_mask
+from napari_octsam.evaluation.metrics import measure_calibration
 from napari_octsam.evaluation.prompting import Prompting, ask
-from napari_octsam.evaluation.report.columns import mean_known
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
 
-__all__ = ["Encode", "FoundClasses", "find_classes", "judge_model", "score_model", "summarise"]
+__all__ = ["Encode", "FoundClasses", "find_classes", "judge_model"]
 
 Encode = Callable[[npt.NDArray[np.uint8]], Embedding]
 """Makes the embedding of an (H, W) B-scan, or has it."""
@@ -93,25 +92,6 @@ def judge_model(
                 yield _judged(bscan, label.value, objects[label.value], axial_um)
             else:
                 yield judge_absent(bscan, label.value)
-
-
-def score_model(
-    model: Model,
-    bscans: Iterable[LabelledBScan],
-    schema: LabelSchema,
-    prompting: Prompting = _ONE_BOX,
-) -> list[ClassScore]:
-    """Return the scores of the classes that the B-scans show; see `judge_model`."""
-    judged = judge_model(model, bscans, schema, prompting)
-    return [each.score for each in judged if not each.score.counts.absent]
-
-
-def summarise(scores: Iterable[ClassScore]) -> dict[int, float]:
-    """Return the mean Dice of each class over the B-scans that have it."""
-    by_class: dict[int, list[float]] = {}
-    for score in scores:
-        by_class.setdefault(score.class_value, []).append(score.dice)
-    return {value: mean_known(by_class[value]) for value in sorted(by_class)}
 
 
 def _judged(

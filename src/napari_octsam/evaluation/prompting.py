@@ -15,10 +15,9 @@ from napari_octsam.core.wording import counted
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
 
-__all__ = ["FIRST_PROMPTS", "FirstPrompt", "Prompting", "ask", "class_prompt"]
+__all__ = ["FirstPrompt", "Prompting", "ask", "class_prompt"]
 
 FirstPrompt: TypeAlias = Literal["box", "point"]
-FIRST_PROMPTS: tuple[FirstPrompt, ...] = ("box", "point")
 
 
 @dataclass(frozen=True, slots=True)

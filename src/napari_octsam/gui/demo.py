@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Point, bounding_box
 from napari_octsam.engine.predict.messages import LoadModel
 from napari_octsam.gui.prompting.drawing import Tool
-from napari_octsam.gui.session.session import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -212,7 +212,7 @@ def _scene_of(path: Path) -> Scene:
 
 
 def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
-    from napari_octsam.evaluation.metrics.overlap import dice
+    from napari_octsam.evaluation.metrics import dice
 
     schema = bundled_schema("oct14")
     values = sorted({value for value, _ in (*scene.boxes, *scene.points)})

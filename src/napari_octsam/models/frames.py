@@ -14,7 +14,7 @@ from segment_anything.utils.transforms import ResizeLongestSide
 
 from napari_octsam.core.decoded import LogitGrid
 from napari_octsam.core.resampling import area_weights
-from napari_octsam.models.header import Profile
+from napari_octsam.models.architectures import profiles
 
 __all__ = ["MASK_PROMPT_LOGIT", "Frame", "make_frame"]
 
@@ -94,20 +94,20 @@ class Frame:
             )
             for axis in (0, 1)
         )
-        covered: npt.NDArray[np.float32] = rows @ mask.astype(np.float32) @ cols.T
+        covered: npt.NDArray[np.float32] = (cols @ (rows @ mask.astype(np.float32)).T).T
         return covered
 
 
-def make_frame(profile: Profile, shape: tuple[int, int], input_size: tuple[int, int]) -> Frame:
+def make_frame(profile: str, shape: tuple[int, int], input_size: tuple[int, int]) -> Frame:
     """Return the frame of a B-scan of `shape` (rows, cols) under a preprocessing profile.
 
-    "sam" scales the longest side to that of the input and pads at the bottom or the right; the
-    others stretch the B-scan over the whole input. For "medsam" that is exact to the pixel where
-    MedSAM's own script is not: it scales boxes as SAM does, under half an input pixel beside,
-    and interpolates probabilities instead of logits. Its weights saw boxes that were moved by up
-    to 20 pixels.
+    A letterboxed one scales the longest side to that of the input and pads at the bottom or the
+    right; the others stretch the B-scan over the whole input. For "medsam" that is exact to the
+    pixel where MedSAM's own script is not: it scales boxes as SAM does, under half an input pixel
+    beside, and interpolates probabilities instead of logits. Its weights saw boxes that were moved
+    by up to 20 pixels.
     """
-    if profile == "sam":
+    if profiles()[profile].letterboxed:
         content = ResizeLongestSide.get_preprocess_shape(*shape, max(input_size))
         return Frame(shape, input_size, content, half_pixels=False)
     return Frame(shape, input_size, input_size, half_pixels=True)

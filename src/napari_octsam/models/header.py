@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import Pseudocolor
+from napari_octsam.models.architectures import ARCHITECTURES, profiles
 
-__all__ = [
-    "ARCHITECTURES",
-    "HEADER_KEY",
-    "PROFILES",
-    "AdapterRecord",
-    "Architecture",
-    "Header",
-    "Profile",
-    "profiles_of",
-]
-
-Architecture = Literal["octsam-tiny", "vit_b", "vit_l", "vit_h"]
-Profile = Literal["sam", "medsam", "octsam-tiny"]
-
-ARCHITECTURES: tuple[Architecture, ...] = ("octsam-tiny", "vit_b", "vit_l", "vit_h")
-PROFILES: tuple[Profile, ...] = ("sam", "medsam", "octsam-tiny")
+__all__ = ["HEADER_KEY", "AdapterRecord", "Header"]
 
 HEADER_KEY = "napari_octsam"
 """Key of the safetensors metadata under which the header stands, as JSON."""
@@ -47,8 +33,8 @@ class Header(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="Name to show.")
-    architecture: Architecture = Field(description="The network that the weights belong to.")
-    profile: Profile = Field(description="How a B-scan is preprocessed and framed for it.")
+    architecture: str = Field(description="The network that the weights belong to.")
+    profile: str = Field(description="How a B-scan is preprocessed and framed for it.")
     pseudocolor: Pseudocolor = Field(
         default="grayscale", description="Colour map that it sees a B-scan in."
     )
@@ -66,14 +52,24 @@ class Header(BaseModel):
         default_factory=dict, description="Record of the training run."
     )
 
+    @field_validator("architecture")
+    @classmethod
+    def _is_an_architecture(cls, name: str) -> str:
+        return _one_of(ARCHITECTURES, name)
+
+    @field_validator("profile")
+    @classmethod
+    def _is_a_profile(cls, name: str) -> str:
+        return _one_of(profiles(), name)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Header:
-        if self.architecture == "octsam-tiny" and self.pseudocolor != "grayscale":
-            raise ValueError(f"octsam-tiny sees grey B-scans only, not {self.pseudocolor}")
+        if self.pseudocolor != "grayscale" and not ARCHITECTURES[self.architecture].takes_colors:
+            raise ValueError(f"{self.architecture} sees grey B-scans only, not {self.pseudocolor}")
         return self
 
 
-def profiles_of(architecture: str) -> tuple[Profile, ...]:
-    """Return the ways of preprocessing that an architecture can take."""
-    own = architecture == "octsam-tiny"
-    return tuple(p for p in PROFILES if (p == "octsam-tiny") == own)
+def _one_of(known: Iterable[str], name: str) -> str:
+    if name not in known:
+        raise ValueError(f"there is no '{name}', only {', '.join(known)}")
+    return name

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
-__all__ = ["Embedding", "Features", "MaskPrompts", "Network", "PointPrompts", "PromptEmbedding"]
+__all__ = [
+    "Embedding",
+    "Features",
+    "MaskPrompts",
+    "Network",
+    "PointPrompts",
+    "Preprocess",
+    "PromptEmbedding",
+]
+
+Preprocess = Callable[[npt.NDArray[np.uint8], tuple[int, int]], torch.Tensor]
+"""From an (H, W) uint8 B-scan, (H, W, 3) in colour, and the rows and columns of a network's input
+to that input, (1, C, rows, columns) float32."""
 
 Features = dict[str, torch.Tensor]
 """What the encoder makes of images: name -> (B, ...) tensor; "image" is SAM's embedding."""

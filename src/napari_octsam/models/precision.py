@@ -13,6 +13,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.folders import cache_folder
 from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import EncodeProgress, Model
@@ -41,10 +42,10 @@ def choose_precision(
 
     It is `faster_precision` where the masks agree with those in float32, else "float32". What
     was measured is kept in the cache folder, for these weights, this device and this torch.
-    octsam-tiny gains too little to lose anything for it. `on_check` is told how far measuring is.
+    `on_check` is told how far measuring is.
     """
     fast = faster_precision(device)
-    if fast == "float32" or header.architecture == "octsam-tiny":
+    if fast == "float32" or not ARCHITECTURES[header.architecture].gains_by_16_bit:
         return "float32"
     key = f"{encoder_hash(network)} {header.profile} {_name(device)} {fast} {torch.__version__}"
     measured = _read_measured()

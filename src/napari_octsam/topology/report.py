@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import LabelClass, LabelSchema, LabelUnion
+from napari_octsam.topology.metrics import cl_dice
 from napari_octsam.topology.metrics.betti_matching import match_topologies
-from napari_octsam.topology.metrics.betti_numbers import cl_dice
 from napari_octsam.topology.persistence.pairs import Connectivity
 from napari_octsam.topology.persistence.truth import BettiNumbers, TrueTopology, true_topology
 

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
-from napari_octsam.models.checkpoints.adapter_files import make_record
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.adapters import make_record
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.model import Model
@@ -37,10 +38,17 @@ def as_configured(model: Model, config: TrainConfig) -> Model:
     Raises
     ------
     UserError
-        The model does not see colours, or others; or its device does not have the precision.
+        The model cannot take adapters, does not see colours, or others; or its device does not have
+        the precision.
     """
     header, color = model.header, config.pseudocolor
-    if header.architecture == "octsam-tiny" and color != "grayscale":
+    architecture = ARCHITECTURES[header.architecture]
+    if config.adapts == "lora" and architecture.no_adapters:
+        raise UserError(
+            f"{architecture.name} {architecture.no_adapters} and cannot take low-rank adapters: "
+            "choose a SAM, such as vit_b, or train its decoder."
+        )
+    if color != "grayscale" and not architecture.takes_colors:
         raise UserError(f"{header.name} sees grey B-scans only: set pseudocolor to grayscale.")
     if header.pseudocolor not in ("grayscale", color):
         raise UserError(

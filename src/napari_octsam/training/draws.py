@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +12,31 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.training.gradient import Drawn
 from napari_octsam.training.prompts.components import component_objects
-from napari_octsam.training.views import VIEWS, view_of
+from napari_octsam.training.prompts.simulation import SimulatedObject
+from napari_octsam.training.views import VIEWS, BScanView, view_of
 
-__all__ = ["StepDraws"]
+__all__ = ["Drawn", "StepDraws"]
+
+View = TypeVar("View")
+
+
+class Drawn(NamedTuple, Generic[View]):
+    """What a step learns from one B-scan.
+
+    Parameters
+    ----------
+    view
+        Of the B-scan.
+    objects
+        That are asked for; their masks and prompts are in the frame of the view.
+    corrections
+        Points to add to each prompt where its mask is wrong.
+    """
+
+    view: View
+    objects: list[SimulatedObject]
+    corrections: int
 
 
 class StepDraws:
@@ -63,7 +84,7 @@ class StepDraws:
         """Return the names of a step's B-scans."""
         return [self._bscans[number].name for number in self._numbers(epoch, step)]
 
-    def drawn(self, epoch: int, step: int) -> list[Drawn]:
+    def drawn(self, epoch: int, step: int) -> list[Drawn[BScanView]]:
         """Return what a step learns from; epoch and step are counted from 0."""
         random = np.random.default_rng((self._config.seed, epoch, step))
         return [self._draw(number, random) for number in self._numbers(epoch, step)]
@@ -79,7 +100,7 @@ class StepDraws:
         start = step * self._config.batch_size
         return [int(i) for i in order[start : start + self._config.batch_size]]
 
-    def _draw(self, number: int, random: np.random.Generator) -> Drawn:
+    def _draw(self, number: int, random: np.random.Generator) -> Drawn[BScanView]:
         config = self._config
         view = view_of(self._bscans[number], int(random.integers(VIEWS)) if config.augment else 0)
         objects = component_objects(view.labels, self._values, config, random)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.models.model import Model
@@ -17,7 +18,7 @@ from napari_octsam.training.embedding_store import EmbeddingStore
 from napari_octsam.training.events import Encoded
 from napari_octsam.training.views import BScanView
 
-__all__ = ["Encoding"]
+__all__ = ["Encoding", "cut_off", "pass_on"]
 
 
 class Encoding:
@@ -70,3 +71,18 @@ class Encoding:
             return self._model.features(view.image)
         embedding = self._store.embedding(view.image).to(self._model.device)
         return {name: part.clone() for name, part in embedding.features.items()}
+
+
+def cut_off(features: Features) -> Features:
+    """Return features at which a gradient gathers instead of going on into the encoder."""
+    return {
+        name: part.detach().requires_grad_(part.requires_grad) for name, part in features.items()
+    }
+
+
+def pass_on(gathered: Features, features: Features) -> None:
+    """Let the gradient that gathered at what `cut_off` returned go on, once for all groups."""
+    reached = [(features[n], leaf.grad) for n, leaf in gathered.items() if leaf.grad is not None]
+    if reached:
+        parts, gradients = zip(*reached, strict=True)
+        torch.autograd.backward(parts, gradients)

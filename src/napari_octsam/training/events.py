@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "ClassFigures",
+    "ClassMetrics",
     "Encoded",
     "EpochDone",
     "Event",
@@ -71,7 +71,7 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassFigures:
+class ClassMetrics:
     """How well one class is found: means over the validation B-scans that show it.
 
     Parameters
@@ -105,7 +105,7 @@ class EpochDone:
 
     epoch: int
     losses: dict[str, float]
-    classes: dict[int, ClassFigures] = field(default_factory=dict)
+    classes: dict[int, ClassMetrics] = field(default_factory=dict)
     score: float = 0.0
     best: bool = False
 

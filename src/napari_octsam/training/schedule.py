@@ -1,30 +1,50 @@
-"""Optimizer and learning rate of a fine-tuning run."""
+"""Optimizer and learning rate of a training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import nn
 
 from napari_octsam.core.config import TrainConfig
 
-__all__ = ["learning_rate", "make_optimizer", "topology_begins"]
+__all__ = ["learning_rate", "make_optimizer", "topology_begins", "warmed_fall"]
+
+
+def warmed_fall(
+    highest: float,
+    step: int,
+    steps: int,
+    warmup: int,
+    shape: Literal["constant", "linear", "cosine"] = "cosine",
+) -> float:
+    """Return the learning rate of a step, counted from 0: it rises in a line, and falls.
+
+    Parameters
+    ----------
+    highest
+        Where it falls from.
+    steps
+        From the first to the last, where a falling rate is next to nothing.
+    warmup
+        Steps in which it rises.
+    shape
+        How it falls; "cosine" is half of one (Loshchilov and Hutter 2017, arXiv:1608.03983).
+    """
+    warm = min((step + 1) / (warmup + 1), 1.0)
+    done = step / steps
+    fall = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}
+    return highest * warm * fall[shape]
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
     """Return the learning rate of a step of the whole run; an epoch has so many `steps`."""
     total = config.epochs * steps
     rising = min(config.warmup_steps, total // 10)  # else a short run would never get to `lr`
-    warm = min((step + 1) / (rising + 1), 1.0)
-    done = step / total
-    falls = {
-        "constant": 1.0,
-        "linear": 1 - done,
-        "cosine": (1 + math.cos(math.pi * done)) / 2,
-    }
-    return config.lr * warm * falls[config.schedule]
+    return warmed_fall(config.lr, step, total, rising, config.schedule)
 
 
 def topology_begins(config: TrainConfig) -> int:

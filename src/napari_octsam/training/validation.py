@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,19 +11,19 @@ import numpy as np
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.masks import composite
 from napari_octsam.data.pairs import LabelledBScan
-from napari_octsam.evaluation.metrics.overlap import dice
+from napari_octsam.evaluation.metrics import dice
 from napari_octsam.evaluation.prompted import Encode, FoundClasses, find_classes
 from napari_octsam.models.model import Model
-from napari_octsam.topology.metrics.betti_numbers import betti_error
-from napari_octsam.training.events import ClassFigures, Sample, Validated
+from napari_octsam.topology.metrics import betti_error
+from napari_octsam.training.events import ClassMetrics, Sample, Validated
 
-__all__ = ["Validation", "mean_dice", "validate"]
+__all__ = ["Validation", "score_of", "validate"]
 
 
 class Validation(NamedTuple):
-    """Figures by label value, and what the model makes of the first B-scans."""
+    """Metrics by label value, and what the model makes of the first B-scans."""
 
-    classes: dict[int, ClassFigures]
+    classes: dict[int, ClassMetrics]
     samples: tuple[Sample, ...]
 
 
@@ -61,15 +61,21 @@ def validate(
             samples.append(_sample(found))
         yield Validated(done, len(bscans))
     classes = {
-        value: ClassFigures(float(np.mean(dices[value])), float(np.mean(errors[value])))
+        value: ClassMetrics(float(np.mean(dices[value])), float(np.mean(errors[value])))
         for value in sorted(dices)
     }
     return Validation(classes, tuple(samples))
 
 
-def mean_dice(classes: dict[int, ClassFigures]) -> float:
-    """Return the mean Dice of the classes."""
-    return float(np.mean([figures.dice for figures in classes.values()]))
+def score_of(classes: Mapping[int, ClassMetrics], losses: Mapping[str, float]) -> float:
+    """Return the score of an epoch: the higher, the better.
+
+    The mean Dice of the classes; where there are none, the negative loss without its topology part,
+    which only the later epochs have.
+    """
+    if classes:
+        return float(np.mean([each.dice for each in classes.values()]))
+    return -sum(loss for name, loss in losses.items() if name != "topology")
 
 
 def _sample(found: FoundClasses) -> Sample:

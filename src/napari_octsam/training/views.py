@@ -35,6 +35,12 @@ class BScanView:
     image: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = self.image.shape
+        return rows, cols
+
 
 def view_of(bscan: LabelledBScan, number: int) -> BScanView:
     """Return view `number`, 0 to `VIEWS` - 1; 0 is the B-scan itself."""

@@ -1,4 +1,4 @@
-"""Who is learnt from, validated and tested: patients dealt out, those of before where they were."""
+"""A part of the split for each patient: drawn for the new ones, those of before where they were."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_split(
     shares: Sequence[float] = _SHARES,
     before: Split | None = None,
 ) -> Split:
-    """Deal the groups out to the parts, so that the B-scans come near to the shares.
+    """Assign the groups to the parts at random, so that the B-scans come near to the shares.
 
     Groups that share an identical image stay together. Validation and, from four groups on, test
     get one at least. A single group is cut into blocks of neighbouring B-scans.
@@ -34,7 +34,7 @@ def make_split(
     ----------
     before
         What earlier trainings were told: a group that it knows, by its name or by an identical
-        image, keeps its part, and only the others are dealt. One that it has in several parts
+        image, keeps its part, and only the others are drawn. One that it has in several parts
         goes to the first of them, so that nothing that was learnt is ever judged.
     """
     if not members:
@@ -57,23 +57,30 @@ def _by_groups(
     before: Split | None,
 ) -> Split:
     order = np.random.default_rng(seed).permutation(len(bundles))
-    dealt: list[list[list[str]]] = [[] for _ in PARTS]
+    assigned: list[list[list[str]]] = [[] for _ in PARTS]
     known = _known(before) if before else {}
     new: list[list[str]] = []
     for bundle in sorted((bundles[i] for i in order), key=len, reverse=True):
         keys = [key for name in bundle for key in _keys(members[name])]
         parts = [known[key] for key in keys if key in known]
-        (dealt[min(parts)] if parts else new).append(bundle)
+        (assigned[min(parts)] if parts else new).append(bundle)
     needed = len(PARTS) if len(bundles) >= _FEWEST_TO_TEST else 2
-    wanted = [share * len(members) for share in shares[:needed]]
-    for number, bundle in enumerate(new):
-        missing = [wanted[i] - sum(map(len, dealt[i])) for i in range(needed)]
-        empty = [i for i in range(needed) if not dealt[i]]
-        candidates = empty if len(new) - number <= len(empty) else range(needed)
-        dealt[max(candidates, key=lambda i: missing[i])].append(bundle)
-    train, validation, test = (_in_order(chain.from_iterable(part), members) for part in dealt)
+    _fill(assigned, new, [share * len(members) for share in shares[:needed]])
+    train, validation, test = (_in_order(chain.from_iterable(part), members) for part in assigned)
     split = Split(train, validation, test, dict(members), "group")
     return replace(split, warning=_lack(split, len(bundles)))
+
+
+def _fill(
+    parts: Sequence[list[list[str]]], new: Sequence[list[str]], wanted: Sequence[float]
+) -> None:
+    """Add each new bundle to the part that lacks most B-scans; an empty part gets one at least."""
+    numbers = range(len(wanted))
+    for done, bundle in enumerate(new):
+        lacking = [wanted[i] - sum(map(len, parts[i])) for i in numbers]
+        empty = [i for i in numbers if not parts[i]]
+        candidates = empty if len(new) - done <= len(empty) else numbers
+        parts[max(candidates, key=lambda i: lacking[i])].append(bundle)
 
 
 def _lack(split: Split, groups: int) -> str:
@@ -169,18 +176,14 @@ def _keys(member: Member) -> list[tuple[str, str]]:
 
 def _bundles(members: Mapping[str, Member]) -> list[list[str]]:
     """Return the names by group, groups with an identical image as one."""
-    above: dict[str, str] = {}
+    from scipy.cluster.hierarchy import DisjointSet  # late: the widgets open sooner
 
-    def top(key: str) -> str:
-        while above.setdefault(key, key) != key:
-            key = above[key]
-        return key
-
+    alike = DisjointSet(key for member in members.values() for key in _keys(member))
     for member in members.values():
-        above[top(f"image {member.sha256}")] = top(f"group {member.group}")
+        alike.merge(*_keys(member))
     bundles = defaultdict(list)
     for name, member in members.items():
-        bundles[top(f"group {member.group}")].append(name)
+        bundles[alike["group", member.group]].append(name)
     return list(bundles.values())
 
 

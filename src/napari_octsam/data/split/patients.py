@@ -1,6 +1,6 @@
 """In which part each patient is, for all trainings whose models lie in one folder.
 
-Without it, a patient that is added would deal all of them anew, and a model that is trained on
+Without it, a patient that is added would change the parts of all, and a model that is trained on
 would be validated on what it has learnt.
 """
 

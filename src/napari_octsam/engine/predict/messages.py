@@ -101,7 +101,7 @@ class LoadedModel:
     name
         Name to show.
     architecture
-        "octsam-tiny", "vit_b", "vit_l" or "vit_h".
+        Name of its network, in `models.architectures`.
     profile
         Preprocessing profile in use.
     device, precision

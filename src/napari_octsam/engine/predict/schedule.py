@@ -7,17 +7,17 @@ from collections import deque
 
 import numpy as np
 
-from napari_octsam.engine.predict.messages import Decode, Encode
+from napari_octsam.engine.predict.messages import Decode, Encode, Request
 from napari_octsam.engine.wire import Call
 
 __all__ = ["Cancelled", "Preempted", "Schedule"]
 
 
-class Cancelled(Exception):  # noqa: N818 (no error: somebody asked for it)
-    """Nobody waits for the call any more."""
+class Cancelled(BaseException):
+    """Nobody waits for the call any more; no `Exception`, lest it be taken for a failure."""
 
 
-class Preempted(Exception):  # noqa: N818
+class Preempted(BaseException):
     """The background call has to wait: a foreground call is there."""
 
 
@@ -29,12 +29,12 @@ class Schedule:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._foreground: deque[Call] = deque()
-        self._background: deque[Call] = deque()
+        self._foreground: deque[Call[Request]] = deque()
+        self._background: deque[Call[Request]] = deque()
         self._unfinished: set[int] = set()
         self._cancelled: set[int] = set()
 
-    def add(self, call: Call) -> None:
+    def add(self, call: Call[Request]) -> None:
         """Put a call at the end of its queue."""
         with self._changed:
             (self._background if call.background else self._foreground).append(call)
@@ -47,14 +47,14 @@ class Schedule:
             if id_ in self._unfinished:
                 self._cancelled.add(id_)
 
-    def take(self) -> Call:
+    def take(self) -> Call[Request]:
         """Wait for the next call."""
         with self._changed:
             while not (self._foreground or self._background):
                 self._changed.wait()
             return (self._foreground or self._background).popleft()
 
-    def check(self, call: Call) -> None:
+    def check(self, call: Call[Request]) -> None:
         """Say whether a running call may go on.
 
         Raises
@@ -76,19 +76,19 @@ class Schedule:
             if call.background and waiting:
                 raise Preempted
 
-    def put_back(self, call: Call) -> None:
+    def put_back(self, call: Call[Request]) -> None:
         """Put a pre-empted call at the front of the background."""
         with self._changed:
             self._background.appendleft(call)
 
-    def finish(self, call: Call) -> None:
+    def finish(self, call: Call[Request]) -> None:
         """Forget a call."""
         with self._changed:
             self._unfinished.discard(call.id)
             self._cancelled.discard(call.id)
 
 
-def _on_same_bscan(one: Call, other: Call) -> bool:
+def _on_same_bscan(one: Call[Request], other: Call[Request]) -> bool:
     match one.request, other.request:
         case (Encode(a) | Decode(a), Encode(b) | Decode(b)):
             return np.array_equal(a.pixels, b.pixels)

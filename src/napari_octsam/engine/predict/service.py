@@ -24,7 +24,7 @@ from napari_octsam.engine.predict.messages import (
     Stage,
 )
 from napari_octsam.engine.predict.recent_models import RecentModels
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.registry import REGISTRY, fetch
 from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
 from napari_octsam.models.model import Model

@@ -1,24 +1,21 @@
 """The engine's process: takes calls from its input pipe, works, answers on its output pipe.
 
-The main thread computes. A second thread receives, so that a cancel or the end of napari is seen
-while the first one is in the midst of an encoder. A third one downloads, so that prediction goes
-on meanwhile.
+The main thread computes, a second one hears (see `engine.child`). A third one downloads, so that
+prediction goes on meanwhile.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
 import time
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octsam.core.errors import UserError
-from napari_octsam.engine.child import cap_log, settle_in
-from napari_octsam.engine.predict.messages import Download, Progress, Stage
+from napari_octsam.engine.child import final_word, listen, settle_in, tell
+from napari_octsam.engine.predict.messages import Download, Progress, Request, Stage
 from napari_octsam.engine.predict.schedule import Cancelled, Preempted, Schedule
 from napari_octsam.engine.wire import (
     Answered,
@@ -39,75 +36,63 @@ __all__ = ["main"]
 
 _PROGRESS_INTERVAL = 0.05  # seconds
 
-_log = logging.getLogger("napari_octsam.engine")
-
 
 def main() -> None:
     """Serve calls until the input pipe closes; arguments: cache folder, most bytes in it."""
     folder, cache_bytes = Path(sys.argv[1]), int(sys.argv[2])
     channel = settle_in()
     work, downloads = Schedule(), Schedule()
-    threading.Thread(target=_receive, args=(channel, work, downloads), daemon=True).start()
+    # The end is at once, whatever is being computed: no orphan may keep a GPU.
+    listen(channel, partial(_take, work, downloads), gone=lambda: os._exit(0))
     from napari_octsam.engine.predict.service import Service  # imports torch: seconds
 
-    service = Service(folder, cache_bytes, warn=lambda text: channel.send(Warned(text)))
+    service = Service(folder, cache_bytes, warn=lambda text: tell(channel, Warned(text)))
     threading.Thread(target=_serve, args=(channel, downloads, service), daemon=True).start()
-    with suppress(BrokenPipeError):
-        channel.send(Ready())
-        _serve(channel, work, service)
+    tell(channel, Ready())
+    _serve(channel, work, service)
 
 
-def _receive(channel: Channel, work: Schedule, downloads: Schedule) -> None:
-    while True:
-        try:
-            message = channel.receive()
-        except EOFError:
-            break
-        match message:
-            case Call(request=Download()):
-                downloads.add(message)
-            case Call():
-                work.add(message)
-            case Cancel(id_):
-                work.cancel(id_)
-                downloads.cancel(id_)
-    os._exit(0)  # at once, whatever is being computed: no orphan may keep a GPU
+def _take(work: Schedule, downloads: Schedule, message: Call[Request] | Cancel) -> None:
+    match message:
+        case Call(request=Download()):
+            downloads.add(message)
+        case Call():
+            work.add(message)
+        case Cancel(id_):
+            work.cancel(id_)
+            downloads.cancel(id_)
 
 
 def _serve(channel: Channel, schedule: Schedule, service: Service) -> None:
     while True:
         call = schedule.take()
-        teller = Teller(channel, schedule, call)
         try:
-            reply = _reply(call, service, teller)
+            reply = _reply(call, service, Teller(channel, schedule, call))
         except Preempted:
             schedule.put_back(call)
-            channel.send(Progressed(call.id, Progress("waiting")))
+            tell(channel, Progressed(call.id, Progress("waiting")))
         else:
             schedule.finish(call)
-            channel.send(reply)
-        cap_log()
+            tell(channel, reply)
 
 
-def _reply(call: Call, service: Service, tell: Teller) -> Answered | Failed | Stopped:
+def _reply(
+    call: Call[Request], service: Service, teller: Teller
+) -> Answered[object] | Failed | Stopped:
     try:
-        return Answered(call.id, service.answer(call.request, tell))
+        return final_word(
+            call,
+            work=lambda: service.answer(call.request, teller),
+            failed=lambda: f"The engine failed while {teller.stage}",
+        )
     except Cancelled:
         return Stopped(call.id)
-    except UserError as error:
-        return Failed(call.id, str(error))
-    except Preempted:
-        raise
-    except Exception as error:
-        _log.exception("call %d, %s", call.id, type(call.request).__name__)
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        return Failed(call.id, f"The engine failed while {tell.stage}: {reason}.", fault=True)
 
 
 class Teller:
     """Tells about one call; raises where the call must not go on."""
 
-    def __init__(self, channel: Channel, schedule: Schedule, call: Call) -> None:
+    def __init__(self, channel: Channel, schedule: Schedule, call: Call[Request]) -> None:
         self._channel = channel
         self._schedule = schedule
         self._call = call
@@ -127,7 +112,7 @@ class Teller:
             self._schedule.check(self._call)
         now = time.monotonic()
         if stage != self.stage or complete or now - self._last > _PROGRESS_INTERVAL:
-            self._channel.send(Progressed(self._call.id, Progress(stage, done, total, subject)))
+            tell(self._channel, Progressed(self._call.id, Progress(stage, done, total, subject)))
             self.stage, self._last = stage, now
 
 

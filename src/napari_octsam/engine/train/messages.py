@@ -18,8 +18,9 @@ __all__ = [
     "Preparing",
     "Refused",
     "StartTraining",
-    "Steer",
+    "TrainerEvent",
     "TrainerMessage",
+    "Wish",
 ]
 
 
@@ -39,11 +40,8 @@ class StartTraining:
     resume: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Steer:
-    """To the trainer: what to do from now on."""
-
-    wish: Literal["pause", "go on", "stop"]
+Wish = Literal["pause", "go on", "stop"]
+"""To the trainer: what to do from now on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +123,10 @@ class Refused:
         What is wrong and what to do.
     problems
         What is wrong with the data, one sentence each.
-    fault
-        Whether the log says more than the sentence.
     """
 
     sentence: str
     problems: tuple[str, ...] = ()
-    fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +136,8 @@ class Died:
     sentence: str
 
 
-TrainerMessage = Preparing | Begun | Happened | PausedNow | Ended | Refused | Died
+TrainerEvent = Preparing | Begun | Happened | PausedNow
+"""What a trainer tells while it works."""
+
+TrainerMessage = TrainerEvent | Ended | Refused | Died
+"""What is heard of a training; one of the last three is its last."""

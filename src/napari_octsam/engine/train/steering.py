@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Literal
+
+from napari_octsam.engine.train.messages import Wish
 
 __all__ = ["Steering"]
 
@@ -26,7 +27,7 @@ class Steering:
         """Whether the training is to wait."""
         return not self._may_go.is_set()
 
-    def obey(self, wish: Literal["pause", "go on", "stop"]) -> None:
+    def obey(self, wish: Wish) -> None:
         """Take over a wish; nothing goes on after a stop."""
         if wish == "stop":
             self._stopped = True

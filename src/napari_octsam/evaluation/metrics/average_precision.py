@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +15,13 @@ _BINS = 4096
 _LIMIT = 8.0  # asinh of half a logit of 2981
 
 
+def _nothing() -> npt.NDArray[np.int64]:
+    return np.zeros(_BINS, np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Confidence:
-    """How sure a model is of the pixels of a class, and of the others.
+    """How sure a model is of the pixels of a class, and of the others; by default, of none.
 
     Parameters
     ----------
@@ -27,8 +31,8 @@ class Confidence:
         go far.
     """
 
-    positives: npt.NDArray[np.int64]
-    negatives: npt.NDArray[np.int64]
+    positives: npt.NDArray[np.int64] = field(default_factory=_nothing)
+    negatives: npt.NDArray[np.int64] = field(default_factory=_nothing)
 
     def __add__(self, other: Confidence) -> Confidence:
         return Confidence(self.positives + other.positives, self.negatives + other.negatives)

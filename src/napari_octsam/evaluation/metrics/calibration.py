@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.masks import Mask
 from napari_octsam.evaluation.metrics.counts import count_pixels
-from napari_octsam.evaluation.report.columns import mean_known
+from napari_octsam.evaluation.metrics.metric import mean_known
 
 __all__ = ["THRESHOLDS", "Calibration", "ObjectCalibration", "calibrate", "measure_calibration"]
 

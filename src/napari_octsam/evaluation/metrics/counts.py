@@ -1,4 +1,4 @@
-"""Pixels that a mask gets right and wrong, and the figures that follow from their numbers."""
+"""Pixels that a mask gets right and wrong, and the metrics that follow from their numbers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from napari_octsam.core.masks import Mask
 
-__all__ = ["PixelCounts", "count_pixels"]
+__all__ = ["PixelCounts", "count_pixels", "dice"]
 
 
 @dataclass(frozen=True, slots=True)
 class PixelCounts:
     """Numbers of pixels; those of several masks add up.
 
-    Every figure is 0 to 1, and NaN where its formula divides by 0.
+    Every metric is 0 to 1, and NaN where its formula divides by 0.
 
     Parameters
     ----------
@@ -99,6 +99,23 @@ def count_pixels(predicted: Mask, truth: Mask, counted: Mask | None = None) -> P
     fp = int(np.count_nonzero(predicted)) - tp
     fn = int(np.count_nonzero(truth)) - tp
     return PixelCounts(tp, fp, fn, truth.size - tp - fp - fn)
+
+
+def dice(predicted: Mask, truth: Mask, counted: Mask | None = None) -> float:
+    """Return the Dice coefficient 2 |A and B| / (|A| + |B|) (Dice 1945), 0 to 1.
+
+    Parameters
+    ----------
+    predicted, truth
+        (H, W) bool.
+    counted
+        (H, W) bool: pixels that somebody labelled; None counts all.
+
+    Returns
+    -------
+    NaN where both masks are empty: the class is absent, which is neither good nor bad.
+    """
+    return count_pixels(predicted, truth, counted).dice
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -12,13 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from napari_octsam.core.classes import LabelClass
 from napari_octsam.core.files import replacing
 from napari_octsam.evaluation.judging import JudgedMask
-from napari_octsam.evaluation.report.columns import PIXEL_FIGURES, SHAPE_FIGURES, Figure
-from napari_octsam.evaluation.report.overlays import around, overlay_png
+from napari_octsam.evaluation.metrics import PIXEL_METRICS, SHAPE_METRICS, Metric
+from napari_octsam.evaluation.overlays import around, overlay_png
 from napari_octsam.evaluation.report.report import Report
 from napari_octsam.evaluation.report.tables import (
     calibration_table,
     extremes_table,
-    shown_figures,
+    shown_metrics,
     summary_tables,
 )
 from napari_octsam.evaluation.report.worst_cases import WorstCases
@@ -40,7 +40,7 @@ class _Case:
     """A bad mask as the page shows it: pictures are PNG in base64, by their title."""
 
     bscan: str
-    figures: str
+    metrics: str
     pictures: Mapping[str, str]
 
 
@@ -60,8 +60,8 @@ def write_page(path: Path, report: Report, worst: WorstCases, about: Mapping[str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    figures = shown_figures(report, (*PIXEL_FIGURES, *SHAPE_FIGURES))
-    caption = tuple(figure for figure in figures if figure.key in _CAPTION)
+    metrics = shown_metrics(report, (*PIXEL_METRICS, *SHAPE_METRICS))
+    caption = tuple(metric for metric in metrics if metric.key in _CAPTION)
     text = environment.get_template("report.html").render(
         about=about,
         tables=summary_tables(report),
@@ -72,20 +72,20 @@ def write_page(path: Path, report: Report, worst: WorstCases, about: Mapping[str
             (c.label, [_case(judged, c.label, caption) for judged in worst.of(c.label.value)])
             for c in report.classes
         ],
-        figures=figures,
+        metrics=metrics,
     )
     with replacing(path) as part:
         part.write_text(text, "utf-8")
 
 
-def _case(judged: JudgedMask, label: LabelClass, figures: tuple[Figure, ...]) -> _Case:
+def _case(judged: JudgedMask, label: LabelClass, metrics: tuple[Metric, ...]) -> _Case:
     window = around(judged.truth | judged.predicted)
     grey = judged.bscan.image[window]
     masks = {"B-scan": None, "truth": judged.truth[window], "prediction": judged.predicted[window]}
     return _Case(
         bscan=judged.score.bscan,
-        figures=", ".join(
-            f"{each.heading} {each.shown(judged.score.figures[each.key])}" for each in figures
+        metrics=", ".join(
+            f"{each.heading} {each.shown(judged.score.metrics[each.key])}" for each in metrics
         ),
         pictures={
             title: base64.b64encode(overlay_png(grey, mask, label.color)).decode()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from napari_octsam.core.files import replacing
-from napari_octsam.evaluation.metrics.calibration import THRESHOLDS, Calibration
-from napari_octsam.evaluation.metrics.counts import PixelCounts
-from napari_octsam.evaluation.report.columns import PIXEL_FIGURES, SHAPE_FIGURES, Figures
-from napari_octsam.evaluation.report.report import ClassReport, Extremes, Ranked, Report
+import pandas as pd
+
+from napari_octsam.core import files
+from napari_octsam.evaluation.metrics import THRESHOLDS, Calibration
+from napari_octsam.evaluation.report.report import (
+    COUNTS,
+    KEYS,
+    ClassReport,
+    Extremes,
+    Ranked,
+    Report,
+)
 
 __all__ = ["write_csv", "write_json"]
-
-_COUNTS = ("tp", "fp", "fn", "tn")
-_COLUMNS = ("row", "bscan", "class", "name", *_COUNTS)
 
 
 def write_csv(path: Path, report: Report) -> None:
@@ -28,15 +30,13 @@ def write_csv(path: Path, report: Report) -> None:
     The column `row` says which it is: "B-scan", "averaged" or "pooled". What is not defined stays
     empty. The class of the rows on all classes is empty too.
     """
-    keys = [figure.key for figure in (*PIXEL_FIGURES, *SHAPE_FIGURES)]
-    with (
-        replacing(path) as part,
-        part.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, [*_COLUMNS, *keys], restval="")
-        writer.writeheader()
-        for row in _rows(report):
-            writer.writerow({key: "" if _unknown(value) else value for key, value in row.items()})
+    names = {each.label.value: each.label.name for each in report.classes}
+    scores = report.scores.assign(row="B-scan", name=report.scores["class"].map(names))
+    rows = pd.concat([scores, pd.DataFrame(_summaries(report))])
+    whole = dict.fromkeys(["class", *COUNTS], "Int64")  # no decimals where some are missing
+    columns = ["row", "bscan", "class", "name", *COUNTS, *KEYS]
+    with files.replacing(path) as part:
+        rows.astype(whole).to_csv(part, columns=columns, index=False, lineterminator="\r\n")
 
 
 def write_json(path: Path, report: Report, about: Mapping[str, object]) -> None:
@@ -58,45 +58,21 @@ def write_json(path: Path, report: Report, about: Mapping[str, object]) -> None:
         },
         "calibration": _calibration(report.calibration),
         "classes": [_class(each) for each in report.classes],
-        "scores": [
-            {
-                "bscan": score.bscan,
-                "class": score.class_value,
-                **asdict(score.counts),
-                **score.figures,
-            }
-            for score in report.scores
-        ],
+        "scores": report.scores.to_dict("records"),
     }
-    text = json.dumps(_plain(content), indent=1, allow_nan=False, ensure_ascii=False)
-    with replacing(path) as part:
-        part.write_text(text, "utf-8")
+    files.write_json(path, _plain(content))
 
 
-def _rows(report: Report) -> Iterator[dict[str, object]]:
-    names = {each.label.value: each.label.name for each in report.classes}
-    for score in report.scores:
-        name = names[score.class_value]
-        yield _row("B-scan", score.class_value, name, score.figures, score.counts, score.bscan)
+def _summaries(report: Report) -> Iterator[dict[str, object]]:
     for each in report.classes:
-        yield _row("averaged", each.label.value, each.label.name, each.averaged)
-    yield _row("averaged", "", "mean of classes", report.averaged)
+        named = {"row": "averaged", "class": each.label.value, "name": each.label.name}
+        yield {**named, **each.averaged}
+    yield {"row": "averaged", "name": "mean of classes", **report.averaged}
     for each in report.classes:
-        yield _row("pooled", each.label.value, each.label.name, each.pooled, each.counts)
-    yield _row("pooled", "", "mean of classes", report.pooled)
-    yield _row("pooled", "", "all pixels", report.all_pixels)
-
-
-def _row(
-    kind: str,
-    value: int | str,
-    name: str,
-    figures: Figures,
-    counts: PixelCounts | None = None,
-    bscan: str = "",
-) -> dict[str, object]:
-    known = {} if counts is None else asdict(counts)
-    return {"row": kind, "bscan": bscan, "class": value, "name": name, **known, **figures}
+        named = {"row": "pooled", "class": each.label.value, "name": each.label.name}
+        yield {**named, **asdict(each.counts), **each.pooled}
+    yield {"row": "pooled", "name": "mean of classes", **report.pooled}
+    yield {"row": "pooled", "name": "all pixels", **report.all_pixels}
 
 
 def _calibration(found: Calibration | None) -> dict[str, object] | None:
@@ -135,8 +111,4 @@ def _plain(content: Any) -> Any:
         return {key: _plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_plain(value) for value in content]
-    return None if _unknown(content) else content
-
-
-def _unknown(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    return None if isinstance(content, float) and math.isnan(content) else content

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+import pandas as pd
 
 from napari_octsam.core.classes import LabelClass, LabelSchema
-from napari_octsam.evaluation.judging import ClassScore, JudgedMask, pixel_figures
-from napari_octsam.evaluation.metrics.average_precision import Confidence
-from napari_octsam.evaluation.metrics.calibration import Calibration, ObjectCalibration, calibrate
-from napari_octsam.evaluation.metrics.counts import PixelCounts
-from napari_octsam.evaluation.report.columns import DICE, Figure, Figures, mean_figures, mean_known
+from napari_octsam.evaluation.judging import ClassScore, JudgedMask, pixel_metrics
+from napari_octsam.evaluation.metrics import (
+    DICE,
+    PIXEL_METRICS,
+    SHAPE_METRICS,
+    Calibration,
+    Confidence,
+    Metric,
+    Metrics,
+    ObjectCalibration,
+    PixelCounts,
+    calibrate,
+    mean_known,
+)
 
-__all__ = ["ClassReport", "Extremes", "Ranked", "Report", "best_first", "build_report"]
+__all__ = ["COUNTS", "KEYS", "ClassReport", "Extremes", "Ranked", "Report", "build_report"]
+
+COUNTS = ["tp", "fp", "fn", "tn"]
+"""Columns of `Report.scores` with the numbers of pixels."""
+
+KEYS = [metric.key for metric in (*PIXEL_METRICS, *SHAPE_METRICS)]
+"""Columns of `Report.scores` with the metrics."""
 
 _NAMED = 3
 
-T = TypeVar("T")
-
 
 class Ranked(NamedTuple):
-    """A B-scan and the figure that it is ranked by."""
+    """A B-scan and the metric that it is ranked by."""
 
     bscan: str
     value: float
@@ -50,7 +64,7 @@ class Extremes:
 
 @dataclass(frozen=True, slots=True)
 class ClassReport:
-    """The figures of a class.
+    """The metrics of a class that some B-scans show.
 
     Parameters
     ----------
@@ -65,9 +79,9 @@ class ClassReport:
     counts
         Pixels of all B-scans together.
     pooled
-        `PIXEL_FIGURES` of all pixels together.
+        `PIXEL_METRICS` of all pixels together.
     averaged
-        Means of all figures over the B-scans where they are defined.
+        Means of all metrics over the B-scans where they are defined.
     extremes
         The B-scans that stand out.
     """
@@ -77,12 +91,12 @@ class ClassReport:
     absent: int
     missed: int
     counts: PixelCounts
-    pooled: Figures
-    averaged: Figures
+    pooled: Metrics
+    averaged: Metrics
     extremes: Extremes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """What there is to say about all B-scans.
 
@@ -93,33 +107,34 @@ class Report:
     axial_um
         µm per pixel along the A-scan, or None.
     ranked_by
-        Figure that says which B-scans stand out.
+        Metric that says which B-scans stand out.
     classes
         Those that a B-scan shows, in the order of the schema.
     nowhere
         Those that none shows.
     pooled, averaged
-        Means of the classes' figures: each class weighs the same.
+        Means of the classes' metrics: each class weighs the same.
     all_pixels
-        `PIXEL_FIGURES` of all pixels of all classes together: large classes weigh more.
+        `PIXEL_METRICS` of all pixels of all classes together: large classes weigh more.
     extremes
         The B-scans that stand out, by the mean over their classes.
     scores
-        Of each class on each B-scan, where it is not absent.
+        A row for each class on each B-scan where it is not absent, with the columns "bscan",
+        "class", `COUNTS` and `KEYS`; NaN where a metric is not defined.
     calibration
         How far the model's own judgement can be trusted; None where no model was asked.
     """
 
     bscans: int
     axial_um: float | None
-    ranked_by: Figure
+    ranked_by: Metric
     classes: tuple[ClassReport, ...]
     nowhere: tuple[LabelClass, ...]
-    pooled: Figures
-    averaged: Figures
-    all_pixels: Figures
+    pooled: Metrics
+    averaged: Metrics
+    all_pixels: Metrics
     extremes: Extremes
-    scores: tuple[ClassScore, ...]
+    scores: pd.DataFrame
     calibration: Calibration | None
 
 
@@ -127,11 +142,11 @@ def build_report(
     judged: Iterable[JudgedMask],
     schema: LabelSchema,
     axial_um: float | None = None,
-    ranked_by: Figure = DICE,
+    ranked_by: Metric = DICE,
     *,
     background: bool = False,
 ) -> Report:
-    """Build the report; of each mask, only its figures are kept.
+    """Build the report; of each mask, only its metrics are kept.
 
     Parameters
     ----------
@@ -140,86 +155,77 @@ def build_report(
     axial_um, background
         That the masks were judged with.
     """
-    tally = _Tally()
+    rows: list[dict[str, object]] = []
+    confidence: dict[int, Confidence] = defaultdict(Confidence)
+    calibrations: list[ObjectCalibration] = []
     for each in judged:
-        tally.add(each)
-    reports = [tally.report(c, ranked_by) for c in schema.asked(background=background)]
-    classes = tuple(each for each in reports if each.bscans)
-    shown = [score for score in tally.scores if not score.counts.absent]
-    everything = sum((each.counts for each in reports), PixelCounts())
+        rows.append(_row(each.score))
+        confidence[each.score.class_value] += each.confidence
+        if each.calibration is not None:
+            calibrations.append(each.calibration)
+    table = pd.DataFrame(rows, columns=["bscan", "class", *COUNTS, *KEYS])
+    scores = _shown(table)
+    asked = schema.asked(background=background)
+    found = set(scores["class"])
+    classes = tuple(
+        _class_report(c, table[table["class"] == c.value], confidence[c.value], ranked_by)
+        for c in asked
+        if c.value in found
+    )
     return Report(
-        bscans=len({score.bscan for score in tally.scores}),
+        bscans=table["bscan"].nunique(),
         axial_um=axial_um,
         ranked_by=ranked_by,
         classes=classes,
-        nowhere=tuple(each.label for each in reports if not each.bscans),
-        pooled=mean_figures([each.pooled for each in classes]),
-        averaged=mean_figures([each.averaged for each in classes]),
-        all_pixels=pixel_figures(everything, _together(tally.confidence.values())),
-        extremes=_extremes(_of_bscans(shown, ranked_by), ranked_by),
-        scores=tuple(shown),
-        calibration=calibrate(tally.calibrations) if tally.calibrations else None,
+        nowhere=tuple(c for c in asked if c.value not in found),
+        pooled=_means(pd.DataFrame([each.pooled for each in classes])),
+        averaged=_means(pd.DataFrame([each.averaged for each in classes])),
+        all_pixels=pixel_metrics(_together(table), sum(confidence.values(), Confidence())),
+        extremes=_extremes(scores, ranked_by),
+        scores=scores,
+        calibration=calibrate(calibrations) if calibrations else None,
     )
 
 
-def best_first(items: Iterable[T], value: Callable[[T], float], figure: Figure) -> list[T]:
-    """Sort by the value of a figure that is never NaN; of equal ones, the first stays first."""
-    sign = -1 if figure.higher_is_better else 1
-    return sorted(items, key=lambda each: sign * value(each))
+def _class_report(
+    label: LabelClass, table: pd.DataFrame, confidence: Confidence, ranked_by: Metric
+) -> ClassReport:
+    scores, counts = _shown(table), _together(table)
+    return ClassReport(
+        label=label,
+        bscans=len(scores),
+        absent=len(table) - len(scores),
+        missed=int((scores["tp"] + scores["fp"] == 0).sum()),
+        counts=counts,
+        pooled=pixel_metrics(counts, confidence),
+        averaged=_means(scores[KEYS]),
+        extremes=_extremes(scores, ranked_by),
+    )
 
 
-class _Tally:
-    """Sums while the masks pass by."""
-
-    def __init__(self) -> None:
-        self.scores: list[ClassScore] = []
-        self.confidence: dict[int, Confidence] = {}
-        self.calibrations: list[ObjectCalibration] = []
-
-    def add(self, judged: JudgedMask) -> None:
-        self.scores.append(judged.score)
-        if judged.calibration is not None:
-            self.calibrations.append(judged.calibration)
-        if judged.confidence is not None:
-            value = judged.score.class_value
-            before = self.confidence.get(value)
-            known = judged.confidence
-            self.confidence[value] = known if before is None else before + known
-
-    def report(self, label: LabelClass, ranked_by: Figure) -> ClassReport:
-        scores = [score for score in self.scores if score.class_value == label.value]
-        shown = [score for score in scores if not score.counts.absent]
-        counts = sum((score.counts for score in scores), PixelCounts())
-        return ClassReport(
-            label=label,
-            bscans=len(shown),
-            absent=len(scores) - len(shown),
-            missed=sum(score.counts.missed for score in shown),
-            counts=counts,
-            pooled=pixel_figures(counts, self.confidence.get(label.value)),
-            averaged=mean_figures([score.figures for score in shown]),
-            extremes=_extremes(_of_bscans(shown, ranked_by), ranked_by),
-        )
+def _row(score: ClassScore) -> dict[str, object]:
+    counts = asdict(score.counts)
+    return {"bscan": score.bscan, "class": score.class_value, **counts, **score.metrics}
 
 
-def _together(confidences: Iterable[Confidence]) -> Confidence | None:
-    total: Confidence | None = None
-    for each in confidences:
-        total = each if total is None else total + each
-    return total
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows where the class is there or marked."""
+    return table[table["tp"] + table["fp"] + table["fn"] > 0]
 
 
-def _of_bscans(scores: Sequence[ClassScore], figure: Figure) -> list[Ranked]:
-    """Return the mean of a figure over the classes of each B-scan."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for score in scores:
-        values[score.bscan].append(score.figures[figure.key])
-    ranked = (Ranked(name, mean_known(found)) for name, found in values.items())
-    return [each for each in ranked if not math.isnan(each.value)]
+def _together(table: pd.DataFrame) -> PixelCounts:
+    return PixelCounts(*table[COUNTS].sum().astype(int).tolist())
 
 
-def _extremes(found: Sequence[Ranked], figure: Figure) -> Extremes:
-    order = tuple(best_first(found, lambda each: each.value, figure))
+def _means(table: pd.DataFrame) -> Metrics:
+    return {str(key): mean_known(values) for key, values in table.items()}
+
+
+def _extremes(scores: pd.DataFrame, metric: Metric) -> Extremes:
+    """Rank the B-scans by the mean of a metric over their classes; equal ones keep their order."""
+    means = scores.groupby("bscan", sort=False)[metric.key].agg(mean_known).dropna()
+    best_first = means.sort_values(ascending=not metric.higher_is_better, kind="stable")
+    order = tuple(Ranked(str(name), value) for name, value in best_first.items())
     size = min(_NAMED, max(1, len(order) // 3))
     start = (len(order) - size) // 2
     return Extremes(order[:size], order[start : start + size], order[::-1][:size])

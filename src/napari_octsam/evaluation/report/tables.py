@@ -11,14 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_octsam.core.classes import LabelClass
-from napari_octsam.evaluation.metrics.calibration import THRESHOLDS, Calibration
-from napari_octsam.evaluation.report.columns import (
+from napari_octsam.evaluation.metrics import (
     DICE,
     MICROMETRES,
-    PIXEL_FIGURES,
-    SHAPE_FIGURES,
-    Figure,
-    Figures,
+    PIXEL_METRICS,
+    SHAPE_METRICS,
+    THRESHOLDS,
+    Calibration,
+    Metric,
+    Metrics,
 )
 from napari_octsam.evaluation.report.report import Ranked, Report
 
@@ -27,7 +28,7 @@ __all__ = [
     "calibration_table",
     "extremes_table",
     "rich_table",
-    "shown_figures",
+    "shown_metrics",
     "summary_tables",
 ]
 
@@ -56,22 +57,22 @@ class TextTable:
     totals: int = 0
 
 
-def shown_figures(report: Report, figures: Sequence[Figure]) -> tuple[Figure, ...]:
+def shown_metrics(report: Report, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """Leave out what stands in another column already, or cannot be known: F1, and µm."""
     known = report.axial_um is not None
-    return tuple(f for f in figures if f.key != "f1" and (known or f is not MICROMETRES))
+    return tuple(f for f in metrics if f.key != "f1" and (known or f is not MICROMETRES))
 
 
 def summary_tables(report: Report) -> tuple[TextTable, ...]:
-    """Return the figures of each class: pooled over pixels, and averaged over B-scans."""
-    pixels = shown_figures(report, PIXEL_FIGURES)
+    """Return the metrics of each class: pooled over pixels, and averaged over B-scans."""
+    pixels = shown_metrics(report, PIXEL_METRICS)
     return (
         _pooled(report, pixels),
         _averaged("Averaged over B-scans", report, pixels),
         _averaged(
             "Boundaries and topology, averaged over B-scans",
             report,
-            shown_figures(report, SHAPE_FIGURES),
+            shown_metrics(report, SHAPE_METRICS),
         ),
     )
 
@@ -116,36 +117,36 @@ def rich_table(table: TextTable) -> Table:
     return shown
 
 
-def _pooled(report: Report, figures: Sequence[Figure]) -> TextTable:
+def _pooled(report: Report, metrics: Sequence[Metric]) -> TextTable:
     rows = [
         (
             _named(each.label),
             *(str(number) for number in (each.bscans, each.absent, each.missed)),
-            *_cells(each.pooled, figures),
+            *_cells(each.pooled, metrics),
         )
         for each in report.classes
     ]
     rows += [
-        (_CLASSES_MEAN, "", "", "", *_cells(report.pooled, figures)),
-        ("all pixels", "", "", "", *_cells(report.all_pixels, figures)),
+        (_CLASSES_MEAN, "", "", "", *_cells(report.pooled, metrics)),
+        ("all pixels", "", "", "", *_cells(report.all_pixels, metrics)),
     ]
-    headings = ("Class", "B-scans", "absent", "missed", *(f.heading for f in figures))
+    headings = ("Class", "B-scans", "absent", "missed", *(f.heading for f in metrics))
     return TextTable("Pooled over pixels; Dice is F1", headings, tuple(rows), totals=2)
 
 
-def _averaged(title: str, report: Report, figures: Sequence[Figure]) -> TextTable:
-    rows = [(_named(each.label), *_cells(each.averaged, figures)) for each in report.classes]
-    rows.append((_CLASSES_MEAN, *_cells(report.averaged, figures)))
-    return TextTable(title, ("Class", *(f.heading for f in figures)), tuple(rows), totals=1)
+def _averaged(title: str, report: Report, metrics: Sequence[Metric]) -> TextTable:
+    rows = [(_named(each.label), *_cells(each.averaged, metrics)) for each in report.classes]
+    rows.append((_CLASSES_MEAN, *_cells(report.averaged, metrics)))
+    return TextTable(title, ("Class", *(f.heading for f in metrics)), tuple(rows), totals=1)
 
 
 def _named(label: LabelClass) -> str:
     return f"{label.value} {label.short}"
 
 
-def _cells(values: Figures, figures: Sequence[Figure]) -> tuple[str, ...]:
-    return tuple(figure.shown(values[figure.key]) for figure in figures)
+def _cells(values: Metrics, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    return tuple(metric.shown(values[metric.key]) for metric in metrics)
 
 
-def _names(ranked: Sequence[Ranked], figure: Figure) -> str:
-    return "\n".join(f"{each.bscan} {figure.shown(each.value)}" for each in ranked)
+def _names(ranked: Sequence[Ranked], metric: Metric) -> str:
+    return "\n".join(f"{each.bscan} {metric.shown(each.value)}" for each in ranked)

@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from napari_octsam.evaluation.judging import JudgedMask
-from napari_octsam.evaluation.report.columns import DICE, Figure
-from napari_octsam.evaluation.report.report import best_first
+from napari_octsam.evaluation.metrics import DICE, Metric
 
 __all__ = ["WorstCases"]
 
@@ -20,13 +19,13 @@ class WorstCases:
     ----------
     per_class
         How many.
-    figure
+    metric
         That says which are worse.
     """
 
-    def __init__(self, per_class: int = 3, figure: Figure = DICE) -> None:
+    def __init__(self, per_class: int = 3, metric: Metric = DICE) -> None:
         self._per_class = per_class
-        self._figure = figure
+        self._metric = metric
         self._best_first: dict[int, list[JudgedMask]] = defaultdict(list)
 
     def watch(self, judged: Iterable[JudgedMask]) -> Iterator[JudgedMask]:
@@ -43,8 +42,10 @@ class WorstCases:
         if math.isnan(self._value(judged)):
             return
         value = judged.score.class_value
-        ranked = best_first([*self._best_first[value], judged], self._value, self._figure)
-        self._best_first[value] = ranked[-self._per_class :]
+        kept = self._best_first[value]
+        kept.append(judged)
+        kept.sort(key=self._value, reverse=self._metric.higher_is_better)
+        del kept[: -self._per_class]
 
     def _value(self, judged: JudgedMask) -> float:
-        return judged.score.figures[self._figure.key]
+        return judged.score.metrics[self._metric.key]

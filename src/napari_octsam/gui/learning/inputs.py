@@ -21,6 +21,7 @@ from superqt import QElidingLabel
 
 from napari_octsam.core.config import TrainConfig, sentence_of
 from napari_octsam.core.config_groups import label_of
+from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import data_folder
 from napari_octsam.data.checking import Checked
 from napari_octsam.engine.predict.messages import LoadModel
@@ -30,6 +31,7 @@ from napari_octsam.gui.widgets.form import captioned, form_on
 from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.path_input import PathInput
 from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
+from napari_octsam.training.base_model import check_base_model
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session.session_widget import SessionWidget
@@ -142,19 +144,26 @@ class TrainInputs(QWidget):
             self.message.say("Choose where the model is saved first.")
             return None
         try:
-            return TrainConfig(
-                **self.settings.values,
-                data=str(source or ""),
-                label_schema=self.source.schema_name if source else "",
-                out=str(models),
-                base_model=self._base.source,
-                profile=self._base.profile or "",
-                device=self._base.device,
+            config = TrainConfig.model_validate(
+                {
+                    **self.settings.values,
+                    "data": str(source or ""),
+                    "label_schema": self.source.schema_name if source else "",
+                    "out": str(models),
+                    "base_model": self._base.source,
+                    "profile": self._base.profile or "",
+                    "device": self._base.device,
+                }
             )
+            check_base_model(config)
         except ValidationError as error:
             where = "".join(f"{label_of(str(name))}: " for name in error.errors()[0]["loc"][:1])
             self.message.say(f"{where}{sentence_of(error)}")
             return None
+        except UserError as error:
+            self.message.say(str(error))
+            return None
+        return config
 
     def _begin_on(self, config: TrainConfig, folder: Path, checked: Checked) -> None:
         self.train.setEnabled(True)

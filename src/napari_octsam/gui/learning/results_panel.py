@@ -12,10 +12,9 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from napari_octsam.engine.predict.messages import LoadModel
 from napari_octsam.engine.train.messages import Begun
 from napari_octsam.gui.layers.new_layers import labels_colormap
-from napari_octsam.gui.learning.curves import TrainCurves
-from napari_octsam.gui.learning.outcome import outcome
-from napari_octsam.gui.learning.samples import TrainSamples
-from napari_octsam.gui.learning.status_panel import TrainStatus
+from napari_octsam.gui.learning.curves import Curves
+from napari_octsam.gui.learning.samples import SampleStrip
+from napari_octsam.gui.learning.status_panel import StatusPanel
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL
 from napari_octsam.gui.widgets.message_line import MessageLine
 
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from napari_octsam.gui.session.session_widget import SessionWidget
     from napari_octsam.training.events import Sample
 
-__all__ = ["TrainResults"]
+__all__ = ["ResultsPanel"]
 
 
-class TrainResults(QWidget):
+class ResultsPanel(QWidget):
     """Shows the training of a session, also one that began before the widget was opened."""
 
     left = Signal()
@@ -37,13 +36,13 @@ class TrainResults(QWidget):
         self._viewer = owner.viewer
         self._session = owner.session
         self.training = training = owner.session.training
-        self.status = TrainStatus(training)
+        self.status = StatusPanel(training)
         self.use = QPushButton("Use the new model")
         self.report = QPushButton("Open the report")
         self.again = QPushButton("New training …")
         self.message = MessageLine()
-        self.curves = TrainCurves()
-        self.samples = TrainSamples()
+        self.curves = Curves()
+        self.samples = SampleStrip()
         self._lay_out()
         self.use.clicked.connect(self._use)
         self.report.clicked.connect(self._open_report)
@@ -51,6 +50,7 @@ class TrainResults(QWidget):
         self.samples.opened.connect(self._open_sample)
         owner.listen(training.changed, self.status.refresh)
         owner.listen(training.started, self._forget)
+        owner.listen(training.started, self.curves.prepare)
         owner.listen(training.began, self._begin)
         owner.listen(training.stepped, self.curves.add_step)
         owner.listen(training.epoch_done, self.curves.add_epoch)
@@ -87,10 +87,10 @@ class TrainResults(QWidget):
     def _show_past(self) -> None:
         """Show what the training told before the widget was there."""
         self._forget()
-        run = self.training.run
-        if self.training.is_on and run.begun is not None:
-            self._begin(run.begun)
-        elif run.begun is not None or run.problem:
+        history = self.training.history
+        if self.training.is_on and history.begun is not None:
+            self._begin(history.begun)
+        elif history.begun is not None or history.problem:
             self._end()
 
     def _forget(self) -> None:
@@ -104,24 +104,24 @@ class TrainResults(QWidget):
     def _begin(self, begun: Begun) -> None:
         notes = [f"Note: {warning}" for warning in begun.warnings]
         self.message.say("\n".join([begun.plan, *notes]))
-        self.curves.begin(self.training.run)
+        self.curves.begin(self.training.history)
         self.curves.show()
         self.samples.begin(begun.schema)
-        if self.training.run.samples is not None:
-            self.samples.show_samples(self.training.run.samples)
+        if self.training.history.samples is not None:
+            self.samples.show_samples(self.training.history.samples)
 
     def _end(self) -> None:
-        run = self.training.run
-        if run.begun is not None and self.curves.isHidden():
-            self._begin(run.begun)
-        said = "\n".join([run.problem, *run.problems]) if run.problem else outcome(run)
-        self.message.say(said)
-        self.use.setVisible(run.best is not None)
-        self.report.setVisible(run.report is not None)
-        self.again.setVisible(run.begun is not None)
+        history = self.training.history
+        if history.begun is not None and self.curves.isHidden():
+            self._begin(history.begun)
+        problems = [history.problem, *history.problems]
+        self.message.say("\n".join(problems) if history.problem else history.outcome)
+        self.use.setVisible(history.best is not None)
+        self.report.setVisible(history.report is not None)
+        self.again.setVisible(history.begun is not None)
 
     def _use(self) -> None:
-        best, session = self.training.run.best, self._session
+        best, session = self.training.history.best, self._session
         if best is None:
             return
         before = session.loaded or session.first_load
@@ -133,17 +133,17 @@ class TrainResults(QWidget):
         )
 
     def _open_report(self) -> None:
-        report = self.training.run.report
+        report = self.training.history.report
         if report is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(report)))
 
     def _open_sample(self, sample: Sample) -> None:
-        run = self.training.run
-        if run.begun is None or run.samples is None:
+        history = self.training.history
+        if history.begun is None or history.samples is None:
             return
         self._viewer.add_image(sample.image, name=sample.name, colormap="gray")
-        colors = labels_colormap(run.begun.schema)
-        epoch = f"epoch {run.samples.epoch}"
+        colors = labels_colormap(history.begun.schema)
+        epoch = f"epoch {history.samples.epoch}"
         for labels, name in ((sample.truth, "truth"), (sample.predicted, epoch)):
             self._viewer.add_labels(labels, name=f"{sample.name} {name}", colormap=colors)
 

@@ -10,14 +10,14 @@ from qtpy.QtGui import QImage, QMouseEvent, QPixmap
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
-from napari_octsam.evaluation.report.overlays import labels_picture
+from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import Sample, Samples
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QSize
     from qtpy.QtGui import QResizeEvent
 
-__all__ = ["TrainSamples"]
+__all__ = ["SampleStrip"]
 
 _GAP = 4  # pixels between prediction and truth
 _WIDTH = 300
@@ -25,7 +25,7 @@ _AROUND = 24  # rows
 _GREY = 128
 
 
-class TrainSamples(QWidget):
+class SampleStrip(QWidget):
     """One picture for each sample: the prediction above the truth, as a retina is wide."""
 
     opened = Signal(object)
@@ -85,7 +85,7 @@ class _SamplePicture(QLabel):
         gap = np.full((_GAP, sides[0].shape[1], 3), _GREY, np.uint8)
         picture = np.ascontiguousarray(np.vstack([sides[0], gap, sides[1]]))
         height, width = picture.shape[:2]
-        image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         self._pixmap = QPixmap.fromImage(image)
         self._fit()
 

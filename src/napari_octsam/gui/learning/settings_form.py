@@ -66,7 +66,7 @@ class TrainSettings(QWidget):
             widget = self.inputs[name] = _input_for(name)
             policy = QSizePolicy.Policy.Expanding
             widget.native.setSizePolicy(policy, QSizePolicy.Policy.Fixed)
-            form.addRow(captioned(label_of(name), widget.tooltip), widget.native)
+            form.addRow(captioned(label_of(name), widget.tooltip or ""), widget.native)
 
 
 def _input_for(name: str) -> ValueWidget[Any]:

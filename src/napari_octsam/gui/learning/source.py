@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ class TrainSource(QWidget):
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.connect(self.refresh)
-            owner.when_released(lambda event=event: event.disconnect(self.refresh))
+            owner.when_released(partial(event.disconnect, self.refresh))
         owner.listen(self._session.schema_changed, self.refresh)
         self.refresh()
 

@@ -8,12 +8,12 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, 
 from napari_octsam.gui.learning.training import Training
 from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
 
-__all__ = ["TrainStatus", "duration"]
+__all__ = ["StatusPanel", "duration"]
 
 _MINUTE, _HOUR = 60, 3600
 
 
-class TrainStatus(QWidget):
+class StatusPanel(QWidget):
     """A line, a bar, and Pause, Resume and Stop; hidden while nothing is trained."""
 
     def __init__(self, training: Training) -> None:

@@ -12,7 +12,7 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.folders import data_folder
 from napari_octsam.engine.train.messages import StartTraining
 from napari_octsam.gui.learning.inputs import TrainInputs
-from napari_octsam.gui.learning.results_panel import TrainResults
+from napari_octsam.gui.learning.results_panel import ResultsPanel
 from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
 
@@ -36,7 +36,7 @@ class TrainWidget(SessionWidget):
         self.training = self.session.training
         self.inputs = TrainInputs(self)
         self.resume = QPushButton()
-        self.results = TrainResults(self)
+        self.results = ResultsPanel(self)
         self._shows_results = True
         self._lay_out()
         self.inputs.ready.connect(self._train)
@@ -67,9 +67,11 @@ class TrainWidget(SessionWidget):
     def _show_state(self) -> None:
         """Show the inputs, or in their place the training that is on or has just ended."""
         training = self.training
-        in_place = training.is_on or (self._shows_results and training.run.begun is not None)
+        in_place = training.is_on or (self._shows_results and training.history.begun is not None)
         self.inputs.setHidden(in_place)
-        self.results.setVisible(in_place or (self._shows_results and bool(training.run.problem)))
+        self.results.setVisible(
+            in_place or (self._shows_results and bool(training.history.problem))
+        )
         can_continue = training.unfinished is not None or not in_place
         self.resume.setVisible(can_continue and not training.is_on)
         self.resume.setText(

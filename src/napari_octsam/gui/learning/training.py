@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from psygnal import Signal
+from psygnal import Signal, SignalInstance
 
 from napari_octsam.engine.train.client import TrainingJob
 from napari_octsam.engine.train.messages import (
@@ -20,9 +20,10 @@ from napari_octsam.engine.train.messages import (
     Refused,
     StartTraining,
     TrainerMessage,
+    Wish,
 )
-from napari_octsam.gui.learning.progress import Run
-from napari_octsam.gui.learning.time_left import TrainingClock
+from napari_octsam.gui.learning.history import TrainingHistory
+from napari_octsam.gui.learning.step_clock import StepClock
 from napari_octsam.training.events import (
     Encoded,
     EpochDone,
@@ -43,14 +44,16 @@ TrainingState = Literal["idle", "preparing", "running", "pausing", "paused", "st
 
 
 class Job(Protocol):
-    """What is needed of `engine.training_client.TrainingJob`."""
+    """What is needed of `engine.train.client.TrainingJob`."""
 
-    heard: Signal
+    @property
+    def heard(self) -> SignalInstance:
+        """Emits each `TrainerMessage`, on any thread."""
 
     def start(self) -> None:
         """Begin."""
 
-    def steer(self, wish: Literal["pause", "go on", "stop"]) -> None:
+    def steer(self, wish: Wish) -> None:
         """Say what to do from now on."""
 
     def kill(self) -> None:
@@ -99,13 +102,13 @@ class Training:
         """What it does, as words to show."""
         self.progress: tuple[int, int] = (0, 0)
         """Units of it done and in all; 0 in all where that is not known."""
-        self.run = Run()
+        self.history = TrainingHistory()
         """What the last start has told."""
         self.models: list[Path] = []
         """The best model of each run."""
-        self._before = Run()
+        self._before = TrainingHistory()
         self._resumes = ""
-        self._clock = TrainingClock()
+        self._clock = StepClock()
 
     @property
     def is_on(self) -> bool:
@@ -115,31 +118,31 @@ class Training:
     @property
     def can_pause(self) -> bool:
         """Whether it can wait, or goes on from there: while the report is made, it cannot."""
-        return self.state in ("running", "pausing", "paused") and not self.run.finished
+        return self.state in ("running", "pausing", "paused") and not self.history.finished
 
     @property
     def unfinished(self) -> Path | None:
         """Folder of the last run, where it can be gone on with."""
-        if self.is_on or self.run.complete or self.run.begun is None:
+        if self.is_on or self.history.complete or self.history.begun is None:
             return None
-        return Path(self.run.begun.folder)
+        return Path(self.history.begun.folder)
 
     @property
     def seconds_left(self) -> float | None:
         """How long it takes still with all validations, once that can be told."""
-        run = self.run
-        if run.begun is None or (run.epochs and not self._clock.knows_epochs):
+        history = self.history
+        if history.begun is None or (history.epochs and not self._clock.knows_epochs):
             return None  # gone on with: how long its validation takes shows after an epoch
-        done, total = run.progress
-        epochs_done = run.epochs[-1].epoch if run.epochs else 0
-        return self._clock.seconds_for(total - done, run.begun.epochs - epochs_done)
+        done, total = history.progress
+        epochs_done = history.epochs[-1].epoch if history.epochs else 0
+        return self._clock.seconds_for(total - done, history.begun.epochs - epochs_done)
 
     def start(self, start: StartTraining) -> None:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
-        self._before, self.run = self.run, Run()
+        self._before, self.history = self.history, TrainingHistory()
         self._resumes = start.resume
-        self._clock = TrainingClock()
+        self._clock = StepClock()
         self.started.emit()
         self._show("preparing", "Starting the training")
         job = self._job = self._make_job(start)
@@ -167,7 +170,7 @@ class Training:
         """
         if self._job is None:
             return
-        if self.state == "stopping" or self.run.begun is None:
+        if self.state == "stopping" or self.history.begun is None:
             self._job.kill()
         else:
             self._job.steer("stop")
@@ -194,18 +197,18 @@ class Training:
                 if self.state == "pausing":
                     self._show("paused", "Paused; all is saved", *self.progress)
             case Ended(complete, best, report):
-                self.run.complete = complete
-                self.run.report = _path(report)
+                self.history.complete = complete
+                self.history.report = _path(report)
                 self._end(_path(best))
             case Refused(sentence, problems):
-                self.run.problem, self.run.problems = sentence, problems
-                self._end(self.run.kept)
+                self.history.problem, self.history.problems = sentence, problems
+                self._end(self.history.kept)
             case Died(sentence):
-                self.run.problem = sentence
-                self._end(self.run.kept)
+                self.history.problem = sentence
+                self._end(self.history.kept)
 
     def _begin(self, begun: Begun) -> None:
-        self.run.begin(begun, self._before)
+        self.history.begin(begun, self._before)
         self._clock.start()
         self.began.emit(begun)
         if self.state == "preparing":
@@ -218,17 +221,17 @@ class Training:
                 self._work("Encoding the B-scans", done, total)
             case StepDone():
                 self._clock.end_step()
-                self.run.add_step(event)
+                self.history.add_step(event)
                 self._show_step(event)
                 self.stepped.emit(event)
             case Validated(done, total):
                 self._work("Validating", done, total)
             case EpochDone():
                 self._clock.end_epoch()
-                self.run.epochs.append(event)
+                self.history.epochs.append(event)
                 self.epoch_done.emit(event)
             case Samples():
-                self.run.samples = event
+                self.history.samples = event
                 self.sampled.emit(event)
             case Finished():
                 self._finish()
@@ -236,15 +239,15 @@ class Training:
                 self.told.emit(sentence)
 
     def _finish(self) -> None:
-        self.run.finished = True
+        self.history.finished = True
         if self.state == "pausing":  # too late: there is no step any more to wait after
             self._show("running", "Judging the best model")
 
     def _show_step(self, step: StepDone) -> None:
-        begun = self.run.begun
+        begun = self.history.begun
         if begun is not None:
             doing = f"Epoch {step.epoch} of {begun.epochs}, step {step.step} of {step.steps}"
-            self._work(doing, *self.run.progress)
+            self._work(doing, *self.history.progress)
 
     def _work(self, doing: str, done: int, total: int) -> None:
         """Show what is done, where nothing else is about to happen."""
@@ -253,11 +256,11 @@ class Training:
 
     def _end(self, best: Path | None) -> None:
         self._job = None
-        if self.run.begun is None and self._before.is_in(self._resumes):
-            problem, problems = self.run.problem, self.run.problems
-            self.run = replace(self._before, problem=problem, problems=problems)
+        if self.history.begun is None and self._before.is_in(self._resumes):
+            problem, problems = self.history.problem, self.history.problems
+            self.history = replace(self._before, problem=problem, problems=problems)
         else:
-            self.run.best = best
+            self.history.best = best
             self.models += [best] if best else []
         self._show("idle", "")
         self.ended.emit()

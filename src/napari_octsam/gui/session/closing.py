@@ -57,7 +57,7 @@ class _Question(QObject):
 
 
 def _said(training: Training) -> str:
-    if training.run.begun is None:
+    if training.history.begun is None:
         return "A training is about to begin. Close napari? Nothing of it is kept."
     state = "paused" if training.state == "paused" else "running"
     return f"Training is {state}. Close napari? The run is saved and can be continued."

@@ -37,7 +37,7 @@ class ModelChoice(QWidget):
     """Another thing is chosen."""
 
     def __init__(self, request: LoadModel, training: Training) -> None:
-        from napari_octsam.models.header import PROFILES
+        from napari_octsam.models.architectures import profiles
 
         super().__init__()
         self._training = training
@@ -46,7 +46,7 @@ class ModelChoice(QWidget):
         self.profile = QComboBox()
         self.device.addItems(_DEVICES)
         self.device.setToolTip("Where the model computes")
-        self.profile.addItems([_OWN_PROFILE, *PROFILES])
+        self.profile.addItems([_OWN_PROFILE, *profiles()])
         self.profile.setToolTip("How a B-scan is prepared: SAM's and MedSAM's files look alike")
         self._lay_out()
         self.choose(request)

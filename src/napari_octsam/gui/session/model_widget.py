@@ -168,9 +168,9 @@ class ModelWidget(SessionWidget):
 
 def _summary(model: LoadedModel) -> str:
     """Return what is in use; what goes without saying is left out."""
-    from napari_octsam.models.header import profiles_of
+    from napari_octsam.models.architectures import ARCHITECTURES
 
     architecture = "" if model.name == model.architecture else f" ({model.architecture})"
-    choice = len(profiles_of(model.architecture)) > 1
+    choice = len(ARCHITECTURES[model.architecture].profiles) > 1
     preprocessing = f", {model.profile} preprocessing" if choice else ""
     return f"{model.name}{architecture} on {model.device}, {model.precision}{preprocessing}"

@@ -1,4 +1,4 @@
-"""What belongs to one viewer: its engine, the model in use, the label schema, the layers used."""
+"""What belongs to one viewer: its engine and model, the label schema, the layers used, undo."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from psygnal import Signal
 
 from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
-from napari_octsam.engine.predict.client import EngineClient, EngineDied
+from napari_octsam.engine.errors import EngineDied
+from napari_octsam.engine.predict.client import EngineClient
 from napari_octsam.engine.predict.messages import (
     Decode,
     Encode,
@@ -24,21 +26,20 @@ from napari_octsam.engine.predict.messages import (
 from napari_octsam.gui.layers.companions import Companions
 from napari_octsam.gui.learning.training import Training
 from napari_octsam.gui.session.settings import Settings, read_settings
+from napari_octsam.gui.session.undo import History
 from napari_octsam.gui.widgets.main_thread import MainThread
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["BUNDLED_MODEL", "Engine", "Session", "session_of"]
-
-BUNDLED_MODEL = "octsam-tiny"
+__all__ = ["Engine", "Session", "session_of"]
 
 T = TypeVar("T")
 Told = Callable[[str], object]
 
 
 class Engine(Protocol):
-    """What the session needs of `engine.client.EngineClient`."""
+    """What the session needs of `engine.predict.client.EngineClient`."""
 
     @property
     def state_changed(self) -> Any:
@@ -103,6 +104,7 @@ class Session:
             self.settings.cache_folder, self.settings.cache_bytes
         )
         self.companions = Companions()
+        self.history = History()
         self.state = "stopped"
         self.model: LoadedModel | None = None
         self.loaded: LoadModel | None = None
@@ -160,7 +162,7 @@ class Session:
         Parameters
         ----------
         request
-            One of the requests of `engine.messages`.
+            One of the requests of `engine.predict.messages`.
         done
             Called with the answer.
         failed
@@ -211,6 +213,7 @@ class Session:
             return
         self._is_open = False
         self._main.close()
+        self.history.clear()
         self.training.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_octsam.core.config import BUNDLED_MODEL
+
 __all__ = ["PLUGIN", "Settings", "read_settings"]
 
 PLUGIN = "napari-octsam"
@@ -26,7 +28,7 @@ class Settings:
         Most that the embeddings take on the disk.
     """
 
-    model: str = "octsam-tiny"
+    model: str = BUNDLED_MODEL
     device: str = "auto"
     cache_folder: Path | None = None
     cache_gigabytes: float = 2.0

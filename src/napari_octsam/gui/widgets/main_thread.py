@@ -22,7 +22,8 @@ class MainThread(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._open = True
-        self._called.connect(self._run, Qt.ConnectionType.QueuedConnection)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._called.connect(self._run, queued)  # type: ignore[call-arg]  # PyQt6's stubs lack it
 
     def call(self, function: Callable[[], object]) -> None:
         """Run `function()` in the main thread, later; callable from any thread, and this one."""

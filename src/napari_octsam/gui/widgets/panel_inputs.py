@@ -53,5 +53,6 @@ class PanelInputs(QObject):
 
 
 def _is_enter(event: QEvent) -> bool:
-    is_release = isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyRelease
-    return is_release and event.key() in _ENTER
+    if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyRelease:
+        return False
+    return event.key() in _ENTER

@@ -1,1 +1,1 @@
-"""From a file to a model, and back: recognised, checked, loaded, saved, converted, downloaded."""
+"""From a file to a model, told in `load` from top to bottom, and back again, in `save`."""

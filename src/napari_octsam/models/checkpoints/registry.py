@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import cache_folder
-from napari_octsam.models.header import Architecture, Profile
 
 __all__ = ["REGISTRY", "RegisteredModel", "fetch", "local_path"]
 
@@ -38,8 +38,8 @@ class RegisteredModel:
 
     name: str
     title: str
-    architecture: Architecture
-    profile: Profile
+    architecture: str
+    profile: str
     url: str | None = None
     sha256: str | None = None
     bytes: int | None = None
@@ -47,7 +47,7 @@ class RegisteredModel:
 
 _MODELS = (
     RegisteredModel(
-        "octsam-tiny", "octsam-tiny: small, made for OCT", "octsam-tiny", "octsam-tiny"
+        BUNDLED_MODEL, "octsam-tiny: small, made for OCT", "octsam-tiny", "octsam-tiny"
     ),
     RegisteredModel(
         "vit_b",

@@ -13,9 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_octsam.core.errors import UserError
 from napari_octsam.models.embeddings import forget_encoder_hash
-from napari_octsam.models.network import Network
 from napari_octsam.models.sam.network import SamNetwork
 
 __all__ = ["AdaptedQkv", "adapter_weights", "add_adapters", "joined", "merged"]
@@ -60,21 +58,11 @@ class AdaptedQkv(nn.Module):
         return torch.cat([q + self.scale * more_q, k, v + self.scale * more_v], dim=-1)
 
 
-def add_adapters(network: Network, rank: int, alpha: float, seed: int) -> list[nn.Parameter]:
+def add_adapters(network: SamNetwork, rank: int, alpha: float, seed: int) -> list[nn.Parameter]:
     """Put adapters into each block of a SAM's image encoder; return their parameters.
 
     The network computes what it did before, until they are trained.
-
-    Raises
-    ------
-    UserError
-        The network's encoder has no attention.
     """
-    if not isinstance(network, SamNetwork):
-        raise UserError(
-            "octsam-tiny is convolutional and cannot take low-rank adapters: "
-            "choose a SAM, such as vit_b, or train its decoder."
-        )
     random = torch.Generator().manual_seed(seed)
     parameters: list[nn.Parameter] = []
     for block in network.image_encoder.blocks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from torch import nn
 
@@ -11,7 +12,12 @@ from napari_octsam.models.sam.attention import ChunkedAttention
 from napari_octsam.models.sam.mask_head import draw_masks
 from napari_octsam.models.two_way import FoldedTwoWayTransformer, by_place
 
-__all__ = ["SamNetwork"]
+__all__ = ["SamNetwork", "build_sam"]
+
+
+def build_sam(name: str) -> SamNetwork:
+    """Return "vit_b", "vit_l" or "vit_h" with random weights."""
+    return SamNetwork(sam_model_registry[name]())
 
 
 class SamNetwork(nn.Module):

@@ -199,7 +199,7 @@ def _sampled(maps: Tensor, x: Tensor, y: Tensor) -> Tensor:
     Beyond its border a map goes on as it ends. `grid_sample` cannot do that on every device.
     """
     rows, cols = maps.shape[1:]
-    x, y = torch.broadcast_tensors(x.clamp(0, cols - 1), y.clamp(0, rows - 1))  # type: ignore[no-untyped-call]
+    x, y = torch.broadcast_tensors(x.clamp(0, cols - 1), y.clamp(0, rows - 1))
     left, top = x.floor().clamp(max=cols - 2), y.floor().clamp(max=rows - 2)
     right_share, low_share = x - left, y - top
     first = (top * cols + left).long()

@@ -60,11 +60,6 @@ class RealMasks:
             )
         return true
 
-    def spread(self, values: Tensor) -> Tensor:
-        """Return (M,) values as (B, N), 0 where a mask is not real."""
-        zeros = values.new_zeros(self.shape[0] * self.shape[1])
-        return zeros.index_copy(0, self.places, values).view(self.shape)
-
 
 def real_masks(prediction: Tensor, truth: Tensor, real: Tensor | None) -> RealMasks:
     """Check the shapes that a loss is given, and return which masks are real.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.topology.persistence.backends import Backend, persistence_pairs_of
-from napari_octsam.topology.persistence.bars import Bars, Floats
+from napari_octsam.topology.losses.bars import Bars, Floats
+from napari_octsam.topology.persistence.backends import Backend, persistence_pairs
 from napari_octsam.topology.persistence.pairs import NEVER, Connectivity
 from napari_octsam.topology.persistence.truth import Truths
 
@@ -79,7 +79,7 @@ def _deaths_inside(
     filtered = -maps[chosen]
     only_truth = np.where(foreground, filtered, filtered.max() + 1)
     names = [f"Mask {number}" for number in chosen]
-    pairs = persistence_pairs_of(only_truth, names, connectivity, backend)
+    pairs = persistence_pairs(only_truth, names, connectivity, backend)
     pairs = pairs[pairs.dimension == 0]
     shift = (chosen[pairs.maps] - pairs.maps) * maps[0].size
     ends = np.full(maps.size, NEVER)

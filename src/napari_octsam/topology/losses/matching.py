@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_octsam.topology.persistence.bars import Bars, Floats, places_in_groups
+from napari_octsam.topology.losses.bars import Bars, Floats, places_in_groups
 from napari_octsam.topology.persistence.truth import Truths
 
 __all__ = ["Matching", "match_spatially", "match_wasserstein", "wasserstein_gain"]

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from napari_octsam.topology.losses.bars import Floats, at_pixels
 from napari_octsam.topology.losses.batches import at_least_float32, check_probabilities, real_masks
-from napari_octsam.topology.persistence.backends import Backend, persistence_pairs_of
-from napari_octsam.topology.persistence.bars import Floats, at_pixels
+from napari_octsam.topology.persistence.backends import Backend, persistence_pairs
 
 __all__ = ["OriginalTopologyLoss"]
 
@@ -36,7 +36,7 @@ class OriginalTopologyLoss(nn.Module):
     logits
         Whether predictions are logits or probabilities.
     backend
-        See `persistence.Backend`.
+        See `persistence.backends.Backend`.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class OriginalTopologyLoss(nn.Module):
         size = (_SIDE, _SIDE)
         shrunk = F.interpolate(maps[None], size, mode="bilinear", align_corners=True)[0]
         values = shrunk.detach().cpu().numpy()
-        pairs = persistence_pairs_of(values, names, 8, self.backend, torch.get_num_threads())
+        pairs = persistence_pairs(values, names, 8, self.backend, torch.get_num_threads())
         holes = pairs[pairs.dimension == 1]
         return _Holes(holes.maps, at_pixels(shrunk, np.stack([holes.birth, holes.death], axis=1)))
 

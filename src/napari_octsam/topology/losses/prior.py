@@ -10,14 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_octsam.topology.losses.batches import at_least_float32
-from napari_octsam.topology.persistence.backends import Backend
-from napari_octsam.topology.persistence.bars import (
+from napari_octsam.topology.losses.bars import (
     Filtration,
     Floats,
     costs_by_mask,
     places_in_groups,
 )
+from napari_octsam.topology.losses.batches import at_least_float32
+from napari_octsam.topology.persistence.backends import Backend
 from napari_octsam.topology.persistence.pairs import Connectivity, Pairs
 
 __all__ = ["BettiPrior", "BettiPriorLoss"]

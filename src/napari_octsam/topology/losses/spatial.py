@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_octsam.topology.losses.bars import Bars, Filtration, Floats, costs_by_mask
 from napari_octsam.topology.losses.batches import RealMasks, at_least_float32, real_masks
 from napari_octsam.topology.losses.ends import ends_to_move
 from napari_octsam.topology.losses.matching import Matching, match_spatially, match_wasserstein
 from napari_octsam.topology.losses.truth_cache import TruthCache, resize_maps
 from napari_octsam.topology.persistence.backends import Backend
-from napari_octsam.topology.persistence.bars import Bars, Filtration, Floats, costs_by_mask
 from napari_octsam.topology.persistence.pairs import Connectivity
 from napari_octsam.topology.persistence.truth import Truths
 
@@ -94,14 +94,6 @@ class TopologyLoss(nn.Module):
         """
         masks = real_masks(prediction, truth, real)
         return self.weight * self._losses(prediction, truth, masks).sum() / max(len(masks), 1)
-
-    def per_mask(self, prediction: Tensor, truth: Tensor, real: Tensor | None = None) -> Tensor:
-        """Return the loss of each mask without the weight, (B, N) float32; 0 where it is no mask.
-
-        Arguments are those of `forward`.
-        """
-        masks = real_masks(prediction, truth, real)
-        return masks.spread(self._losses(prediction, truth, masks))
 
     def _losses(self, prediction: Tensor, truth: Tensor, masks: RealMasks) -> Tensor:
         """Return the losses of the M real masks, (M,)."""

@@ -1,6 +1,8 @@
-"""Figures on the topology of a mask and on how far it is from the truth's."""
+"""Metrics on the topology of a mask and on how far it is from the truth's."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +12,7 @@ from napari_octsam.core.masks import Mask
 from napari_octsam.topology.persistence.pairs import Connectivity
 from napari_octsam.topology.persistence.truth import BettiNumbers, true_topology
 
-__all__ = [
-    "BettiNumbers",
-    "betti_error",
-    "betti_numbers",
-    "cl_dice",
-    "euler_characteristic",
-    "layer_order_violations",
-]
+__all__ = ["betti_error", "betti_numbers", "cl_dice", "layer_order_violations"]
 
 
 def betti_numbers(mask: Mask, connectivity: Connectivity = 8) -> BettiNumbers:
@@ -40,12 +35,6 @@ def betti_error(predicted: Mask, truth: Mask, connectivity: Connectivity = 8) ->
     return betti_numbers(predicted, connectivity).error(betti_numbers(truth, connectivity))
 
 
-def euler_characteristic(mask: Mask, connectivity: Connectivity = 8) -> int:
-    """Return components less holes, b0 - b1."""
-    found = betti_numbers(mask, connectivity)
-    return found.components - found.holes
-
-
 def cl_dice(predicted: Mask, truth: Mask) -> float:
     """Return clDice, 0 to 1 (Shit et al., arXiv:2003.07311).
 
@@ -64,7 +53,7 @@ def cl_dice(predicted: Mask, truth: Mask) -> float:
 
 
 def layer_order_violations(
-    labels: npt.NDArray[np.integer], order: tuple[int, ...]
+    labels: npt.NDArray[np.integer], order: Sequence[int]
 ) -> npt.NDArray[np.int64]:
     """Count in each A-scan how often a layer lies under one that belongs below it.
 
@@ -93,5 +82,5 @@ def layer_order_violations(
 
 
 def _skeleton(mask: Mask) -> Mask:
-    skeleton: Mask = skeletonize(mask)  # type: ignore[no-untyped-call]
+    skeleton: Mask = skeletonize(mask)
     return skeleton

@@ -13,11 +13,7 @@ import numpy.typing as npt
 from napari_octsam.core.errors import UserError
 from napari_octsam.topology.persistence.pairs import NEVER, Connectivity, Pairs
 
-__all__ = [
-    "Backend",
-    "persistence_pairs",
-    "persistence_pairs_of",
-]
+__all__ = ["Backend", "persistence_pairs", "quickest_backend"]
 
 Backend = Literal["cripser", "ranks"]
 """What computes the pairs; "ranks" is several times faster and needs the extra `fast`."""
@@ -25,48 +21,46 @@ Backend = Literal["cripser", "ranks"]
 _PIXELS_PER_THREAD = 50_000  # less is done sooner than a thread has started
 
 
+def quickest_backend() -> Backend:
+    """Return "ranks" where the extra `fast` is installed, else "cripser"."""
+    try:
+        import napari_octsam.topology.persistence.ranks  # noqa: F401
+    except UserError:
+        return "cripser"
+    return "ranks"
+
+
 def persistence_pairs(
-    values: npt.NDArray[np.floating], connectivity: Connectivity = 8, backend: Backend = "cripser"
-) -> Pairs:
-    """Return the persistence pairs of the sublevel sets of a map, as a cubical complex.
-
-    Computed by CubicalRipser (Kaji, Sudo, Ahara, arXiv:2005.12692), or by gudhi on ranks.
-
-    Parameters
-    ----------
-    values
-        (H, W), finite, at least one pixel: what is low enters first.
-    connectivity
-        Of the sublevel sets.
-    backend
-        Both give the same diagram. Where pixels have equal values they may name different ones.
-
-    Raises
-    ------
-    ValueError
-        The map is empty or not of two dimensions.
-    UserError
-        The map has NaN or infinite values, or the backend "ranks" is not installed.
-    """
-    return persistence_pairs_of(values[None], ["The map"], connectivity, backend)
-
-
-def persistence_pairs_of(
     maps: npt.NDArray[np.floating],
     names: Sequence[str],
     connectivity: Connectivity = 8,
     backend: Backend = "cripser",
     threads: int = 1,
 ) -> Pairs:
-    """Return the pairs of (M, H, W) maps, computed in threads; see `persistence_pairs`.
+    """Return the persistence pairs of the sublevel sets of maps, as cubical complexes.
+
+    Computed by CubicalRipser (Kaji, Sudo, Ahara, arXiv:2005.12692), or by gudhi on ranks.
 
     Parameters
     ----------
+    maps
+        (M, H, W), finite, at least one pixel: what is low enters first.
     names
         What to call each map in an error.
+    connectivity
+        Of the sublevel sets.
+    backend
+        Both give the same diagram. Where pixels have equal values they may name different ones.
     threads
         Most that work at once, where there is enough for them: both backends let Python's other
         threads run.
+
+    Raises
+    ------
+    ValueError
+        The maps are empty or not of two dimensions.
+    UserError
+        A map, which is named, has NaN or infinite values, or the backend "ranks" is not installed.
     """
     if connectivity not in (4, 8) or backend not in get_args(Backend):
         raise ValueError(f"There is no connectivity {connectivity} or no backend {backend!r}.")

@@ -25,7 +25,7 @@ Diagram = npt.NDArray[np.float64]
 
 
 def pairs_by_ranks(maps: npt.NDArray[np.floating], connectivity: Connectivity) -> Pairs:
-    """Return the pairs of (M, H, W) maps; see `persistence.persistence_pairs_of`."""
+    """Return the pairs of (M, H, W) maps; see `backends.persistence_pairs`."""
     orders = [_order(values.ravel()) for values in maps]  # one by one: a map fits the cache
     ranked = [_ranks(order, maps.shape[1:]) for order in orders]
     diagrams = (_of_squares if connectivity == 8 else _of_vertices)(ranked)

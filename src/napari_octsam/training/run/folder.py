@@ -1,4 +1,4 @@
-"""A run's folder: settings, figures, the state to go on from, the best model. All written whole."""
+"""A run's folder: settings, metrics, the state to go on from, the best model. All written whole."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.data.split.split import SPLIT_FILE
-from napari_octsam.models.checkpoints.checkpoints import save_checkpoint
-from napari_octsam.models.checkpoints.file_header import own_header
-from napari_octsam.models.checkpoints.weights_file import read_metadata
+from napari_octsam.models.checkpoints.headers import read_header
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.training.adaptation import weights_to_keep
 from napari_octsam.training.events import EpochDone
 from napari_octsam.training.loop import FineTuning
-from napari_octsam.training.run.lock import claimed
-from napari_octsam.training.run.metrics_files import read_figures, write_figures
+from napari_octsam.training.run.lock import lock_folder
+from napari_octsam.training.run.metrics_files import read_metrics, write_metrics
 from napari_octsam.training.run.states import restore_state, write_state
 
 __all__ = ["RunFolder"]
@@ -43,7 +42,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._claim: FileLock | None = None
+        self._lock: FileLock | None = None
 
     @classmethod
     def named(cls, root: Path, config: TrainConfig) -> RunFolder:
@@ -73,7 +72,7 @@ class RunFolder:
             raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
         write_json(self.path / RUN_CONFIG, config.model_dump())
 
-    def claim(self) -> None:
+    def lock(self) -> None:
         """Keep other processes from going on with the run, as long as this object lives.
 
         Raises
@@ -81,7 +80,7 @@ class RunFolder:
         UserError
             Another process has it, or nothing can be written there.
         """
-        self._claim = claimed(self.path)
+        self._lock = lock_folder(self.path)
 
     @property
     def best(self) -> Path:
@@ -160,7 +159,7 @@ class RunFolder:
     def best_epoch(self) -> int | None:
         """Return the epoch that the best model in the folder is of; None where there is none."""
         try:
-            header = own_header(self.best, read_metadata(self.best))
+            header = read_header(self.best)
         except UserError:  # it is not there, or damaged
             return None
         epoch = header.training.get("epoch") if header else None
@@ -175,7 +174,7 @@ class RunFolder:
         Parameters
         ----------
         epochs
-            That are done; the best one's figures go into the header.
+            That are done; the best one's metrics go into the header.
         """
         best = (done for done in epochs if done.epoch == run.best_epoch)
         classes = next((done.classes for done in best), {})
@@ -183,7 +182,7 @@ class RunFolder:
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
             "score": float(run.best_score),
-            "dice": {str(value): figures.dice for value, figures in classes.items()},
+            "dice": {str(value): metrics.dice for value, metrics in classes.items()},
         }
         header = run.model.header.model_copy(
             update={
@@ -196,11 +195,11 @@ class RunFolder:
         weights = weights_to_keep(run.best_weights, run.config, run.adapter)
         save_checkpoint(self.best, weights, header)
 
-    def save_figures(self, epochs: Sequence[EpochDone]) -> None:
-        """Write the figures of all epochs as `metrics.csv` and `metrics.json`."""
-        write_figures(self.path, epochs)
+    def save_metrics(self, epochs: Sequence[EpochDone]) -> None:
+        """Write the metrics of all epochs as `metrics.csv` and `metrics.json`."""
+        write_metrics(self.path, epochs)
 
-    def read_figures(self) -> list[EpochDone]:
+    def read_metrics(self) -> list[EpochDone]:
         """Return the epochs that are done, as `metrics.json` has them.
 
         Raises
@@ -208,4 +207,4 @@ class RunFolder:
         UserError
             The file cannot be read.
         """
-        return read_figures(self.path)
+        return read_metrics(self.path)

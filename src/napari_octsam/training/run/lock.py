@@ -1,4 +1,4 @@
-"""A run's folder belongs to one process at a time."""
+"""The lock on a run's folder: one process trains in it at a time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from filelock import FileLock, Timeout
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["claimed"]
+__all__ = ["lock_folder"]
 
 _PATIENCE = 3.0  # seconds for a process that was just stopped to be gone
 
 
-def claimed(folder: Path) -> FileLock:
-    """Take the folder of a run for this process; the operating system frees it when that ends.
+def lock_folder(folder: Path) -> FileLock:
+    """Lock the folder of a run for this process; the operating system frees it when that ends.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where the figures of a run go beside its folder: Weights & Biases, TensorBoard. Only if asked."""
+"""Where the metrics of a run go beside its folder: Weights & Biases, TensorBoard. Only if asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.evaluation.report.overlays import labels_picture
+from napari_octsam.evaluation.overlays import labels_picture
 from napari_octsam.training.events import EpochDone, Event, Sample, Samples
 from napari_octsam.training.run.folder import RunFolder
 
@@ -84,7 +84,7 @@ def chosen_loggers(config: TrainConfig, folder: RunFolder, schema: LabelSchema) 
 
 
 class WandbLogger:
-    """Sends figures and samples of each epoch to Weights & Biases.
+    """Sends metrics and samples of each epoch to Weights & Biases.
 
     A run that goes on goes on there too. `WANDB_MODE=offline` keeps all on this machine.
 
@@ -124,10 +124,10 @@ class WandbLogger:
             raise UserError(f"Weights & Biases refuses: {error}") from error
 
     def log(self, event: Event) -> None:
-        """Send an epoch's figures or samples."""
+        """Send an epoch's metrics or samples."""
         match event:
             case EpochDone():
-                self._run.log(_figures(event, self._schema), step=event.epoch)
+                self._run.log(_metrics(event, self._schema), step=event.epoch)
             case Samples():
                 pictures = {each.name: self._picture(each) for each in event.samples}
                 self._run.log({f"sample/{n}": p for n, p in pictures.items()}, step=event.epoch)
@@ -144,7 +144,7 @@ class WandbLogger:
 
 
 class TensorBoardLogger:
-    """Writes figures and samples of each epoch to the folder `tensorboard` of the run.
+    """Writes metrics and samples of each epoch to the folder `tensorboard` of the run.
 
     Parameters
     ----------
@@ -161,10 +161,10 @@ class TensorBoardLogger:
         self._writer: Any = SummaryWriter(str(folder.path / "tensorboard"))
 
     def log(self, event: Event) -> None:
-        """Write an epoch's figures or samples."""
+        """Write an epoch's metrics or samples."""
         match event:
             case EpochDone():
-                for name, value in _figures(event, self._schema).items():
+                for name, value in _metrics(event, self._schema).items():
                     self._writer.add_scalar(name, value, event.epoch)
             case Samples():
                 for each in event.samples:
@@ -182,9 +182,9 @@ class TensorBoardLogger:
         self._writer.close()
 
 
-def _figures(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
+def _metrics(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
     losses = {f"loss/{name}": loss for name, loss in epoch.losses.items()}
-    each = {schema[value].name: figures for value, figures in epoch.classes.items()}
-    dices = {f"dice/{name}": figures.dice for name, figures in each.items()}
-    errors = {f"betti error/{name}": figures.betti_error for name, figures in each.items()}
+    each = {schema[value].name: metrics for value, metrics in epoch.classes.items()}
+    dices = {f"dice/{name}": metrics.dice for name, metrics in each.items()}
+    errors = {f"betti error/{name}": metrics.betti_error for name, metrics in each.items()}
     return {"score": epoch.score, **losses, **dices, **errors}

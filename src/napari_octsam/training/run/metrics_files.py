@@ -1,4 +1,4 @@
-"""The figures of a run's epochs, as `metrics.csv` and `metrics.json`."""
+"""The metrics of a run's epochs, as `metrics.csv` and `metrics.json`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing, write_json
-from napari_octsam.training.events import ClassFigures, EpochDone
+from napari_octsam.training.events import ClassMetrics, EpochDone
 
-__all__ = ["read_figures", "write_figures"]
+__all__ = ["read_metrics", "write_metrics"]
 
 
-def write_figures(folder: Path, epochs: Sequence[EpochDone]) -> None:
-    """Write the figures of all epochs.
+def write_metrics(folder: Path, epochs: Sequence[EpochDone]) -> None:
+    """Write the metrics of all epochs.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def write_figures(folder: Path, epochs: Sequence[EpochDone]) -> None:
         writer.writerows(rows)
 
 
-def read_figures(folder: Path) -> list[EpochDone]:
+def read_metrics(folder: Path) -> list[EpochDone]:
     """Return the epochs that are done, as `metrics.json` has them; none where there is no file.
 
     Raises
@@ -57,13 +57,13 @@ def read_figures(folder: Path) -> list[EpochDone]:
 
 
 def _epoch(values: dict[str, Any]) -> EpochDone:
-    classes = {int(value): ClassFigures(**each) for value, each in values["classes"].items()}
+    classes = {int(value): ClassMetrics(**each) for value, each in values["classes"].items()}
     return EpochDone(**{**values, "classes": classes})
 
 
 def _flat(epoch: EpochDone) -> dict[str, float]:
     """Return an epoch as one row."""
     losses = {f"loss {name}": loss for name, loss in epoch.losses.items()}
-    dices = {f"dice {value}": figures.dice for value, figures in epoch.classes.items()}
-    errors = {f"betti error {v}": figures.betti_error for v, figures in epoch.classes.items()}
+    dices = {f"dice {value}": metrics.dice for value, metrics in epoch.classes.items()}
+    errors = {f"betti error {v}": metrics.betti_error for v, metrics in epoch.classes.items()}
     return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}

@@ -14,18 +14,19 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.split.patients import remember_patients
 from napari_octsam.data.split.split import write_split
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.registry import REGISTRY
 from napari_octsam.models.devices import choose_device
 from napari_octsam.models.model import Model
 from napari_octsam.models.precision import check_precision
-from napari_octsam.training.data import PreflightFailed, Progress, TrainingData, read_data
+from napari_octsam.training.base_model import check_base_model
+from napari_octsam.training.data import Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.loggers import check_loggers
 
-__all__ = ["PreflightFailed", "Prepared", "Progress", "TrainingData", "prepare", "read_data"]
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,7 @@ def _prepare(
     device = workers.device(config.device)
     _check_settings(config, resume, device)
     if resume is not None and workers.leads:
-        resume.claim()
+        resume.lock()
     config = _with_whole_paths(config)
     data = read_data(config, None if resume is None else resume.split, progress)
     if workers.leads:
@@ -130,6 +131,7 @@ def _prepare(
 
 
 def _check_settings(config: TrainConfig, resume: RunFolder | None, device: str) -> None:
+    check_base_model(config)
     check_precision(config.precision, choose_device(device))
     check_loggers(config)
     if resume is None and not config.out:
@@ -152,7 +154,7 @@ def _loaded(config: TrainConfig, device: str, progress: Progress) -> Model:
 
 def _begin(folder: RunFolder, config: TrainConfig, data: TrainingData) -> None:
     folder.make(config)
-    folder.claim()
+    folder.lock()
     write_split(folder.split, data.split)
     remember_patients(folder.path.parent, data.split)
 

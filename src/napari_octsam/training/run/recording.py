@@ -11,7 +11,7 @@ from napari_octsam.training.events import EpochDone, Event, Finished, StepDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder
 
-__all__ = ["SAVE_EVERY", "recorded", "settle"]
+__all__ = ["SAVE_EVERY", "recorded", "save_progress"]
 
 SAVE_EVERY = 60.0
 """Seconds from one state to the next, where no epoch ends."""
@@ -39,9 +39,9 @@ class _Pace:
             case _:
                 return isinstance(event, Finished)
 
-    def settle(self, run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
+    def save(self, run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
         begun = time.monotonic()
-        settle(run, folder, schema)
+        save_progress(run, folder, schema)
         self._last = time.monotonic()
         self._took = self._last - begun
 
@@ -51,7 +51,8 @@ def recorded(
 ) -> Iterator[Event]:
     """Run, and write to the folder as it goes; a crash loses what came since the last writing.
 
-    A best model that somebody deleted is written again. Whoever stops the run calls `settle`.
+    A best model that somebody deleted is written again. Whoever stops the run calls
+    `save_progress`.
 
     Parameters
     ----------
@@ -59,19 +60,19 @@ def recorded(
         Least seconds from one state to the next, where no epoch ends. Both come less often where
         writing takes long.
     """
-    epochs = folder.read_figures()
+    epochs = folder.read_metrics()
     pace = _Pace(save_every)
     _renew_best(run, folder, schema)
     for event in _kept(run, folder, schema):
         if isinstance(event, EpochDone):
             epochs = [done for done in epochs if done.epoch < event.epoch] + [event]
-            folder.save_figures(epochs)
+            folder.save_metrics(epochs)
         if pace.is_due(event):
-            pace.settle(run, folder, schema)
+            pace.save(run, folder, schema)
         yield event
 
 
-def settle(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
+def save_progress(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
     """Write all that a run has come to, so that it can go on from there.
 
     Raises
@@ -86,7 +87,7 @@ def settle(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
 def _renew_best(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
     """Write the best model, where the file is not that of the run's best epoch."""
     if run.best_epoch and folder.best_epoch() != run.best_epoch:
-        folder.save_best(run, schema, folder.read_figures())
+        folder.save_best(run, schema, folder.read_metrics())
 
 
 def _kept(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> Iterator[Event]:
@@ -95,7 +96,7 @@ def _kept(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> Iterator[E
         yield from run.run()
     except UserError as error:
         if run.is_finite:
-            settle(run, folder, schema)
+            save_progress(run, folder, schema)
         best = (
             f"The best weights so far, of epoch {run.best_epoch}, are kept as {folder.best}."
             if run.best_epoch

@@ -11,12 +11,16 @@ from napari_octsam.core.classes import LabelClass
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.evaluation.prompted import judge_model
 from napari_octsam.evaluation.prompting import Prompting
-from napari_octsam.evaluation.report.about import About
-from napari_octsam.evaluation.report.page import write_page
-from napari_octsam.evaluation.report.records import write_csv, write_json
-from napari_octsam.evaluation.report.report import Report, build_report
-from napari_octsam.evaluation.report.worst_cases import WorstCases
-from napari_octsam.models.checkpoints.checkpoints import load_model
+from napari_octsam.evaluation.report import (
+    About,
+    Report,
+    WorstCases,
+    build_report,
+    write_csv,
+    write_json,
+    write_page,
+)
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.training.data import Progress
 from napari_octsam.training.embedding_store import EmbeddingStore
 from napari_octsam.training.run.prepare import Prepared

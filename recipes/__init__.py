@@ -1,0 +1,1 @@
+"""How models that ship were made; not part of the installed package."""

@@ -1,0 +1,104 @@
+"""Losses of naming classes: of pixels by octsam-tiny's own heads, of objects by heads thrown away.
+
+Masks alone teach slowly which layer a prompt means. Naming the class of every pixel teaches the
+encoder the layers from few B-scans; naming the class of the object asked for teaches the decoder
+to read prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.models.tiny.encoder import STRIDES
+from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
+from recipes.octsam_tiny.augment import View
+
+__all__ = ["ObjectNames", "naming_loss"]
+
+_SKIPPED = 2  # every second column of the finest map is named: neighbours say the same
+
+
+class ObjectNames(nn.Module):
+    """Linear heads that name the object asked for, one for each schema.
+
+    Parameters
+    ----------
+    channels
+        Channels of a mask token.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(channels, count) for name, count in NAMED.items()}
+        )
+
+    def loss(self, tokens: Tensor, named: Sequence[tuple[str, int]]) -> Tensor:
+        """Return the mean cross entropy of (N, C) tokens of objects with these schemas and values.
+
+        N is at least 1.
+        """
+        losses = [
+            F.cross_entropy(
+                self.heads[schema](token[None]), torch.tensor([value], device=token.device)
+            )
+            for token, (schema, value) in zip(tokens, named, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+
+def naming_loss(
+    names: PixelNames, finest: Tensor, views: Sequence[View], balance: float = 0.0
+) -> Tensor:
+    """Return the loss of naming the pixels of (B, C, H, W/2) maps.
+
+    It is added up over schemas, and a mean over the views, each by itself: what a view adds does
+    not depend on those beside it.
+
+    Parameters
+    ----------
+    balance
+        Weight of a cross entropy in which each class that a view shows counts alike. Without
+        it a class of few pixels may never be named: all else is gained by not naming it.
+    """
+    finest = finest[..., ::_SKIPPED]
+    losses = [
+        _naming_loss(names(maps, schema)[0], truth.to(maps.device), balance)
+        for maps, view in zip(torch.split(finest, 1), views, strict=True)
+        for schema, truth in _named_places(view)
+        if (truth != NOT_LABELLED).any()
+    ]
+    return torch.stack(losses).sum() / len(views) if losses else finest.sum() * 0.0
+
+
+def _named_places(view: View) -> Iterator[tuple[str, Tensor]]:
+    """Return the classes (rows, cols) of each schema at the places of the finest map."""
+    rows, cols = STRIDES["fine"][0], STRIDES["fine"][1] * _SKIPPED
+    for schema, labels in view.maps.items():
+        yield schema, torch.from_numpy(labels[::rows, ::cols]).long()
+
+
+def _naming_loss(logits: Tensor, truth: Tensor, balance: float) -> Tensor:
+    """Return cross entropies and Dice loss of (K, h, w) logits, over the labelled places.
+
+    The Dice loss is a mean over the classes that are shown: thin ones count as thick ones.
+    """
+    counted = truth != NOT_LABELLED
+    one_hot = F.one_hot(truth.clamp(max=len(logits) - 1), len(logits)).movedim(-1, 0)
+    one_hot = one_hot * counted
+    probability = logits.softmax(0) * counted
+    overlap = (probability * one_hot).sum(dim=(1, 2))
+    area = one_hot.sum(dim=(1, 2))
+    dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(1, 2)) + 1)
+    shown = (area > 0).to(dice.dtype)
+    by_class = dice
+    if balance:
+        surprise = -(logits.log_softmax(0) * one_hot).sum(dim=(1, 2))
+        by_class = dice + balance * surprise / area.clamp(min=1)
+    cross_entropy = F.cross_entropy(logits[None], truth[None], ignore_index=NOT_LABELLED)
+    return cross_entropy + (by_class * shown).sum() / shown.sum().clamp(min=1)

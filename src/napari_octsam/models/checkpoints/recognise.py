@@ -1,0 +1,178 @@
+"""What a file of weights is, told from the names and shapes in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.wording import listed
+from napari_octsam.models.architecture import OWN, Architecture, Names
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.renaming import to_own
+
+__all__ = ["Weights", "check_weights", "expected_shapes", "is_plain", "recognise", "state_dict_of"]
+
+_WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
+_PREFIX = "module."  # of torch's DataParallel
+_CONSTANTS = ("pixel_mean", "pixel_std")  # in some state dicts, never trained
+
+_OTHER_MODELS = (
+    (r"image_encoder\.(patch_embed\.seq|layers\.\d+\.blocks)\.", "MobileSAM"),
+    (r"(image_encoder\.trunk|memory_attention|vision_encoder\.backbone)\.", "SAM 2"),
+    (r"((backbone|encoder)\.)*layer1\.0\.conv1\.weight", "a ResNet"),
+)
+"""Pattern that a name begins with, and the model that has such names."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """A state dict, and what it is.
+
+    Parameters
+    ----------
+    architecture
+        The network that it belongs to.
+    names
+        Those under which it stands in the file.
+    state_dict
+        Under this package's names; tensors as they are in the file.
+    """
+
+    architecture: Architecture
+    names: Names
+    state_dict: dict[str, torch.Tensor]
+
+
+def state_dict_of(content: Any, source: str) -> dict[str, torch.Tensor]:
+    """Return the state dict in a file's content.
+
+    It may be bare or under one of the usual keys, with or without the prefix "module.".
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    while isinstance(content, Mapping):
+        wrapped = (content.get(key) for key in _WRAPPERS)
+        inner = next((part for part in wrapped if isinstance(part, Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    state = _tensors(content) if isinstance(content, Mapping) else {}
+    if not state:
+        raise UserError(f"{source} holds no weights: save the model's state dict instead.")
+    if all(key.startswith(_PREFIX) for key in state):
+        state = {key.removeprefix(_PREFIX): weights for key, weights in state.items()}
+    return {key: weights for key, weights in state.items() if key not in _CONSTANTS}
+
+
+def recognise(state: dict[str, torch.Tensor], source: str) -> Weights:
+    """Tell what the state dict of a checkpoint file is.
+
+    Parameters
+    ----------
+    state
+        From `state_dict_of`.
+    source
+        The file, for messages.
+
+    Raises
+    ------
+    UserError
+        It is of no architecture in `ARCHITECTURES`; the message says what it looks like.
+    """
+    alike = [
+        (architecture, names, telltale.shape[-1] if telltale.ndim else 0)
+        for architecture in ARCHITECTURES.values()
+        for names in architecture.names
+        if (telltale := state.get(names.of(architecture.telltale))) is not None
+    ]
+    for architecture, names, width in alike:
+        if architecture.encoder_width in (None, width):
+            _check_version(architecture, state, source)
+            if names is not OWN:
+                state = to_own(state, names, expected_shapes(architecture))
+            return Weights(architecture, names, state)
+    if alike:
+        kind = listed((architecture.name for architecture, *_ in alike), "or")
+        raise UserError(f"{source} looks like {kind}, but its encoder is {alike[0][-1]} wide.")
+    known = listed(ARCHITECTURES, "or")
+    raise UserError(f"{source} holds {_look(state)}, not weights of {known}.")
+
+
+def check_weights(weights: Weights, source: str) -> None:
+    """Check that the weights are complete, of the right shapes, and numbers.
+
+    Raises
+    ------
+    UserError
+        Some are missing, too many, of another shape, or NaN or infinite; the message counts them
+        and names the first as the file does.
+    """
+    architecture, state = weights.architecture, weights.state_dict
+    expected = expected_shapes(architecture)
+    faults = {
+        "missing": [key for key in expected if key not in state],
+        "too many": [key for key in state if key not in expected],
+        "of another shape": [
+            key for key, shape in expected.items() if key in state and state[key].shape != shape
+        ],
+    }
+    faults["not a dense tensor of floating-point numbers"] = odd = [
+        key for key in expected if key in state and not is_plain(state[key])
+    ]
+    faults["NaN or infinite"] = [
+        key
+        for key in expected
+        if key in state and key not in odd and not state[key].isfinite().all()
+    ]
+    for fault, keys in faults.items():
+        if keys:
+            first = weights.names.of(keys[0])
+            number = "1 weight is" if len(keys) == 1 else f"{len(keys)} weights are"
+            which = "" if len(keys) == 1 else "the first of them "
+            raise UserError(
+                f"{source} looks like {architecture.name}, but {number} {fault}: {which}{first}."
+            )
+
+
+def expected_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of an architecture's state dict."""
+    with torch.device("meta"):
+        state = architecture.build().state_dict()
+    return {name: tuple(weights.shape) for name, weights in state.items()}
+
+
+def is_plain(weights: torch.Tensor) -> bool:
+    """Return whether weights are a dense tensor of floating-point numbers."""
+    dense = weights.layout is torch.strided and not weights.is_meta
+    return dense and weights.is_floating_point()
+
+
+def _check_version(
+    architecture: Architecture, state: Mapping[str, torch.Tensor], source: str
+) -> None:
+    for weight, version in architecture.earlier.items():
+        if weight in state:
+            name = architecture.name
+            raise UserError(
+                f"{source} was made with {version} of {name}, which this version of "
+                f"napari-octsam does not have: fine-tune {name} again on the same labels."
+            )
+
+
+def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:
+    return {str(key): part for key, part in content.items() if isinstance(part, torch.Tensor)}
+
+
+def _look(state: Mapping[str, torch.Tensor]) -> str:
+    for pattern, model in _OTHER_MODELS:
+        if any(re.match(pattern, key) for key in state):
+            return f"what looks like {model}"
+    return f"other weights, such as {next(iter(state))}"

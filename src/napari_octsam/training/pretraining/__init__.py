@@ -1,1 +1,0 @@
-"""octsam-tiny from scratch: samples, views, objects to ask for, and the loop."""

@@ -1,0 +1,59 @@
+"""Make the pictures of the README and the docs: `make docs-figures`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import napari
+import numpy as np
+from PIL import Image
+from qtpy.QtWidgets import QApplication
+
+from napari_octsam.core.classes import bundled_schema
+from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
+from napari_octsam.phantoms.bscan import Phantom, make_phantom
+from recipes.octsam_tiny.failures import draw_failures
+from tools.docs.topology_figures import draw_topology
+from tools.docs.tutorial_figures import draw_tutorial
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+
+def prompt_window(target: Path) -> None:
+    """Save napari with prompts on the synthetic B-scan and the masks that they give."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 950)
+    widget = open_widgets(viewer)
+    predict_scene(viewer, widget, phantom_scene(), DemoReport())
+    QApplication.processEvents()  # the score has its width then
+    viewer.screenshot(str(target), canvas_only=False, flash=False)
+    widget.session.close()
+    viewer.close()
+
+
+def phantom_sheet(target: Path) -> None:
+    """Save four phantoms, each beside its labels."""
+    rows = [labelled(make_phantom(seed, (496, 640))) for seed in (3, 7, 11, 1679)]
+    left, right = np.concatenate(rows[:2]), np.concatenate(rows[2:])
+    Image.fromarray(np.concatenate([left, right], axis=1)).resize((1280, 496)).save(target)
+
+
+def labelled(phantom: Phantom) -> np.ndarray:
+    """Return a phantom in grey beside its classes in colour: (H, 2 W, 3) uint8."""
+    colors = np.zeros((256, 3), np.uint8)
+    for c in bundled_schema("oct14").foreground:
+        colors[c.value] = [int(c.color[i : i + 2], 16) for i in (1, 3, 5)]
+    grey = np.repeat(phantom.image[..., None], 3, axis=2)
+    mixed = (grey * 0.5 + colors[phantom.labels] * 0.5).astype(np.uint8)
+    return np.concatenate([grey, mixed], axis=1)
+
+
+if __name__ == "__main__":
+    IMAGES.mkdir(exist_ok=True)
+    phantom_sheet(IMAGES / "phantoms.png")
+    draw_failures(IMAGES / "octsam-tiny-failures.png")
+    draw_topology(IMAGES)
+    prompt_window(IMAGES / "prompt.png")
+    draw_tutorial(IMAGES)
+    print(f"Saved the pictures in {IMAGES}", file=sys.stderr)
