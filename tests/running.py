@@ -23,6 +23,7 @@ __all__ = ["ForkedPopen", "Running", "fork_context", "forked", "octsam", "real"]
 
 _HEAVY = ["torch._dynamo", "napari_octsam.topology.persistence.ranks", "tests.small_runs"]
 _MODULES = os.pathsep.join(sys.path)
+_FORKING = threading.Lock()  # multiprocessing takes no note of threads that ask for an exit code
 
 
 def fork_context() -> Any:
@@ -122,7 +123,6 @@ class ForkedPopen:
         (heard, into), (out, told) = os.pipe(), os.pipe()
         streams = {0: heard, 1: told, 2: os.dup(stderr.fileno())}
         self._process = _fork(streams, env, Path.cwd(), _run_module, module, arguments)
-        self._lock = threading.Lock()
         self.stdin = os.fdopen(into, "wb", bufsize)
         self.stdout = os.fdopen(out, "rb", bufsize)
         self.pid = self._process.pid
@@ -131,7 +131,7 @@ class ForkedPopen:
     def wait(self, timeout: float | None = None) -> int:
         if not wait([self._process.sentinel], timeout):
             raise subprocess.TimeoutExpired("a forked process", timeout or 0)
-        with self._lock:
+        with _FORKING:
             self.returncode = self._process.exitcode
         assert self.returncode is not None
         return self.returncode
@@ -159,7 +159,8 @@ def _fork(
         args=(given, dict(environment), folder, function, arguments),
         daemon=True,  # a test that fails leaves nobody at work
     )
-    process.start()
+    with _FORKING:
+        process.start()
     for stream in given.values():
         stream.close()
     return process
