@@ -21,7 +21,7 @@ help:
 demo: demo-environment
 	@$(bin)/python -m napari_octsam demo $(if $(IMAGE),"$(IMAGE)")
 
-test: lint pytest
+test: $(if $(filter pyqt6,$(QT)),lint) pytest  # types are those of PyQt6
 
 lint: dev-environment
 	$(bin)/ruff check

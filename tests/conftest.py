@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import subprocess
 import sys
@@ -45,9 +46,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Load the compiler of torch before that of OpenGL: after it, it ends the process."""
-    if "torch" in sys.modules and any(_has_window(item) for item in session.items):
-        import_module("torch._dynamo")
+    """Prepare for windows.
+
+    The compiler of torch is loaded before that of OpenGL: after it, it ends the process. What the
+    imports made is of no interest to the garbage collector, which napari's fixture calls twice.
+    """
+    if any(_has_window(item) for item in session.items):
+        if "torch" in sys.modules:
+            import_module("torch._dynamo")
+        gc.collect()
+        gc.freeze()
 
 
 def _room_of(item: pytest.Item) -> str:

@@ -15,15 +15,24 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["ForkedPopen", "Running", "forked", "octsam", "real"]
+__all__ = ["ForkedPopen", "Running", "fork_context", "forked", "octsam", "real"]
 
-_HEAVY = ["torch._dynamo", "torchvision", "monai.losses", "segment_anything"]
+_HEAVY = ["torch._dynamo", "napari_octsam.topology.persistence.ranks", "tests.small_runs"]
 _MODULES = os.pathsep.join(sys.path)
+_FORKING = threading.Lock()  # multiprocessing takes no note of threads that ask for an exit code
+
+
+def fork_context() -> Any:
+    """Return what makes processes from one that has torch; on Windows they are new ones."""
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_HEAVY)
+    return context
 
 
 class Running:
@@ -114,7 +123,6 @@ class ForkedPopen:
         (heard, into), (out, told) = os.pipe(), os.pipe()
         streams = {0: heard, 1: told, 2: os.dup(stderr.fileno())}
         self._process = _fork(streams, env, Path.cwd(), _run_module, module, arguments)
-        self._lock = threading.Lock()
         self.stdin = os.fdopen(into, "wb", bufsize)
         self.stdout = os.fdopen(out, "rb", bufsize)
         self.pid = self._process.pid
@@ -123,7 +131,7 @@ class ForkedPopen:
     def wait(self, timeout: float | None = None) -> int:
         if not wait([self._process.sentinel], timeout):
             raise subprocess.TimeoutExpired("a forked process", timeout or 0)
-        with self._lock:
+        with _FORKING:
             self.returncode = self._process.exitcode
         assert self.returncode is not None
         return self.returncode
@@ -144,20 +152,15 @@ def _fork(
     function: Callable[..., object],
     *arguments: object,
 ) -> BaseProcess:
-    """Call a function in a new process; its streams are closed here.
-
-    Where it is not safe to fork, the process is a new one.
-    """
-    context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-    if isinstance(context, ForkServerContext):
-        context.set_forkserver_preload(_HEAVY)
+    """Call a function in a new process; its streams are closed here."""
     given = {number: Connection(stream) for number, stream in streams.items()}
-    process: BaseProcess = context.Process(
+    process: BaseProcess = fork_context().Process(
         target=_work,
         args=(given, dict(environment), folder, function, arguments),
         daemon=True,  # a test that fails leaves nobody at work
     )
-    process.start()
+    with _FORKING:
+        process.start()
     for stream in given.values():
         stream.close()
     return process

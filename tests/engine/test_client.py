@@ -22,6 +22,8 @@ from napari_octsam.engine.errors import EngineDied, EngineFault
 from napari_octsam.engine.process import EngineProcess
 from napari_octsam.engine.state import Pending, Role, State
 
+pytestmark = pytest.mark.real_process  # that of `echo` starts in a moment
+
 Make = Callable[..., "Client[Any, Any, Any]"]
 
 

@@ -104,6 +104,8 @@ def holds(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     return condition()
 
 
+@pytest.mark.real_process
+@pytest.mark.slow("a real process imports torch")
 def test_starts_on_first_use_without_waiting_and_says_what_it_does(
     fresh: EngineClient, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -81,6 +81,7 @@ def write_run(folder: Path, base: Path, epochs: int) -> None:
     (folder / "run.json").write_text(json.dumps(settings))
 
 
+@pytest.mark.slow("three trainings; the first to fork waits until torch is there to fork from")
 def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
     for process in together(take_part, tmp_path, folder=tmp_path):
         code, said = process.end()

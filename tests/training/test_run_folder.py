@@ -27,6 +27,7 @@ from napari_octsam.training.run import recording
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.run.states import restore_state, write_state
+from tests.running import fork_context
 from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
 
 LONG = CONFIG.model_copy(update={"epochs": 50})
@@ -98,10 +99,7 @@ def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Pat
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, CONFIG)
-    context = multiprocessing.get_context("forkserver")
-    ranks = "napari_octsam.topology.persistence.ranks"
-    imported = [__name__, "torch._dynamo", ranks]  # else most moments are of an import
-    context.set_forkserver_preload(imported)
+    context = fork_context()  # else most moments are of an import
 
     def started() -> multiprocessing.process.BaseProcess:
         process = context.Process(target=train_on, args=(folder.path,))
