@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from napari_octsam import __version__
 from napari_octsam.cli import app, models
-from napari_octsam.cli.checks import CHECKS, Finding, Verdict, examine
+from napari_octsam.cli.checks import CHECKS, Finding, Verdict, examine, loses_none
 from napari_octsam.core.classes import BUNDLED_SCHEMAS
 from napari_octsam.phantoms.bscan import make_phantom
 
@@ -309,6 +309,16 @@ def test_doctor_gives_a_verdict_on_everything(octsam: Octsam) -> None:
         assert f"│ {name}" in result.stdout
     assert result.exit_code == (1 if "problem" in result.stdout else 0)
     assert __version__ in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("pyside", "python", "loses"),
+    [("6.12.0", (3, 11), True), ("6.10.3", (3, 11), False), ("6.12.0", (3, 12), False)],
+)
+def test_doctor_knows_which_pyside_wears_out_which_python(
+    pyside: str, python: tuple[int, int], loses: bool
+) -> None:
+    assert loses_none(pyside, python) == loses
 
 
 def test_doctor_finds_a_cache_that_cannot_be_written(

@@ -19,7 +19,7 @@ from rich.filesize import decimal
 
 from napari_octsam.core.folders import cache_folder
 
-__all__ = ["CHECKS", "Finding", "Verdict", "examine"]
+__all__ = ["CHECKS", "Finding", "Verdict", "examine", "loses_none"]
 
 _PROBE_SECONDS = 120
 _LITTLE_DISK, _NO_DISK = 5_000_000_000, 500_000_000
@@ -83,7 +83,22 @@ def _check_qt() -> Finding:
     if len(bindings) > 1:
         advice = f"Keep one binding: {', '.join(bindings)} in one environment can clash."
         return Finding(found, Verdict.WARNING, advice)
+    if bindings == ["PySide6"] and loses_none(_version("PySide6") or "0", sys.version_info[:2]):
+        advice = (
+            "This PySide6 wears out Python 3.11 until napari aborts, after hours of work: use "
+            'Python 3.12 or newer, or "PySide6<6.11", or PyQt6.'
+        )
+        return Finding(f"{found} on Python 3.11", Verdict.PROBLEM, advice)
     return Finding(found)
+
+
+def loses_none(pyside: str, python: tuple[int, int]) -> bool:
+    """Whether a version of PySide6 gives away references to None that this Python counts.
+
+    See docs/testing.md: at the last one, Python aborts.
+    """
+    release = tuple(int(part) for part in pyside.split(".")[:2])
+    return release >= (6, 11) and python < (3, 12)
 
 
 def _check_opengl() -> Finding:
