@@ -1,12 +1,76 @@
-"""Fixtures that several tests need."""
+"""Fixtures that several tests need, and how the tests are marked, shared out and reported."""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from tests.running import ForkedPopen
 from tests.steered import Jobs
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: two workers share two cores
+
+if sys.version_info < (3, 12) and find_spec("PySide6"):
+    # PySide6 since 6.11 gives away references that it does not own, see docs/testing.md
+    for immortal in (None, True, False):
+        ctypes.c_ssize_t.from_address(id(immortal)).value += 1 << 40
+
+SLOW = 5.0
+"""Seconds from which a test, or what is set up for it, needs a reason: `slow("reason")`."""
+
+_TESTS = Path(__file__).parent
+_WINDOWS = {"make_napari_viewer", "make_napari_viewer_proxy", "qapp", "qtbot"}
+_QUICK_ROOMS = {"core", "data", "evaluation", "gui", "models", "phantoms", "topology"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that share a worker, the quick ones, and why others are slow."""
+    for item in items:
+        slow = item.get_closest_marker("slow")
+        if _has_window(item):
+            item.add_marker(pytest.mark.xdist_group("windows"))
+        elif slow is None and _room_of(item) in _QUICK_ROOMS:
+            item.add_marker("quick")
+        if slow is not None:
+            item.user_properties.append(("slow", slow.args[0]))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load the compiler of torch before that of OpenGL: after it, it ends the process."""
+    if "torch" in sys.modules and any(_has_window(item) for item in session.items):
+        import_module("torch._dynamo")
+
+
+def _room_of(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
+
+
+def _has_window(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and bool(_WINDOWS & set(item.fixturenames))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List what took long, with the reason."""
+    reports = [
+        report
+        for kind in terminalreporter.stats.values()
+        for report in kind
+        if isinstance(report, pytest.TestReport) and report.duration > SLOW
+    ]
+    if reports:
+        terminalreporter.section(f"over {SLOW:.0f} s")
+    for report in sorted(reports, key=lambda each: -each.duration):
+        reason = dict(report.user_properties).get("slow", "NO REASON GIVEN")
+        terminalreporter.line(f"{report.duration:5.1f} s {report.when} {report.nodeid}: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +87,18 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = Header(name="random tiny", architecture="octsam-tiny", profile="octsam-tiny")
     save_checkpoint(path, TinyNetwork(), header)
     return path
+
+
+@pytest.fixture(autouse=True)
+def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the engine's processes from one that has torch, where a test does not want real ones."""
+    is_real = request.node.get_closest_marker("real_process") is not None
+    if sys.platform != "linux" or is_real or _room_of(request.node) not in ("engine", "gui"):
+        return
+    from napari_octsam.engine import process
+
+    forking = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedPopen})
+    monkeypatch.setattr(process, "subprocess", forking)
 
 
 @pytest.fixture

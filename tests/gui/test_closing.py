@@ -54,7 +54,7 @@ def widget(
     window = widget.window()
     window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the fixture closes it too
     window.show()
-    qtbot.waitUntil(widget.isVisible, timeout=3000)
+    qtbot.waitUntil(widget.isVisible, timeout=30_000)
     widget.inputs.source.choose_folder(tmp_path)
     yield widget
     widget.session.close()
@@ -63,7 +63,7 @@ def widget(
 def train(widget: TrainWidget, jobs: Jobs, qtbot: Any, *messages: TrainerMessage) -> None:
     widget.inputs.train.click()
     jobs.tell(*messages)
-    qtbot.waitUntil(lambda: bool(widget.training.history.begun) == bool(messages), timeout=3000)
+    qtbot.waitUntil(lambda: bool(widget.training.history.begun) == bool(messages), timeout=30_000)
 
 
 def test_the_window_stays_where_the_person_does_not_want_to_leave_the_training(
@@ -105,7 +105,7 @@ def test_a_script_closes_its_viewer_unasked(widget: TrainWidget, jobs: Jobs, qtb
 def test_a_second_widget_does_not_ask_again(widget: TrainWidget, jobs: Jobs, qtbot: Any) -> None:
     another = TrainWidget(widget.viewer)
     widget.viewer.window.add_dock_widget(another, name="Again")
-    qtbot.waitUntil(another.isVisible, timeout=3000)
+    qtbot.waitUntil(another.isVisible, timeout=30_000)
     train(widget, jobs, qtbot, BEGUN)
     person = Person("Cancel")
     assert not person.close(widget.window())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("napari")
+from napari.components import ViewerModel
 from psygnal import Signal
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
@@ -86,24 +87,25 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[IdleEngi
 
 
 @pytest.fixture
-def widget(
-    make_napari_viewer_proxy: Callable[[], Any],
-    engine: IdleEngine,
-    jobs: Jobs,
-) -> ModelWidget:
-    viewer = make_napari_viewer_proxy()
-    widget = ModelWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Model")
+def widget(engine: IdleEngine, jobs: Jobs, qtbot: Any) -> ModelWidget:
+    """The widget of a viewer without a window: few tests look at that."""
+    widget = ModelWidget(ViewerModel())
+    qtbot.addWidget(widget)
     return widget
 
 
 @pytest.fixture
-def shown(widget: ModelWidget, qtbot: Any) -> ModelWidget:
+def shown(
+    make_napari_viewer_proxy: Callable[[], Any], engine: IdleEngine, jobs: Jobs, qtbot: Any
+) -> ModelWidget:
     """The widget in a window on the screen."""
+    viewer = make_napari_viewer_proxy()
+    widget = ModelWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Model")
     widget.window().resize(1100, 700)
     widget.window().show()
     bar = widget.findChild(QScrollArea).verticalScrollBar()
-    qtbot.waitUntil(lambda: widget.isVisible() and bar.maximum() == 0, timeout=3000)
+    qtbot.waitUntil(lambda: widget.isVisible() and bar.maximum() == 0, timeout=30_000)
     return widget
 
 
@@ -130,7 +132,7 @@ def test_loading_passes_profile_and_device_on_and_shows_what_is_in_use(
     note = "MedSAM's preprocessing is a guess from the file's name."
     engine.answer(LoadedModel("weights", "vit_b", "medsam", "cpu", "bfloat16", note))
     engine.state_changed.emit("idle")
-    qtbot.waitUntil(lambda: widget.badge.text == "Ready: weights on cpu", timeout=1000)
+    qtbot.waitUntil(lambda: widget.badge.text == "Ready: weights on cpu", timeout=30_000)
     assert "vit_b" in widget.details.text()
     assert "bfloat16" in widget.details.text()
     assert widget.message.text() == note
@@ -168,7 +170,7 @@ def test_a_download_that_was_agreed_to_is_loaded_when_it_is_there(
     file.parent.mkdir()
     file.touch()
     engine.answer(str(file))
-    qtbot.waitUntil(lambda: engine.requests[-1] == LoadModel("vit_b"), timeout=1000)
+    qtbot.waitUntil(lambda: engine.requests[-1] == LoadModel("vit_b"), timeout=30_000)
     assert widget.choice.models.currentData() == "vit_b"
     assert "MB" not in widget.choice.models.currentText()
 
@@ -178,10 +180,10 @@ def test_a_model_that_fails_leaves_the_one_in_use(
 ) -> None:
     widget.open_file(Path("good.pth"))
     engine.answer(LoadedModel("good", "vit_b", "sam", "cpu", "float32"))
-    qtbot.waitUntil(lambda: "good" in widget.details.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "good" in widget.details.text(), timeout=30_000)
     widget.open_file(Path("bad.pth"))
     engine.answer(UserError("bad.pth is an HTML page, not a checkpoint."))
-    qtbot.waitUntil(lambda: "HTML page" in widget.message.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "HTML page" in widget.message.text(), timeout=30_000)
     assert "good" in widget.details.text()
 
 
@@ -191,17 +193,17 @@ def test_the_badge_follows_the_engine_and_cancels_what_it_does(
     widget.open_file(Path("weights.pth"))
     _, future, on_progress = engine.asked[-1]
     engine.state_changed.emit("starting")
-    qtbot.waitUntil(lambda: widget.badge.text == "Starting the engine", timeout=1000)
+    qtbot.waitUntil(lambda: widget.badge.text == "Starting the engine", timeout=30_000)
     assert widget.badge.cancel_button.isHidden()
     engine.state_changed.emit("encoding")
     on_progress(Progress("encoding", 3, 12, "scan [4]"))
-    qtbot.waitUntil(lambda: widget.badge.text == "Encoding scan [4]", timeout=1000)
+    qtbot.waitUntil(lambda: widget.badge.text == "Encoding scan [4]", timeout=30_000)
     assert widget.badge.bar.value() == 250
     assert not widget.badge.cancel_button.isHidden()
     widget.badge.cancel_button.click()
     assert future.cancelled()
     engine.state_changed.emit("idle")
-    qtbot.waitUntil(lambda: "Ready" in widget.badge.text, timeout=1000)
+    qtbot.waitUntil(lambda: "Ready" in widget.badge.text, timeout=30_000)
     assert widget.badge.bar.isHidden()
     assert not widget.message.text()
 
@@ -217,7 +219,7 @@ def test_a_changed_choice_says_that_load_applies_it(
     assert engine.requests == [LoadModel("octsam-tiny", device="cpu")]
     assert widget.hint.isHidden()
     engine.answer(TINY)
-    qtbot.waitUntil(lambda: widget.session.model is TINY, timeout=1000)
+    qtbot.waitUntil(lambda: widget.session.model is TINY, timeout=30_000)
     widget.choice.profile.setCurrentText("sam")
     assert not widget.hint.isHidden()
     widget.choice.profile.setCurrentIndex(0)
@@ -238,7 +240,7 @@ def test_a_load_that_fails_puts_the_choices_back(
         engine.answer(UserError("There is no cuda."))
     else:
         widget.session.cancel()
-    qtbot.waitUntil(lambda: widget.choice.request == LoadModel("octsam-tiny"), timeout=1000)
+    qtbot.waitUntil(lambda: widget.choice.request == LoadModel("octsam-tiny"), timeout=30_000)
     assert widget.hint.isHidden()
     assert widget.choice.models.findText("bad.pth") == -1
 
@@ -251,7 +253,7 @@ def test_a_choice_made_while_a_model_loads_is_kept(
     widget.load.click()
     widget.choice.device.setCurrentText("cpu")
     engine.answer(UserError("There is no memory."))
-    qtbot.waitUntil(lambda: bool(ended), timeout=1000)
+    qtbot.waitUntil(lambda: bool(ended), timeout=30_000)
     assert widget.choice.device.currentText() == "cpu"
     assert not widget.hint.isHidden()
 
@@ -261,7 +263,7 @@ def test_a_file_stays_the_choice_so_that_its_preprocessing_can_be_changed(
 ) -> None:
     widget.open_file(Path("folder") / "medsam.pth")
     engine.answer(LoadedModel("medsam", "vit_b", "medsam", "cpu", "float32"))
-    qtbot.waitUntil(lambda: "medsam" in widget.details.text(), timeout=1000)
+    qtbot.waitUntil(lambda: "medsam" in widget.details.text(), timeout=30_000)
     widget.choice.profile.setCurrentText("sam")
     assert widget.hint.text() == "Press Load to apply."
     widget.load.click()
@@ -291,13 +293,13 @@ def test_one_line_says_what_is_in_use(
 ) -> None:
     widget.load.click()
     engine.answer(model)
-    qtbot.waitUntil(lambda: widget.details.text() == sentence, timeout=1000)
+    qtbot.waitUntil(lambda: widget.details.text() == sentence, timeout=30_000)
 
 
 @pytest.mark.parametrize(("downloaded", "first"), [(True, "vit_b"), (False, "octsam-tiny")])
 def test_without_a_model_the_one_that_comes_first_is_named(
-    make_napari_viewer_proxy: Callable[[], Any],
     engine: IdleEngine,
+    qtbot: Any,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     downloaded: bool,
@@ -308,7 +310,8 @@ def test_without_a_model_the_one_that_comes_first_is_named(
         (tmp_path / "models" / "sam_vit_b_01ec64.pth").touch()
     session = Session(Settings(model="vit_b"), engine)
     monkeypatch.setattr(session_module, "Session", lambda _settings: session)
-    widget = ModelWidget(make_napari_viewer_proxy())
+    widget = ModelWidget(ViewerModel())
+    qtbot.addWidget(widget)
     sentence = f"No model is loaded yet. {first} loads with the first B-scan."
     assert widget.details.text() == sentence
     session.close()
@@ -324,11 +327,11 @@ def test_a_long_name_never_widens_the_dock_and_is_in_view(
     width = shown.width()
     engine.answer(LoadedModel(LONG, "vit_b", "sam", "cpu", "float32"))
     engine.state_changed.emit("idle")
-    qtbot.waitUntil(lambda: shown.badge.text == f"Ready: {LONG} on cpu", timeout=1000)
+    qtbot.waitUntil(lambda: shown.badge.text == f"Ready: {LONG} on cpu", timeout=30_000)
     engine.warned.emit(f"{LONG}{LONG}.nii.gz cannot be read.")
-    qtbot.waitUntil(lambda: shown.message.height() > 60, timeout=1000)
+    qtbot.waitUntil(lambda: shown.message.height() > 60, timeout=30_000)
     bar = shown.findChild(QScrollArea).verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() == 0, timeout=1000)
+    qtbot.waitUntil(lambda: bar.maximum() == 0, timeout=30_000)
     assert LONG in shown.details.text()
     assert shown.width() == width
 
@@ -348,7 +351,7 @@ def test_the_badge_shows_a_long_name_whole_under_the_mouse(
     widget.open_file(Path("weights.pth"))
     engine.state_changed.emit("encoding")
     engine.asked[-1][2](Progress("encoding", 3, 12, f"{LONG} [12]"))
-    qtbot.waitUntil(lambda: widget.badge.text == f"Encoding {LONG} [12]", timeout=1000)
+    qtbot.waitUntil(lambda: widget.badge.text == f"Encoding {LONG} [12]", timeout=30_000)
     tips = [label.toolTip() for label in widget.badge.findChildren(QLabel)]
     assert f"Encoding {LONG} [12]" in tips
 
@@ -375,7 +378,7 @@ def test_a_model_that_was_trained_is_listed_by_its_name(
     elsewhere = trained(tmp_path / "elsewhere" / "retina-a1", "retina")
     training.start(StartTraining(TrainConfig()))
     jobs.tell(Ended(complete=True, best=str(elsewhere)))
-    qtbot.waitUntil(lambda: widget.choice.models.findText("retina") > 0, timeout=1000)
+    qtbot.waitUntil(lambda: widget.choice.models.findText("retina") > 0, timeout=30_000)
     widget.choice.models.setCurrentText("retina")
     widget.load.click()
     assert engine.requests == [LoadModel(str(elsewhere))]

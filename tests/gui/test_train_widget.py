@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("napari")
 from app_model.types import KeyBinding
-from napari.components import LayerList
+from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
@@ -57,12 +57,24 @@ from tests.steered import Jobs
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[[], Any]) -> Any:
-    return make_napari_viewer_proxy()
+def viewer() -> ViewerModel:
+    """A viewer without its window: few tests look at that, and it takes long to open."""
+    return ViewerModel()
 
 
 @pytest.fixture
-def widget(viewer: Any, jobs: Jobs) -> Iterator[TrainWidget]:
+def widget(viewer: ViewerModel, jobs: Jobs, qtbot: Any) -> Iterator[TrainWidget]:
+    widget = TrainWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.session.schema = SCHEMA
+    yield widget
+    widget.session.close()
+
+
+@pytest.fixture
+def docked(make_napari_viewer_proxy: Callable[[], Any], jobs: Jobs) -> Iterator[TrainWidget]:
+    """The widget in a window."""
+    viewer = make_napari_viewer_proxy()
     widget = TrainWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Train")
     widget.session.schema = SCHEMA
@@ -95,7 +107,7 @@ def epoch(number: int, score: float) -> EpochDone:
 
 
 def settle(qtbot: Any, widget: TrainWidget, state: str) -> None:
-    qtbot.waitUntil(lambda: widget.training.state == state, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.state == state, timeout=30_000)
 
 
 def test_every_labelled_bscan_is_found_with_its_image_and_patient(volumes: Any) -> None:
@@ -223,13 +235,13 @@ def test_a_check_says_what_would_be_trained_and_what_is_wrong(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
     widget.inputs.check.click()
-    qtbot.waitUntil(lambda: "trains on" in widget.inputs.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "trains on" in widget.inputs.message.text(), timeout=30_000)
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
     iio.imwrite(tmp_path / "images" / "s1_1.png", bscans(1)[0].image)
     widget.inputs.source.choose_folder(tmp_path, "layers7")
     widget.inputs.check.click()
-    qtbot.waitUntil(lambda: "s1_1" in widget.inputs.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "s1_1" in widget.inputs.message.text(), timeout=30_000)
     assert not jobs.made
 
 
@@ -238,14 +250,14 @@ def test_a_label_that_the_schema_lacks_stops_the_training_before_it_begins(
 ) -> None:
     volumes.layers["P1_OD layers"].data[1, :5] = 77
     widget.inputs.train.click()
-    qtbot.waitUntil(lambda: "77" in widget.inputs.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "77" in widget.inputs.message.text(), timeout=30_000)
     assert not jobs.made
     assert widget.inputs.train.isEnabled()
 
 
 def test_nothing_labelled_is_said(widget: TrainWidget, jobs: Jobs, qtbot: Any) -> None:
     widget.inputs.train.click()
-    qtbot.waitUntil(lambda: "nothing to learn" in widget.inputs.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "nothing to learn" in widget.inputs.message.text(), timeout=30_000)
     assert widget.inputs.train.isEnabled()
 
 
@@ -255,11 +267,11 @@ def test_a_training_is_shown_as_it_goes(
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
     jobs.tell(Preparing("Checking the data", 1, 4))
-    qtbot.waitUntil(lambda: "Checking" in widget.results.status.text.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "Checking" in widget.results.status.text.text(), timeout=30_000)
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=30_000)
     assert "Epoch 1 of 2, step 2 of 2" in widget.results.status.text.text()
     assert widget.results.curves.loss.points == {
         "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]
@@ -267,7 +279,7 @@ def test_a_training_is_shown_as_it_goes(
     assert widget.results.curves.dice.points == {"RNFL": [(0, 0.5), (1, 0.7)]}
     assert "few" in widget.results.message.text()
     jobs.tell(Told("Memory ran out."))
-    qtbot.waitUntil(lambda: "Memory" in widget.results.message.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "Memory" in widget.results.message.text(), timeout=30_000)
 
 
 def test_pause_resume_and_stop(widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path) -> None:
@@ -425,7 +437,7 @@ def test_a_run_that_is_continued_goes_on_with_its_curves_and_samples(
     settle(qtbot, widget, "idle")
     widget.resume.click()
     jobs.tell(replace(BEGUN, past=(epoch(1, 0.7),)), step(2, 1))
-    qtbot.waitUntil(lambda: widget.training.progress == (3, 4), timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.progress == (3, 4), timeout=30_000)
     assert [at for at, _ in curves.loss.points["segmentation"]] == [1, 2, 3]
     assert curves.dice.points == {"RNFL": [(1, 0.7)]}
     assert not widget.results.samples.isHidden()
@@ -474,8 +486,9 @@ def test_a_setting_that_cannot_be_is_named(widget: TrainWidget, jobs: Jobs, tmp_
 
 
 def test_a_widget_that_is_opened_after_a_refusal_says_why(
-    viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+    docked: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
+    viewer, widget = docked.viewer, docked
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
     jobs.tell(Refused("There is no data."))
@@ -493,7 +506,7 @@ def test_a_run_of_another_day_shows_the_mean_loss_of_its_past_epochs(
     widget.inputs.train.click()
     before = EpochDone(0, {}, {1: ClassMetrics(0.5, 0.5)}, 0.5)
     jobs.tell(replace(BEGUN, past=(before, epoch(1, 0.7))), step(2, 1))
-    qtbot.waitUntil(lambda: bool(widget.training.history.steps), timeout=3000)
+    qtbot.waitUntil(lambda: bool(widget.training.history.steps), timeout=30_000)
     (losses,) = widget.results.curves.loss.points.values()
     assert losses == [(1, 0.1), (3, pytest.approx(1 / 3))]
     assert widget.results.samples.isHidden()
@@ -510,24 +523,24 @@ def test_the_new_model_is_used_and_one_key_compares_it_with_the_old(
     widget.inputs.train.click()
     best = tmp_path / "best.safetensors"
     jobs.tell(BEGUN, epoch(0, 0.8), epoch(1, 0.9), Ended(complete=True, best=str(best)))
-    qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=3000)
+    qtbot.waitUntil(lambda: not widget.results.use.isHidden(), timeout=30_000)
     assert "mean Dice 0.900, before the training 0.800" in widget.results.message.text()
     widget.results.use.click()
     assert asked == [LoadModel(str(best))]
     session._take_model(asked[0], LoadedModel("new", "octsam-tiny", "octsam-tiny", "cpu", "f"))
-    prompts = PromptWidget(viewer)
-    viewer.window.add_dock_widget(prompts, name="Prompt")
+    qtbot.addWidget(PromptWidget(viewer))
     viewer.keymap[KeyBinding.from_str(SWITCH_MODEL)](viewer)
     assert asked[-1] == old
 
 
 def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
-    viewer: Any, widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+    docked: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
+    viewer, widget = docked.viewer, docked
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
     jobs.tell(BEGUN, step(1, 1), epoch(1, 0.6))
-    qtbot.waitUntil(lambda: len(widget.training.history.epochs) == 1, timeout=3000)
+    qtbot.waitUntil(lambda: len(widget.training.history.epochs) == 1, timeout=30_000)
     viewer.window.remove_dock_widget(widget)
     again = TrainWidget(viewer)
     viewer.window.add_dock_widget(again, name="Train again")
@@ -552,7 +565,7 @@ def test_a_sample_opens_as_layers(
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
     jobs.tell(BEGUN, Samples(1, (sample,)))
-    qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=3000)
+    qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=30_000)
     widget.results.samples.opened.emit(sample)
     assert [layer.name for layer in viewer.layers] == ["scan", "scan truth", "scan epoch 1"]
 
@@ -565,8 +578,11 @@ def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
 
 
 @pytest.fixture
-def real(viewer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[TrainWidget]:
+def real(
+    make_napari_viewer_proxy: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[TrainWidget]:
     """Two labelled B-scans, and a widget whose engine and trainings are processes."""
+    viewer = make_napari_viewer_proxy()
     monkeypatch.setenv("OCTSAM_DATA", str(tmp_path))
     monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "cache"))
     for number, bscan in enumerate(bscans(2)):
@@ -606,9 +622,12 @@ def logits(prediction: Prediction) -> np.ndarray:
     return decoded.window().logits
 
 
+@pytest.mark.real_process
+@pytest.mark.slow("a training, then the engine, import torch in processes of their own")
 def test_a_real_training_beside_predictions_and_its_model_compared_with_the_old(
-    viewer: Any, real: TrainWidget, qtbot: Any, tmp_path: Path
+    real: TrainWidget, qtbot: Any, tmp_path: Path
 ) -> None:
+    viewer = real.viewer
     prompts = PromptWidget(viewer)
     viewer.window.add_dock_widget(prompts, name="Prompt")
     real.inputs.train.click()

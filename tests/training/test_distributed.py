@@ -3,68 +3,71 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio.v3 as iio
 import pytest
 import torch
 
-from napari_octsam.training.events import EpochDone
+from napari_octsam.core.errors import UserError
+from napari_octsam.training.distributed import joined
+from napari_octsam.training.events import EpochDone, Told
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.prepare import prepare
+from tests.running import Running, forked, octsam, real
 from tests.small_runs import CONFIG, bscans, fine_tuning
+from tests.training.test_memory import run_with
+
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "napari_octsam"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows' torch has no libuv")
 
 CONFIG_OF_BOTH = CONFIG.model_copy(
     update={"optimizer": "sgd", "lr": 0.05, "adapts": "everything", "weight_decay": 0.1}
 )
-SCRIPT = """
-import sys
-from pathlib import Path
-import torch
-from napari_octsam.core.errors import UserError
-from napari_octsam.training.distributed import joined
-from tests.small_runs import fine_tuning
-from tests.training.test_distributed import CONFIG_OF_BOTH
-from tests.training.test_memory import run_with
+ALIKE = {"OMP_NUM_THREADS": "1", "COLUMNS": "400"}
 
-def fail():
+
+def fail() -> None:
     raise UserError("the first one's to tell")
 
-with joined() as workers:
-    folder = Path(sys.argv[1])
-    run = fine_tuning(folder, CONFIG_OF_BOTH, workers=workers)
-    if workers.rank == 1:
-        for parameter in run.model.network.parameters():
-            parameter.data += 1  # the first one's count
-    epochs = [event for event in run.run() if type(event).__name__ == "EpochDone"]
-    scores = [(event.score, event.losses) for event in epochs]
-    try:
-        workers.from_first(fail)
-    except (UserError, SystemExit) as error:
-        how = type(error).__name__
-    little = run_with(99 if workers.leads else 3, folder, workers)
-    told = [event.sentence for event in little.run() if type(event).__name__ == "Told"]
-    torch.save((run.weights(), scores, how, told), folder / f"{workers.rank}.pt")
-"""
+
+def take_part(folder: Path) -> None:
+    """Train as one of two, and write down what came of it."""
+    with joined() as workers:
+        run = fine_tuning(folder, CONFIG_OF_BOTH, workers=workers)
+        if workers.rank == 1:
+            for parameter in run.model.network.parameters():
+                parameter.data += 1  # the first one's count
+        epochs = [event for event in run.run() if isinstance(event, EpochDone)]
+        scores = [(event.score, event.losses) for event in epochs]
+        try:
+            workers.from_first(fail)
+        except (UserError, SystemExit) as error:
+            how = type(error).__name__
+        little = run_with(99 if workers.leads else 3, folder, workers)
+        told = [event.sentence for event in little.run() if isinstance(event, Told)]
+        torch.save((run.weights(), scores, how, told), folder / f"{workers.rank}.pt")
 
 
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-
-
-def torchrun(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [*TORCHRUN, *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=ENVIRONMENT, cwd=cwd, timeout=150
+def together(
+    function: Callable[..., object], *arguments: object, folder: Path
+) -> tuple[Running, Running]:
+    """Call a function in two processes of a run, as torchrun does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = ALIKE | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    first, second = (
+        forked(function, *arguments, folder=folder, **shared, RANK=rank, LOCAL_RANK=rank)
+        for rank in "01"
     )
+    return first, second
 
 
 def write_run(folder: Path, base: Path, epochs: int) -> None:
@@ -79,10 +82,9 @@ def write_run(folder: Path, base: Path, epochs: int) -> None:
 
 
 def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    done = torchrun(script, tmp_path)
-    assert done.returncode == 0, done.stderr
+    for process in together(take_part, tmp_path, folder=tmp_path):
+        code, said = process.end()
+        assert code == 0, said
 
     run = fine_tuning(tmp_path / "one", CONFIG_OF_BOTH)
     before = run.weights()
@@ -99,32 +101,15 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
         assert [sentence[:16] for sentence in told] == ["Memory ran out: "], "of the second's"
 
 
-def test_torchrun_writes_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
+def test_two_processes_write_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
     write_run(tmp_path, tiny_checkpoint, epochs=1)
-    done = torchrun("-m", "napari_octsam", "train", "run.json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    both = together(octsam, "train", "run.json", folder=tmp_path)
+    (code, said), (other_code, others) = (process.end() for process in both)
+    assert (code, other_code) == (0, 0), said + others
     (folder,) = (tmp_path / "runs").glob("*-*")
     assert (folder / "report.html").is_file()
     assert not (folder / "embeddings").exists()
-    assert done.stdout.count("Wrote") == 1
-
-
-def together(folder: Path) -> list[subprocess.Popen[str]]:
-    """Return two processes of a run, each with an output of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-m", "napari_octsam", "train", "run.json"],
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**ENVIRONMENT, **shared, "RANK": rank, "LOCAL_RANK": rank, "COLUMNS": "400"},
-            cwd=folder,
-        )
-        for rank in "01"
-    ]
+    assert (said + others).count("Wrote") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
@@ -135,50 +120,33 @@ def test_where_one_process_ends_the_others_end_without_a_traceback(
     import resource
 
     write_run(tmp_path, tiny_checkpoint, epochs=500)
-    first, second = together(tmp_path)
-    assert first.stderr is not None
-    assert second.stderr is not None
-    for line in first.stderr:
-        if line.startswith("Epoch 1:"):
-            break
+    first, second = together(octsam, "train", "run.json", folder=tmp_path)
+    first.until("Epoch 1:")
     if fault == "a full disk":
         resource.prlimit(first.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
     else:
         second.kill()
-    told, others = first.stderr.read(), second.stderr.read()
-    codes = first.wait(60), second.wait(60)
-    first.stderr.close()
-    second.stderr.close()
+    (code, told), (other_code, others) = first.end(), second.end()
     assert "Traceback" not in told + others
     if fault == "a full disk":
-        assert codes == (1, 1)
+        assert (code, other_code) == (1, 1)
         assert "File too large" in told
         assert "Another process" not in told
     else:
-        assert codes[0] == 1
+        assert code == 1
         assert "Another process of this run has ended" in told
 
 
-def test_ctrl_c_ends_all_processes_after_the_step_with_the_state_saved(
+@pytest.mark.slow("torchrun itself, and its two processes, import torch and train")
+def test_ctrl_c_ends_all_of_torchruns_processes_after_the_step_with_the_state_saved(
     tmp_path: Path, tiny_checkpoint: Path
 ) -> None:
     write_run(tmp_path, tiny_checkpoint, epochs=500)
-    process = subprocess.Popen(
-        [*TORCHRUN, "-m", "napari_octsam", "train", "run.json"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        cwd=tmp_path,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("Epoch 1:"):
-            break
+    process = real(*TORCHRUN, "train", "run.json", folder=tmp_path, **ALIKE)
+    process.until("Epoch 1:")
     pressed = time.time_ns()
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    process.wait(60)
-    process.stderr.close()
+    process.send(signal.SIGINT)
+    _, said = process.end()
 
     (folder,) = (tmp_path / "runs").glob("*-*")
     assert (folder / "last.pt").stat().st_mtime_ns > pressed

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from superqt.utils import QSignalDebouncer
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.layers.bscans import Plane, shown_plane
@@ -41,10 +41,9 @@ class ShownBScan:
         self._viewer = viewer
         self._image: Image | None = None
         self._last: Plane | None = None
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(SETTLE_TIME)
-        self._timer.timeout.connect(self.settled.emit)
+        self._timer = QSignalDebouncer()
+        self._timer.setTimeout(SETTLE_TIME)
+        self._timer.triggered.connect(self.settled.emit)
         for event in (viewer.dims.events.point, viewer.dims.events.order):
             event.connect(self._look)
         viewer.dims.events.ndisplay.connect(self._look)
@@ -118,7 +117,7 @@ class ShownBScan:
 
     def _move(self, _event: Any = None) -> None:
         self.moved.emit()
-        self._timer.start()
+        self._timer.throttle()
 
     def _forget(self, event: Any) -> None:
         if event.value is self._image:

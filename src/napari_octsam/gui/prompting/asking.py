@@ -55,11 +55,6 @@ class Asking:
         self._question: Question | None = None
         self._pending: Future[Any] | None = None
 
-    @property
-    def waits(self) -> bool:
-        """Whether an answer is on its way."""
-        return self._pending is not None
-
     def ask(self, question: Question) -> None:
         """Ask in place of what was asked before."""
         self.cancel()

@@ -1,8 +1,7 @@
-"""From a prediction to the labels layer, and back."""
+"""From a prediction to the labels layer."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -15,22 +14,17 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.masks import Overlap
 from napari_octsam.core.wording import counted
 from napari_octsam.gui.layers.bscans import Plane, line_up
+from napari_octsam.gui.layers.label_writing import write
 from napari_octsam.gui.layers.new_layers import new_labels, show_schema
-from napari_octsam.gui.prompting.collect import PlacedPrompt, rows_on_plane
-from napari_octsam.gui.prompting.commits import (
-    Place,
-    Step,
-    TakenPrompts,
-    moved_to,
-    put_back,
-    take_prompts,
-    undo_write,
-    write,
-)
+from napari_octsam.gui.layers.taken_prompts import TakenPrompts, take_prompts
+from napari_octsam.gui.prompting.collect import rows_on_plane
 from napari_octsam.gui.prompting.preview import same_selection
+from napari_octsam.gui.prompting.sentences import names_of
+from napari_octsam.gui.prompting.undo_commits import ClearStep, CommitStep
+from napari_octsam.gui.session.undo import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from napari.components import ViewerModel
@@ -39,16 +33,16 @@ if TYPE_CHECKING:
     from napari_octsam.gui.layers.companions import Companions
     from napari_octsam.gui.layers.prompt_layers import PromptLayer
     from napari_octsam.gui.prompting.drawing import Drawing
+    from napari_octsam.gui.prompting.predicted import Predicted
+    from napari_octsam.gui.session.undo import History
 
 __all__ = ["Committer"]
 
-_UNDO_STEPS = 20
 _HOW_TO_SAVE = "To keep them, select that layer, then File > Save Selected Layers."
-_PROMPTS_GONE = "The prompts are gone with their layer."
 
 
 class Committer:
-    """Writes predictions into the target labels layer, takes their prompts away, undoes both.
+    """Writes predictions into the target labels layer, and takes their prompts away.
 
     Methods return a sentence on what was done, and raise `UserError` where they do nothing.
 
@@ -60,18 +54,22 @@ class Committer:
         The prompts.
     companions
         Remembers which labels layer is that of which image.
+    history
+        Where each commit and clearing can be undone.
     """
 
     target_changed = Signal()
     """`target` is another layer."""
 
-    def __init__(self, viewer: ViewerModel, drawing: Drawing, companions: Companions) -> None:
+    def __init__(
+        self, viewer: ViewerModel, drawing: Drawing, companions: Companions, history: History
+    ) -> None:
         self._viewer = viewer
         self._drawing = drawing
         self._companions = companions
+        self._history = history
         self._image: Image | None = None
         self._target: Labels | None = None
-        self._steps: deque[Step] = deque(maxlen=_UNDO_STEPS)
         self._saving_is_told = False
         self.overlap = Overlap.KEEP
         self.replaceable: frozenset[int] = frozenset()
@@ -108,23 +106,24 @@ class Committer:
         self._companions.labels.clear()
         self.target = None
 
-    def commit(
-        self,
-        image: Image,
-        plane: Plane,
-        placed: Sequence[PlacedPrompt],
-        labels: npt.NDArray[np.uint8],
-    ) -> str:
-        """Write an (H, W) prediction on a plane of an image; take the prompts that it came from."""
+    def commit(self, predicted: Predicted, threshold: float) -> str:
+        """Write a prediction from a threshold on; take the prompts that it came from away."""
+        image, plane, placed = predicted.image, predicted.plane, predicted.placed
+        labels = predicted.labels(threshold)
         target, note = self._target_for(image)
-        written = write(target, plane, labels, self.overlap, self.replaceable)
-        predicted = int(np.count_nonzero(labels != NOT_LABELLED))
+        with self._history.own_writes():
+            written = write(target, plane, labels, self.overlap, self.replaceable)
         if written is None:
-            raise UserError(_why_nothing(predicted, self.overlap))
+            raise UserError(_why_nothing(labels, self.overlap))
         shapes = [row for p in placed for row in p.shapes]
         points = [row for p in placed for row in p.points]
         taken = self._take([(self._drawing.shapes, shapes), (self._drawing.points, points)])
-        self._steps.append(Step(written, taken, Place(ref(image), plane)))
+        values = [p.prompt.class_value for p in placed]
+        text = f"commit of {names_of(self._drawing.schema, values)}{_on(plane)}"
+        place = Place(ref(image), plane)
+        self._history.push(
+            CommitStep(text, place, taken, self._viewer, self._drawing, written=written)
+        )
         objects = counted(len(placed), "object")
         outcome = f"{objects} committed: {written.after.size:,} pixels of {target.name}."
         hint = "" if self._saving_is_told else _HOW_TO_SAVE
@@ -135,38 +134,13 @@ class Committer:
         """Take all prompts of a B-scan away."""
         layers = self._drawing.layers
         taken = self._take((layer, rows_on_plane(layer, image, plane)) for layer in layers)
-        return self._remember_cleared(taken, Place(ref(image), plane))
+        return self._remember_cleared(taken, _on(plane), Place(ref(image), plane))
 
     def clear_all(self) -> str:
         """Take the prompts of every B-scan of every image away."""
         layers = self._drawing.all_layers
         taken = self._take((layer, list(range(len(layer.data)))) for layer in layers)
         return self._remember_cleared(taken)
-
-    @property
-    def last_place(self) -> Plane | None:
-        """The B-scan of the chosen image that `undo` will change, if it is one."""
-        place = self._steps[-1].place if self._steps else None
-        return place.plane if place and place.image() is self._image else None
-
-    def undo(self) -> str:
-        """Undo the last commit or clearing, also where it was on another image or B-scan."""
-        if not self._steps:
-            raise UserError("There is no commit to undo.")
-        step = self._steps[-1]
-        gone = step.written is not None and step.written.labels not in self._viewer.layers
-        if step.written is not None and not gone:
-            undo_write(step.written)
-        self._steps.pop()
-        with self._drawing.one_edit():
-            back = [self._put_back(taken, step.place) for taken in step.taken]
-        where = self._where(step.place)
-        prompts = f"The prompts{where} are back." if all(back) else _PROMPTS_GONE
-        if step.written is None:
-            return prompts
-        if gone:
-            return f"The labels layer of the commit{where} is gone. {prompts}"
-        return f"The commit{where} is undone. {'' if all(back) else prompts}".strip()
 
     def close(self) -> None:
         """Follow the viewer no more."""
@@ -195,34 +169,23 @@ class Committer:
         return "1 prompt was left." if count == 1 else f"{count} prompts were left."
 
     def _take(
-        self, layers_and_rows: Iterable[tuple[PromptLayer, list[int]]]
-    ) -> tuple[TakenPrompts, ...]:
+        self, layers_and_rows: Iterable[tuple[PromptLayer | None, list[int]]]
+    ) -> list[TakenPrompts]:
         with self._drawing.one_edit():
-            return tuple(take_prompts(layer, rows) for layer, rows in layers_and_rows if rows)
+            return [
+                take_prompts(layer, rows)
+                for layer, rows in layers_and_rows
+                if layer is not None and rows
+            ]
 
-    def _put_back(self, taken: TakenPrompts, place: Place | None) -> bool:
-        """Bring prompts back, in another layer of the image where theirs is gone; or fail."""
-        if taken.layer not in self._viewer.layers:
-            image = place and place.image()
-            if place is None or image is None or image is not self._image:
-                return False
-            layer = self._drawing.layer_on(image, for_points=not taken.kinds)
-            taken = moved_to(layer, taken, image, place.plane)
-        put_back(taken)
-        return True
-
-    def _where(self, place: Place | None) -> str:
-        """Name a place, as " on B-scan 2 of patient A"; "" where it is in view for certain."""
-        image = None if place is None else place.image()
-        if place is None or image is None:
-            return ""
-        names = [place.plane.title, "" if image is self._image else image.name]
-        return f" on {' of '.join(filter(None, names))}" if any(names) else ""
-
-    def _remember_cleared(self, taken: tuple[TakenPrompts, ...], place: Place | None = None) -> str:
+    def _remember_cleared(
+        self, taken: list[TakenPrompts], where: str = "", place: Place | None = None
+    ) -> str:
         if not taken:
             raise UserError("There are no prompts here.")
-        self._steps.append(Step(None, taken, place))
+        prompts = counted(sum(len(one.data) for one in taken), "prompt")
+        text = f"clearing of {prompts}{where}"
+        self._history.push(ClearStep(text, place, taken, self._viewer, self._drawing))
         return "The prompts are cleared; Undo brings them back."
 
     def _forget(self, event: Any) -> None:
@@ -230,7 +193,12 @@ class Committer:
             self.target = None
 
 
-def _why_nothing(predicted: int, overlap: Overlap) -> str:
+def _on(plane: Plane) -> str:
+    return f" on {plane.title}" if plane.title else ""
+
+
+def _why_nothing(labels: npt.NDArray[np.uint8], overlap: Overlap) -> str:
+    predicted = int(np.count_nonzero(labels != NOT_LABELLED))
     if not predicted:
         return "The masks are empty at this threshold: lower it, or draw other prompts."
     if overlap is Overlap.REPLACE:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.gui.layers.companions import Companions
     from napari_octsam.gui.layers.prompt_layers import PromptLayer
+    from napari_octsam.gui.prompting.collect import PlacedPrompt
 
 __all__ = ["Drawing", "Tool"]
 
@@ -72,7 +73,7 @@ class Drawing:
         self._schema = schema
         self._companions = companions
         self._image: Image | None = None
-        self._busy = False
+        self._is_untold = False
         self._last_drawn_on: PromptLayer | None = None
         self.shapes: Shapes | None = None
         self.points: Points | None = None
@@ -172,19 +173,15 @@ class Drawing:
         """Draw on a shapes layer of the person's; None makes a new one when it is needed."""
         if self._image is not None:
             self._companions.shapes.give(self._image, layer)
-        if layer is not self.shapes:
-            self._release(self.shapes)
-            self.shapes = layer
-            self._take(layer)
+        last, self.shapes = self.shapes, layer
+        self._change(last, layer)
 
     def use_points(self, layer: Points | None) -> None:
         """Draw on a points layer of the person's; None makes a new one when it is needed."""
         if self._image is not None:
             self._companions.points.give(self._image, layer)
-        if layer is not self.points:
-            self._release(self.points)
-            self.points = layer
-            self._take(layer)
+        last, self.points = self.points, layer
+        self._change(last, layer)
 
     def choose_class(self, value: int) -> None:
         """Set the class of the selected prompts and of the next."""
@@ -227,15 +224,19 @@ class Drawing:
         with self.one_edit():
             set_feature(layer, rows, name, value)
 
+    def note_candidate(self, placed: PlacedPrompt, candidate: int) -> None:
+        """Note which mask a prompt is to have: no edit, for the prompt means the same."""
+        layer: PromptLayer | None = self.shapes if placed.shapes else self.points
+        if layer is not None:
+            with self._untold():
+                set_feature(layer, placed.shapes or placed.points, "mask", candidate)
+
     @contextmanager
     def one_edit(self) -> Iterator[None]:
         """Tell of all that is done meanwhile as one edit."""
-        was_busy, self._busy = self._busy, True
-        try:
+        with self._untold():
             yield
-        finally:
-            self._busy = was_busy
-        if not was_busy:
+        if not self._is_untold:
             self._restyle_and_tell(self.layers)
 
     def close(self) -> None:
@@ -274,7 +275,12 @@ class Drawing:
         with same_selection(self._viewer):
             self._viewer.layers.append(layer)
 
-    def _take(self, layer: PromptLayer | None) -> None:
+    def _change(self, last: PromptLayer | None, layer: PromptLayer | None) -> None:
+        """Follow a layer in place of the last one."""
+        if layer is last:
+            return
+        if last is not None:
+            self._disconnect(last)
         if layer is not None:
             layer.visible = True
             adopt(layer, self._schema, self.class_value)
@@ -285,11 +291,8 @@ class Drawing:
             layer.events.highlight.connect(self._on_tool)
             self._apply_next()
         self.layers_changed.emit()
-        self.edited.emit()
-
-    def _release(self, layer: PromptLayer | None) -> None:
-        if layer is not None:
-            self._disconnect(layer)
+        if any(len(prompts.data) for prompts in (last, layer) if prompts is not None):
+            self.edited.emit()
 
     def _disconnect(self, layer: PromptLayer) -> None:
         layer.events.data.disconnect(self._on_data)
@@ -306,33 +309,38 @@ class Drawing:
         elif event.value is self.points:
             self.use_points(None)
 
+    @contextmanager
+    def _untold(self) -> Iterator[None]:
+        """Change the layers without hearing of it."""
+        was_untold, self._is_untold = self._is_untold, True
+        try:
+            yield
+        finally:
+            self._is_untold = was_untold
+
     def _apply_next(self) -> None:
-        was_busy, self._busy = self._busy, True
-        for layer in self.layers:
-            set_next(layer, self._schema, class_value=self.class_value, sign=self.sign)
-        self._busy = was_busy
+        with self._untold():
+            for layer in self.layers:
+                set_next(layer, self._schema, class_value=self.class_value, sign=self.sign)
         self.next_changed.emit()
 
     def _on_data(self, event: Any) -> None:
         action = str(event.action)
         if action in _DONE:
-            is_drawn = action == "added" and not self._busy
+            is_drawn = action == "added" and not self._is_untold
             self._last_drawn_on = event.source if is_drawn else None
             self._on_edit(event)
 
     def _on_edit(self, event: Any) -> None:
-        if not self._busy:
+        if not self._is_untold:
             self._restyle_and_tell([event.source])
 
     def _restyle_and_tell(self, layers: Sequence[PromptLayer]) -> None:
-        self._busy = True
-        try:
+        with self._untold():
             for layer in layers:
                 if "class" not in layer.features:  # the person has replaced the table
                     adopt(layer, self._schema, self.class_value)
                 restyle(layer, self._schema)
-        finally:
-            self._busy = False
         self.edited.emit()
 
     def _on_tool(self, _event: Any = None) -> None:
@@ -340,7 +348,7 @@ class Drawing:
 
     def _on_next(self, event: Any) -> None:
         """Follow a selection of points: napari makes theirs the features of the next."""
-        if self._busy:
+        if self._is_untold:
             return
         self.class_value = class_of_next(event.source)
         if event.source is self.points:

@@ -23,6 +23,8 @@ from napari_octsam.gui.prompting.mask_panel import MaskPanel
 from napari_octsam.gui.prompting.prompter import Prompter
 from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.state_badge import StateBadge
+from napari_octsam.gui.session.undo_keys import REDO_KEY, UNDO_KEY, UndoKeys
+from napari_octsam.gui.widgets.action_button import ActionButton
 from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
 
@@ -53,12 +55,15 @@ class PromptWidget(SessionWidget):
         self.live = QCheckBox("Live preview")
         self.predict = QPushButton("Predict")
         self.commit = QPushButton("Commit")
-        self.undo = QPushButton("Undo")
+        self.undo = ActionButton(self.session.history.undo_action, "Undo", "Shift-Z")
+        self.redo = ActionButton(self.session.history.redo_action, "Redo", "Ctrl-Shift-Z")
         self.clear = QPushButton("Clear")
         self.help = QPushButton("Keys")
         self.message = MessageLine(lines=2)
         self._lay_out()
         self._connect()
+        self._undo_keys = UndoKeys(self.viewer, self.session.history)
+        self.when_released(self._undo_keys.release)
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
         self._bind_keys(self.session.schema)
@@ -79,14 +84,14 @@ class PromptWidget(SessionWidget):
         self.predict.hide()
         self.commit.setToolTip("Write the predicted masks into the labels layer (Shift-Enter)")
         self.commit.setStyleSheet("font-weight: bold; padding: 6px;")
-        self.undo.setToolTip("Undo the last commit and bring its prompts back (Shift-Z)")
         self.clear.setToolTip("Clear the prompts of this B-scan (Shift-Delete)")
-        for button in (self.predict, self.commit, self.undo, self.clear, self.help):
+        for button in (self.predict, self.commit, self.undo, self.redo, self.clear, self.help):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         actions = QHBoxLayout()
         actions.setSpacing(2)
         actions.addWidget(self.commit, 2)
         actions.addWidget(self.undo, 1)
+        actions.addWidget(self.redo, 1)
         actions.addWidget(self.clear, 1)
         options = QHBoxLayout()
         options.addWidget(self.live, 1)
@@ -113,7 +118,6 @@ class PromptWidget(SessionWidget):
         self.live.toggled.connect(self._on_live)
         self.predict.clicked.connect(self.prompter.predict)
         self.commit.clicked.connect(self.prompter.commit)
-        self.undo.clicked.connect(self.prompter.undo)
         self.clear.clicked.connect(self.prompter.clear)
         self.help.clicked.connect(self._show_keys)
         self.listen(self.prompter.notices.changed, self.message.say)
@@ -148,6 +152,8 @@ class PromptWidget(SessionWidget):
             Key("G", "predict, without live preview", prompter.predict),
             Key("Shift-Enter", "commit", prompter.commit),
             Key("Shift-Z", "undo the commit", prompter.undo),
+            Key(UNDO_KEY, "undo the last stroke or commit", self._undo_keys.undo),
+            Key(REDO_KEY, "redo it", self._undo_keys.redo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
             Key(SWITCH_MODEL, "the model before, on the same prompts", self._switch_model),
         ]

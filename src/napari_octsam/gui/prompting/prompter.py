@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from superqt.utils import QSignalDebouncer
 
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.errors import UserError
@@ -19,6 +16,24 @@ from napari_octsam.gui.prompting.asking import Asking, Question
 from napari_octsam.gui.prompting.collect import PlacedPrompt, collect
 from napari_octsam.gui.prompting.committer import Committer
 from napari_octsam.gui.prompting.drawing import Drawing, Tool
+from napari_octsam.gui.prompting.machine import (
+    Answered,
+    AnyEvent,
+    Ask,
+    Chosen,
+    Do,
+    Effect,
+    Event,
+    Failed,
+    LiveSwitched,
+    NothingToAsk,
+    Phase,
+    Say,
+    State,
+    Tell,
+    ThresholdSet,
+    react,
+)
 from napari_octsam.gui.prompting.picking import Picking
 from napari_octsam.gui.prompting.predicted import Predicted
 from napari_octsam.gui.prompting.prefetch import Prefetch
@@ -38,6 +53,7 @@ if TYPE_CHECKING:
 
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.gui.session.session import Session
+    from napari_octsam.gui.session.undo import Step
 
 __all__ = ["EDIT_DELAY", "Prompter"]
 
@@ -48,7 +64,7 @@ EDIT_DELAY = 60
 class Prompter:
     """Predicts what the prompts on the shown B-scan mean, shows it, and has it committed.
 
-    The last request wins: an answer to an earlier one is dropped.
+    `machine.react` decides; this class tells it what happens, and does what it says.
 
     Parameters
     ----------
@@ -64,63 +80,84 @@ class Prompter:
     def __init__(self, viewer: ViewerModel, session: Session) -> None:
         self._viewer = viewer
         self._session = session
+        self.state = State()
         self.notices = Notices()
         self.shown = ShownBScan(viewer)
         self.drawing = Drawing(viewer, session.schema, session.companions)
-        self.committer = Committer(viewer, self.drawing, session.companions)
+        self.committer = Committer(viewer, self.drawing, session.companions, session.history)
         self.picking = Picking(viewer, self.drawing)
         self.preview = Preview(viewer)
         self.prefetch = Prefetch(session, self.shown)
-        self.predicted: Predicted | None = None
-        self._live = True
-        self._threshold = 0.5
-        self._asking = Asking(session, self._take, self._fail)
-        self._commit_next = False
-        self._choosing = False
-        self._acting = False
-        self._is_open = True
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(EDIT_DELAY)
-        self._timer.timeout.connect(self._predict_edited)
+        self._asking = Asking(session, self._on_answer, self._on_failure)
+        self._timer = QSignalDebouncer()
+        self._timer.setTimeout(EDIT_DELAY)
+        self._timer.triggered.connect(self._on_rest)
         self.shown.moved.connect(self._on_moved)
         self.shown.settled.connect(self._go_on)
         self.shown.image_changed.connect(self._change_image)
         self.drawing.edited.connect(self._on_edit)
         self.prefetch.failed.connect(self.notices.stands)
-        session.schema_changed.connect(self._change_schema)
+        session.schema_changed.connect(self._on_schema)
         session.model_changed.connect(self._on_model)
-        session.cancelled.connect(self._drop)
+        session.cancelled.connect(self._on_cancelled)
+        session.history.stepped.connect(self._on_step)
+        session.history.refused.connect(self.notices.happened)
+
+    @property
+    def predicted(self) -> Predicted | None:
+        """The prediction that is shown."""
+        return self.state.predicted
 
     @property
     def is_current(self) -> bool:
-        """Whether there is a prediction of the prompts as they are now."""
-        waits = self._asking.waits or self._timer.isActive()
-        return self.predicted is not None and not waits
+        """Whether it is that of the prompts as they are now."""
+        return self.state.phase is Phase.SHOWN
 
     @property
     def live(self) -> bool:
         """Whether each edit is followed by a prediction."""
-        return self._live
+        return self.state.live
 
     @live.setter
     def live(self, live: bool) -> None:
-        self._live = live
-        self.notices.expire()
-        self._drop()
+        self._handle(LiveSwitched(live))
         self._go_on()
 
     @property
     def threshold(self) -> float:
         """Probability above which a pixel belongs to an object, 0 to 1."""
-        return self._threshold
+        return self.state.threshold
 
     @threshold.setter
     def threshold(self, threshold: float) -> None:
-        if threshold != self._threshold:
-            self._threshold = threshold
-            self.notices.expire()
-            self._show()
+        self._handle(ThresholdSet(threshold))
+
+    def predict(self) -> None:
+        """Predict the objects of the shown B-scan."""
+        self._handle(Event.PREDICT)
+
+    def commit(self) -> None:
+        """Write the predicted objects into the target, and take their prompts away.
+
+        Where the prediction is not there yet, it is waited for.
+        """
+        self._handle(Event.COMMIT)
+
+    def clear(self) -> None:
+        """Take all prompts of the shown B-scan away; `undo` brings them back."""
+        try:
+            outcome = self.committer.clear(self.shown.chosen(), self.shown.plane())
+        except UserError as error:
+            outcome = str(error)
+        self.notices.happened(outcome)
+
+    def undo(self) -> None:
+        """Undo the last commit or clearing, bring its prompts back, and show where it was."""
+        self._session.history.undo()
+
+    def redo(self) -> None:
+        """Redo the commit or clearing that was undone last, and show where it was."""
+        self._session.history.redo()
 
     def start_drawing(self, tool: Tool) -> None:
         """Make the layer that a tool works on the active one, in the tool's mode."""
@@ -135,8 +172,7 @@ class Prompter:
         self.preview.prepare(image, self._session.schema, plane)
         image.visible = True
         self._uncover(image)
-        with self._own_steps():
-            self.drawing.start(tool, image)
+        self.drawing.start(tool, image)
         if tool is Tool.SELECT:
             self.notices.happened("Click a prompt, then its class. Drag moves it.")
 
@@ -145,41 +181,6 @@ class Prompter:
         drawn = None if self.drawing.selected() else self.drawing.last_drawn()
         self.drawing.choose_class(value)
         self.notices.happened(keeps_class(*drawn, self._session.schema, value) if drawn else "")
-
-    def predict(self) -> None:
-        """Predict the objects of the shown B-scan."""
-        self._timer.stop()
-        self.notices.expire()
-        if not self._ask() and not self.notices.state:
-            self.notices.happened("There is nothing to predict: draw a box or a point first.")
-
-    def commit(self) -> None:
-        """Write the predicted objects into the target, and take their prompts away.
-
-        Where the prediction is not there yet, it is waited for.
-        """
-        if self.is_current:
-            self._write()
-            return
-        self._timer.stop()
-        self._commit_next = self._ask()
-        if self._commit_next:
-            return
-        if self.notices.state:  # it says why
-            self.notices.happened("Nothing was committed.")
-        else:
-            self.notices.happened("There is nothing to commit: draw a box or a point first.")
-
-    def clear(self) -> None:
-        """Take all prompts of the shown B-scan away; `undo` brings them back."""
-        self._tell_outcome(lambda: self.committer.clear(self.shown.chosen(), self.shown.plane()))
-
-    def undo(self) -> None:
-        """Undo the last commit or clearing, bring its prompts back, and show where it was."""
-        plane = self.committer.last_place
-        if self._tell_outcome(self.committer.undo) and plane is not None:
-            with self._own_steps():
-                self.shown.go_to(plane)
 
     def at_hand(self) -> tuple[PlacedPrompt, DecodedObject] | None:
         """Return the selected object of the prediction, or else the last."""
@@ -197,18 +198,8 @@ class Prompter:
         here, predicted = self.at_hand(), self.predicted
         if here is None or predicted is None or not self.is_current:
             return
-        chosen = here[0]
-        layer, rows = (
-            (self.drawing.shapes, chosen.shapes)
-            if chosen.shapes
-            else (self.drawing.points, chosen.points)
-        )
-        if layer is not None:
-            self._choosing = True  # the prompts stay as they are: nothing to predict again
-            self.drawing.set_feature(layer, rows, "mask", candidate)
-            self._choosing = False
-        self.predicted = predicted.choosing(chosen, candidate)
-        self._show()
+        self.drawing.note_candidate(here[0], candidate)
+        self._handle(Chosen(predicted.choosing(here[0], candidate)))
 
     def next_candidate(self) -> None:
         """Choose the next candidate mask of the object at hand."""
@@ -218,26 +209,59 @@ class Prompter:
             self.choose_candidate((placed.candidate + 1) % len(decoded.candidates))
 
     def close(self) -> None:
-        """Stop for good; prompts and labels stay."""
-        self._asking.cancel()
-        self._is_open = False  # the timer may run out yet, or be gone with its window
-        self._session.schema_changed.disconnect(self._change_schema)
-        self._session.model_changed.disconnect(self._on_model)
-        self._session.cancelled.disconnect(self._drop)
+        """Stop for good; prompts and labels stay, and can be undone by napari only."""
+        self._handle(Event.CLOSED)
+        session = self._session
+        session.schema_changed.disconnect(self._on_schema)
+        session.model_changed.disconnect(self._on_model)
+        session.cancelled.disconnect(self._on_cancelled)
+        session.history.stepped.disconnect(self._on_step)
+        session.history.refused.disconnect(self.notices.happened)
+        if session.is_open:  # else its history is gone with it
+            session.history.clear()
         self.prefetch.close()
         self.committer.close()
         self.picking.close()
         self.drawing.close()
         self.shown.close()
 
-    def _ask(self) -> bool:
-        """Ask for a prediction; return False where there is nothing to ask."""
+    def _handle(self, event: AnyEvent) -> None:
+        self.state, effects = react(self.state, event)
+        for effect in effects:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Do.START_TIMER:
+                self._timer.throttle()
+            case Do.CANCEL:
+                self._asking.cancel()
+            case Ask(on):
+                self._ask(on)
+            case Do.SHOW:
+                self._show()
+            case Do.CLEAR:
+                self.preview.clear()
+                self.predicted_changed.emit()
+            case Do.WRITE:
+                self._write()
+            case Do.OFFER:
+                self._offer()
+            case Do.EXPIRE:
+                self.notices.expire()
+            case Tell(sentence):
+                self.notices.happened(sentence)
+            case Say(sentence):
+                self.notices.stands(sentence)
+            case _:
+                assert_never(effect)
+
+    def _ask(self, on: Event) -> None:
         question = self._look()
         if question is None:
-            self._drop()
-            return False
-        self._asking.ask(question)
-        return True
+            self._handle(NothingToAsk(on, self.notices.state))
+        else:
+            self._asking.ask(question)
 
     def _look(self) -> Question | None:
         """Say how things stand on the shown B-scan; return what there is to ask about it."""
@@ -257,71 +281,45 @@ class Prompter:
             return None
         return Question(image, plane, collected.placed)
 
-    def _take(self, predicted: Predicted) -> None:
-        self.predicted = predicted
-        self._show()
-        if self._commit_next:
-            self._commit_next = False
-            self._write()
+    def _offer(self) -> None:
+        if self._look() is not None and not self.notices.state:
+            self.notices.stands("Press Predict to see the masks.")
 
-    def _fail(self, sentence: str) -> None:
-        self._drop()
-        self.notices.stands(sentence)
+    def _show(self) -> None:
+        predicted = self.predicted
+        if predicted is not None:
+            labels = predicted.labels(self.threshold)
+            self.preview.show(predicted.image, self._session.schema, predicted.plane, labels)
+        self.predicted_changed.emit()
 
     def _write(self) -> None:
         predicted = self.predicted
         if predicted is None:
             return
-        labels = predicted.labels(self._threshold)
-        commit = partial(self.committer.commit, predicted.image, predicted.plane)
-        if self._tell_outcome(lambda: commit(predicted.placed, labels)):
-            self._uncover(predicted.image)
-            self._forget_prediction()
+        try:
+            self.notices.happened(self.committer.commit(predicted, self.threshold))
+        except UserError as error:
+            self.notices.happened(str(error))
+            return
+        self._uncover(predicted.image)
+        self._handle(Event.WRITTEN)
 
-    def _tell_outcome(self, action: Callable[[], str]) -> bool:
-        with self._own_steps():
-            try:
-                self.notices.happened(action())
-            except UserError as error:
-                self.notices.happened(str(error))
-                return False
-        return True
+    def _uncover(self, image: Image) -> None:
+        shown = (self.committer.target, self.preview.layer, *self.drawing.layers)
+        own = [layer for layer in shown if layer is not None]
+        uncover(self._viewer.layers, image, own, self._session.companions)
 
-    def _show(self) -> None:
-        predicted = self.predicted
-        if predicted is not None:
-            labels = predicted.labels(self._threshold)
-            self.preview.show(predicted.image, self._session.schema, predicted.plane, labels)
-        self.predicted_changed.emit()
-
-    def _drop(self) -> None:
-        """Forget the prediction, and the one that is on its way."""
-        self._asking.cancel()
-        self._timer.stop()
-        if self._commit_next:
-            self._commit_next = False
-            self.notices.happened("Nothing was committed: the prediction was not there yet.")
-        self._forget_prediction()
-
-    def _forget_prediction(self) -> None:
-        if self.predicted is not None:
-            self.predicted = None
-            self.preview.clear()
-            self.predicted_changed.emit()
-
-    def _on_moved(self) -> None:
-        if not self._acting:
-            self.notices.expire()
-        self.notices.stands("")
-        self._drop()
+    def _go_on(self) -> None:
+        """See to the prompts that there are."""
+        if self.shown.image is not None:
+            self._handle(Event.SETTLED)
 
     def _change_image(self) -> None:
         """Go on with the layers of another image, and the same tool."""
         image, last, tool = self.shown.image, self.drawing.image, self.drawing.tool
         target, layers = self.committer.target, self.drawing.layers
-        with self._own_steps():
-            self.drawing.follow(image)
-            self.committer.follow(image)
+        self.drawing.follow(image)
+        self.committer.follow(image)
         if last is not None and last not in self._viewer.layers:
             self.notices.also(left_by(last, layers))
         if image is None:
@@ -331,60 +329,39 @@ class Prompter:
         self.notices.also(waiting_on_images(self.drawing.layers_elsewhere))
         image.visible = True
         self._uncover(image)
-        if tool not in (None, Tool.SELECT):
+        if tool is not None and tool is not Tool.SELECT:
             self.start_drawing(tool)
 
-    def _uncover(self, image: Image) -> None:
-        shown = (self.committer.target, self.preview.layer, *self.drawing.layers)
-        own = [layer for layer in shown if layer is not None]
-        uncover(self._viewer.layers, image, own, self._session.companions)
-
-    @contextmanager
-    def _own_steps(self) -> Iterator[None]:
-        """Let changes happen that are no step of the person's: the last event stays told."""
-        was_acting, self._acting = self._acting, True
-        try:
-            yield
-        finally:
-            self._acting = was_acting
-
     def _on_edit(self) -> None:
-        if self._choosing:
-            return
-        if not self._acting:
-            self.notices.expire()
-        if self._live:
-            self._asking.cancel()
-            self._timer.start()
-        else:
-            self._drop()
-            self._offer()
+        self._handle(Event.EDITED)
 
-    def _predict_edited(self) -> None:
-        if self._is_open:
-            self._ask()
+    def _on_rest(self) -> None:
+        self._handle(Event.RESTED)
 
-    def _go_on(self) -> None:
-        """Predict what there is, or say what there is to be done."""
-        if self.shown.image is None:
-            return
-        if self._live:
-            self._ask()
-        else:
-            self._offer()
+    def _on_moved(self) -> None:
+        self._handle(Event.MOVED)
 
-    def _offer(self) -> None:
-        if self._asking.waits or self.predicted is not None:
-            return
-        if self._look() is not None and not self.notices.state:
-            self.notices.stands("Press Predict to see the masks.")
+    def _on_answer(self, predicted: Predicted) -> None:
+        self._handle(Answered(predicted))
+
+    def _on_failure(self, why: str) -> None:
+        self._handle(Failed(why))
+
+    def _on_cancelled(self) -> None:
+        self._handle(Event.CANCELLED)
 
     def _on_model(self, _model: LoadedModel) -> None:
-        if not self._asking.waits:  # what is pending comes from the new model already
-            self._drop()
-            self._go_on()
+        self._handle(Event.MODEL_CHANGED)
+        self._go_on()
 
-    def _change_schema(self, schema: LabelSchema) -> None:
-        self._drop()
+    def _on_schema(self, schema: LabelSchema) -> None:
+        self._handle(Event.SCHEMA_CHANGED)
         self.committer.forget_targets()
         self.drawing.schema = schema
+
+    def _on_step(self, step: Step) -> None:
+        """Show where something was undone or redone, and tell of it."""
+        image = step.place.image() if step.place else None
+        if step.place is not None and image is not None and image is self.shown.image:
+            self.shown.go_to(step.place.plane)
+        self.notices.happened(step.outcome)

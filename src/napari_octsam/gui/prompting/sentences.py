@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from napari_octsam.gui.layers.bscans import Plane
     from napari_octsam.gui.layers.prompt_layers import PromptLayer
 
-__all__ = ["goes_into", "keeps_class", "left_by", "waiting_on_bscans", "waiting_on_images"]
+__all__ = [
+    "goes_into",
+    "keeps_class",
+    "left_by",
+    "names_of",
+    "waiting_on_bscans",
+    "waiting_on_images",
+]
 
 _MOST_NAMED = 4
 
@@ -36,6 +43,14 @@ def keeps_class(layer: PromptLayer, row: int, schema: LabelSchema, chosen: int) 
         f"Next prompts: {short_name(schema, chosen)}. The drawn {kind_at(layer, row)} stays "
         f"{short_name(schema, own)}: select it to change it."
     )
+
+
+def names_of(schema: LabelSchema, values: Sequence[int]) -> str:
+    """Name classes, each once: "NSR and RPE"; "NSR, IRF, SRF, PED and others"."""
+    names = [short_name(schema, value) for value in dict.fromkeys(values)]
+    if len(names) > _MOST_NAMED:
+        return f"{', '.join(names[:_MOST_NAMED])} and others"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def waiting_on_images(layers_of: Mapping[Image, Sequence[PromptLayer]]) -> str:

@@ -1,4 +1,4 @@
-"""What belongs to one viewer: its engine, the model in use, the label schema, the layers used."""
+"""What belongs to one viewer: its engine and model, the label schema, the layers used, undo."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from napari_octsam.engine.predict.messages import (
 from napari_octsam.gui.layers.companions import Companions
 from napari_octsam.gui.learning.training import Training
 from napari_octsam.gui.session.settings import Settings, read_settings
+from napari_octsam.gui.session.undo import History
 from napari_octsam.gui.widgets.main_thread import MainThread
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Session:
             self.settings.cache_folder, self.settings.cache_bytes
         )
         self.companions = Companions()
+        self.history = History()
         self.state = "stopped"
         self.model: LoadedModel | None = None
         self.loaded: LoadModel | None = None
@@ -211,6 +213,7 @@ class Session:
             return
         self._is_open = False
         self._main.close()
+        self.history.clear()
         self.training.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown()
