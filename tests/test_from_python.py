@@ -69,6 +69,7 @@ def test_there_are_the_names_and_no_others() -> None:
         napari_octsam.load_models  # noqa: B018
 
 
+@pytest.mark.slow("a fresh process imports torch, loads the model and judges two B-scans")
 def test_the_page_runs_and_the_command_line_finds_the_same(here: Path) -> None:
     printed = run("\n".join(blocks("from-python.md", "python")))
     octsam(blocks("from-python.md", "sh")[1])

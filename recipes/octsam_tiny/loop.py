@@ -19,7 +19,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.precision import faster_precision
 from napari_octsam.models.tiny.network import TinyNetwork
-from napari_octsam.topology.losses.spatial import TopologyLoss
+from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.batches import Placement
 from napari_octsam.training.draws import Drawn
 from napari_octsam.training.losses.objects import Truth, mask_loss, object_losses

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.topology.losses.presets import preset_loss
+from napari_octsam.topology.losses import preset_loss
 from napari_octsam.topology.persistence.backends import quickest_backend
 from napari_octsam.training.losses.objects import Truth
 
