@@ -112,8 +112,8 @@ def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Jobs:
     """Stands in for the processes of all trainings."""
-    from napari_octsam.gui.learning.training import Training
     from napari_octsam.gui.session import session
+    from napari_octsam.gui.session.training import Training
 
     jobs = Jobs()
     monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))

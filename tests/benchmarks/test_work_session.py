@@ -17,7 +17,7 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.engine.predict.messages import LoadedModel, LoadModel
 from napari_octsam.engine.train.messages import Begun, Ended, Refused, TrainerMessage
 from napari_octsam.gui.learning.train_widget import TrainWidget
-from napari_octsam.gui.session.model_widget import ModelWidget
+from napari_octsam.gui.models.model_widget import ModelWidget
 from tests.small_runs import SCHEMA
 from tests.steered import Jobs
 

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.engine.child import final_word, listen, settle_in, tell
+from napari_octsam.engine.child import final_word, listen, open_channel, tell
 from napari_octsam.engine.wire import (
     Call,
     Cancel,
@@ -119,6 +119,6 @@ class StopWaiting(BaseException):
 
 
 if __name__ == "__main__":
-    echo = Echo(settle_in())
+    echo = Echo(open_channel())
     while echo.serve() and "once" not in sys.argv:
         pass

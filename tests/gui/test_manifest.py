@@ -15,8 +15,8 @@ pytest.importorskip("napari")
 from npe2 import PluginManifest
 
 import napari_octsam
+from napari_octsam.gui.models.model_widget import ModelWidget
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
-from napari_octsam.gui.session.model_widget import ModelWidget
 from napari_octsam.gui.session.session import session_of
 from napari_octsam.gui.session.settings import PLUGIN, Settings, read_settings
 

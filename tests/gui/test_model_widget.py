@@ -28,8 +28,8 @@ from napari_octsam.engine.predict.messages import (
     Request,
 )
 from napari_octsam.engine.train.messages import Ended, StartTraining
+from napari_octsam.gui.models.model_widget import ModelWidget
 from napari_octsam.gui.session import session as session_module
-from napari_octsam.gui.session.model_widget import ModelWidget
 from napari_octsam.gui.session.session import Session
 from napari_octsam.gui.session.settings import Settings
 from tests.contrast import contrast_of
@@ -146,7 +146,7 @@ def test_nothing_is_downloaded_unasked(
     def refuse(_parent: Any, _title: str, question: str) -> Any:
         questions.append(question)
 
-    monkeypatch.setattr("napari_octsam.gui.session.model_widget.QMessageBox.question", refuse)
+    monkeypatch.setattr("napari_octsam.gui.models.model_widget.QMessageBox.question", refuse)
     choose(widget, "vit_b")
     assert widget.load.text() == "Download …"
     widget.load.click()

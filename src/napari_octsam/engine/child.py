@@ -18,14 +18,14 @@ from typing import Any
 from napari_octsam.core.errors import UserError
 from napari_octsam.engine.wire import PIPE_BYTES, Answered, Call, Channel, Failed
 
-__all__ = ["final_word", "listen", "settle_in", "tell"]
+__all__ = ["final_word", "listen", "open_channel", "tell"]
 
 _LOG_BYTES = 1 << 20  # at this size the log begins anew
 
 _log = logging.getLogger("napari_octsam.engine")
 
 
-def settle_in() -> Channel:
+def open_channel() -> Channel:
     """Return the channel to napari; what libraries print on stdout goes to the log from now on."""
     incoming, outgoing = (
         os.fdopen(os.dup(fd), mode, buffering=PIPE_BYTES) for fd, mode in ((0, "rb"), (1, "wb"))

@@ -154,8 +154,8 @@ def _commit(widget: PromptWidget) -> Labels:
 
 def open_widgets(viewer: Viewer) -> PromptWidget:
     """Dock the two widgets on the right and return the Prompt widget."""
+    from napari_octsam.gui.models.model_widget import ModelWidget
     from napari_octsam.gui.prompting.prompt_widget import PromptWidget
-    from napari_octsam.gui.session.model_widget import ModelWidget
 
     widget = PromptWidget(viewer)
     viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")

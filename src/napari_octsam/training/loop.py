@@ -61,7 +61,7 @@ from napari_octsam.training.losses.segmentation import segmentation_loss
 from napari_octsam.training.losses.topology import make_topology_loss, topology_loss
 from napari_octsam.training.prompts.corrections import corrected
 from napari_octsam.training.prompts.simulation import SimulatedObject
-from napari_octsam.training.run.relabelling import label_hashes, relabelled, relabelled_note
+from napari_octsam.training.relabelling import label_hashes, relabelled, relabelled_note
 from napari_octsam.training.schedule import learning_rate, make_optimizer, topology_begins
 from napari_octsam.training.validation import Validation, score_of, validate
 from napari_octsam.training.views import BScanView

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octsam.engine.child import final_word, listen, settle_in, tell
+from napari_octsam.engine.child import final_word, listen, open_channel, tell
 from napari_octsam.engine.predict.messages import Download, Progress, Request, Stage
 from napari_octsam.engine.predict.schedule import Cancelled, Preempted, Schedule
 from napari_octsam.engine.wire import (
@@ -40,7 +40,7 @@ _PROGRESS_INTERVAL = 0.05  # seconds
 def main() -> None:
     """Serve calls until the input pipe closes; arguments: cache folder, most bytes in it."""
     folder, cache_bytes = Path(sys.argv[1]), int(sys.argv[2])
-    channel = settle_in()
+    channel = open_channel()
     work, downloads = Schedule(), Schedule()
     # The end is at once, whatever is being computed: no orphan may keep a GPU.
     listen(channel, partial(_take, work, downloads), gone=lambda: os._exit(0))

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_octsam.engine.child import final_word, listen, settle_in, tell
+from napari_octsam.engine.child import final_word, listen, open_channel, tell
 from napari_octsam.engine.train.messages import (
     Begun,
     Ended,
@@ -37,7 +37,7 @@ Show = Callable[[TrainerEvent], None]
 
 def main() -> None:
     """Train what the first call says, and end."""
-    channel = settle_in()
+    channel = open_channel()
     try:
         call: Call[StartTraining] = channel.receive()
     except EOFError:

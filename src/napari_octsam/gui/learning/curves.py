@@ -13,7 +13,7 @@ from napari_octsam.training.events import EpochDone, StepDone
 
 if TYPE_CHECKING:
     from napari_octsam.gui.learning.growing_plot import GrowingPlot
-    from napari_octsam.gui.learning.history import TrainingHistory
+    from napari_octsam.gui.session.training_history import TrainingHistory
 
 __all__ = ["Curves"]
 

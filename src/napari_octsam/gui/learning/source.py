@@ -25,7 +25,7 @@ from napari_octsam.data.checking import Checked, check_dataset, check_folder
 from napari_octsam.data.prepared import write_prepared
 from napari_octsam.data.split.patients import read_patients
 from napari_octsam.data.split.split import Split
-from napari_octsam.gui.layers.labelled import LabelledImage, labelled_images, read_labelled
+from napari_octsam.gui.learning.labelled import LabelledImage, labelled_images, read_labelled
 from napari_octsam.gui.widgets.form import captioned, form_on
 from napari_octsam.gui.widgets.path_input import PathInput
 from napari_octsam.gui.widgets.wrapped_label import WrappedLabel

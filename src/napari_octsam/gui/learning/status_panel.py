@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_octsam.gui.learning.training import Training
+from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
 
 __all__ = ["StatusPanel", "duration"]

@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 if TYPE_CHECKING:
-    from napari_octsam.gui.learning.training import Training
+    from napari_octsam.gui.session.training import Training
 
 __all__ = ["ask_before_closing"]
 

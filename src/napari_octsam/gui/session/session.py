@@ -24,8 +24,8 @@ from napari_octsam.engine.predict.messages import (
     Request,
 )
 from napari_octsam.gui.layers.companions import Companions
-from napari_octsam.gui.learning.training import Training
 from napari_octsam.gui.session.settings import Settings, read_settings
+from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.session.undo import History
 from napari_octsam.gui.widgets.main_thread import MainThread
 

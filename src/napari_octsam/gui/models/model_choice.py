@@ -9,11 +9,11 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_octsam.engine.predict.messages import LoadModel
-from napari_octsam.gui.learning.trained_models import trained_models
+from napari_octsam.gui.session.trained_models import trained_models
 from napari_octsam.gui.widgets.form import form_on
 
 if TYPE_CHECKING:
-    from napari_octsam.gui.learning.training import Training
+    from napari_octsam.gui.session.training import Training
     from napari_octsam.models.checkpoints.registry import RegisteredModel
 
 __all__ = ["ModelChoice", "is_here", "size_of"]

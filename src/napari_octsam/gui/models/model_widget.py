@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_octsam.engine.predict.messages import Download, LoadedModel, LoadModel
-from napari_octsam.gui.session.model_choice import ModelChoice, is_here, size_of
+from napari_octsam.gui.models.model_choice import ModelChoice, is_here, size_of
 from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.state_badge import StateBadge
 from napari_octsam.gui.widgets.message_line import MessageLine

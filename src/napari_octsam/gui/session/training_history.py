@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_octsam.engine.train.messages import Begun
-from napari_octsam.gui.learning.trained_models import best_model
+from napari_octsam.gui.session.trained_models import best_model
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 
 __all__ = ["TrainingHistory"]

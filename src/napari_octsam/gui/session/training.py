@@ -22,8 +22,8 @@ from napari_octsam.engine.train.messages import (
     TrainerMessage,
     Wish,
 )
-from napari_octsam.gui.learning.history import TrainingHistory
-from napari_octsam.gui.learning.step_clock import StepClock
+from napari_octsam.gui.session.step_clock import StepClock
+from napari_octsam.gui.session.training_history import TrainingHistory
 from napari_octsam.training.events import (
     Encoded,
     EpochDone,
