@@ -30,6 +30,7 @@ from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.training.data import PreflightFailed
 from napari_octsam.training.events import EpochDone, Samples, StepDone
 from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.run import recording
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.prepare import prepare
 from napari_octsam.training.run.recording import recorded
@@ -145,8 +146,9 @@ def test_a_full_disk_is_said_and_the_last_state_stays_whole(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
 def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
-    tmp_path: Path, broken: str
+    tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recording, "_CHEAP", np.inf)  # each epoch is written, on a slow disk too
     folder = RunFolder.create(tmp_path, CONFIG)
     run = fine_tuning(folder.embeddings)
     events = recorded(run, folder, SCHEMA, save_every=0)
