@@ -143,7 +143,8 @@ SECTIONS = {
 def fill_card(text: str, sections: Mapping[str, str]) -> str:
     """Return the card with what stands between its marks replaced."""
     for name, content in sections.items():
-        begin, end = f"<!-- {name}: made by docs/tiny_card.py -->\n", f"<!-- end of {name} -->"
+        begin = f"<!-- {name}: made by recipes/octsam_tiny/card.py -->\n"
+        end = f"<!-- end of {name} -->"
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
         if not (found and ended):

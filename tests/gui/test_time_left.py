@@ -17,8 +17,8 @@ from napari_octsam.engine.train.messages import (
     StartTraining,
     TrainerMessage,
 )
-from napari_octsam.gui.session import step_clock
 from napari_octsam.gui.learning.status_panel import StatusPanel
+from napari_octsam.gui.session import step_clock
 from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.widgets.main_thread import MainThread
 from napari_octsam.training.events import Encoded, EpochDone, Event, StepDone, Validated
