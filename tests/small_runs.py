@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
 from napari_octsam.phantoms.bscan import make_phantom
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
+from tests.running import octsam
 
 SCHEMA = bundled_schema("layers7")
 HEADER = Header(name="small", architecture="octsam-tiny", profile="octsam-tiny")
 SIZES = TinyConfig(input_size=(96, 96), widths=(8, 8, 16, 16, 16), embed_dim=32)
 CONFIG = TrainConfig(epochs=2, batch_size=2, objects=4, lr=3e-3, warmup_steps=0, prompt="boxes")
+FEW = {"objects": 1, "augment": False, "topology": "none"}
+"""Settings of steps that take little, where it is no matter what is learnt."""
 
 
 def small_model() -> Model:
     torch.manual_seed(0)
     network = TinyNetwork(SIZES).eval().requires_grad_(False)
     return Model(network, HEADER, torch.device("cpu"))
+
+
+def call_it_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let octsam-tiny mean this small network."""
+    small = replace(ARCHITECTURES["octsam-tiny"], build=lambda: TinyNetwork(SIZES))
+    monkeypatch.setitem(ARCHITECTURES, "octsam-tiny", small)
+
+
+def small_octsam(*arguments: str) -> None:
+    """What `octsam` does where octsam-tiny means this small network, for `forked`."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        call_it_tiny(monkeypatch)
+        octsam(*arguments)
 
 
 def bscans(count: int, first: int = 0) -> list[LabelledBScan]:

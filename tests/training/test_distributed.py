@@ -19,8 +19,8 @@ from napari_octsam.training.distributed import joined
 from napari_octsam.training.events import EpochDone, Told
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.prepare import prepare
-from tests.running import Running, forked, octsam, real
-from tests.small_runs import CONFIG, bscans, fine_tuning
+from tests.running import Running, forked, real
+from tests.small_runs import CONFIG, bscans, fine_tuning, small_octsam
 from tests.training.test_memory import run_with
 
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "napari_octsam"]
@@ -102,9 +102,9 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
         assert [sentence[:16] for sentence in told] == ["Memory ran out: "], "of the second's"
 
 
-def test_two_processes_write_one_run(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    write_run(tmp_path, tiny_checkpoint, epochs=1)
-    both = together(octsam, "train", "run.json", folder=tmp_path)
+def test_two_processes_write_one_run(tmp_path: Path, small_checkpoint: Path) -> None:
+    write_run(tmp_path, small_checkpoint, epochs=1)
+    both = together(small_octsam, "train", "run.json", folder=tmp_path)
     (code, said), (other_code, others) = (process.end() for process in both)
     assert (code, other_code) == (0, 0), said + others
     (folder,) = (tmp_path / "runs").glob("*-*")
@@ -116,12 +116,12 @@ def test_two_processes_write_one_run(tmp_path: Path, tiny_checkpoint: Path) -> N
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
 @pytest.mark.parametrize("fault", ["a full disk", "a killed process"])
 def test_where_one_process_ends_the_others_end_without_a_traceback(
-    tmp_path: Path, tiny_checkpoint: Path, fault: str
+    tmp_path: Path, small_checkpoint: Path, fault: str
 ) -> None:
     import resource
 
-    write_run(tmp_path, tiny_checkpoint, epochs=500)
-    first, second = together(octsam, "train", "run.json", folder=tmp_path)
+    write_run(tmp_path, small_checkpoint, epochs=500)
+    first, second = together(small_octsam, "train", "run.json", folder=tmp_path)
     first.until("Epoch 1:")
     if fault == "a full disk":
         resource.prlimit(first.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))

@@ -35,8 +35,19 @@ from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.prepare import prepare
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.run.report import report_best
-from tests.running import Running, forked, octsam, real
-from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
+from tests.running import Running, forked, real
+from tests.small_runs import (
+    CONFIG,
+    FEW,
+    SCHEMA,
+    bscans,
+    fine_tuning,
+    same,
+    small_model,
+    small_octsam,
+)
+
+BY_ONE = CONFIG.model_copy(update={"batch_size": 1, **FEW})
 
 
 def settings(folder: Path, names: tuple[str, ...], base: Path = Path("none")) -> TrainConfig:
@@ -94,8 +105,8 @@ def without_class_3(labels: np.ndarray) -> np.ndarray:
     return np.where(labels == 3, 2, labels).astype(np.uint8)
 
 
-def test_a_class_that_no_bscan_shows_is_told(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
+def test_a_class_that_no_bscan_shows_is_told(tmp_path: Path, small_checkpoint: Path) -> None:
+    config = settings(tmp_path, ("s01_1", "s02_1"), small_checkpoint)
     for path in (tmp_path / "data" / "masks").iterdir():
         iio.imwrite(path, without_class_3(iio.imread(path)))
     prepared = prepare(config)
@@ -122,8 +133,9 @@ def test_a_bscan_without_labels_does_not_stop_a_run(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_the_last_state_stays_whole(tmp_path: Path) -> None:
     import resource
 
-    folder = RunFolder.create(tmp_path, CONFIG)
-    run = fine_tuning(folder.embeddings)
+    config = CONFIG.model_copy(update={"epochs": 1, **FEW})
+    folder = RunFolder.create(tmp_path, config)
+    run = fine_tuning(folder.embeddings, config, count=1)
     list(recorded(run, folder, SCHEMA))
     before = {path: path.read_bytes() for path in folder.path.glob("*.*") if path.is_file()}
 
@@ -141,7 +153,7 @@ def test_a_full_disk_is_said_and_the_last_state_stays_whole(tmp_path: Path) -> N
 
     after = {path: path.read_bytes() for path in folder.path.glob("*.*") if path.is_file()}
     assert after == before
-    assert folder.restore(fine_tuning(folder.embeddings))
+    assert folder.restore(fine_tuning(folder.embeddings, config, count=1))
 
 
 @pytest.mark.parametrize("broken", ["loss", "gradient"])
@@ -149,8 +161,8 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
     tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "_CHEAP", np.inf)  # each epoch is written, on a slow disk too
-    folder = RunFolder.create(tmp_path, CONFIG)
-    run = fine_tuning(folder.embeddings)
+    folder = RunFolder.create(tmp_path, BY_ONE)
+    run = fine_tuning(folder.embeddings, BY_ONE, count=2)
     events = recorded(run, folder, SCHEMA, save_every=0)
     while not folder.best.exists():
         next(events)
@@ -165,15 +177,15 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
 
     assert folder.best.read_bytes() == best
     assert all(value.isfinite().all() for value in load_file(folder.best).values())
-    again = fine_tuning(folder.embeddings)
+    again = fine_tuning(folder.embeddings, BY_ONE, count=2)
     assert folder.restore(again)
     assert all(value.isfinite().all() for value in again.weights().values())
     assert (again.epoch, again.step) == (1, 0)
 
 
 def test_a_number_that_is_lost_in_the_first_epoch_loses_no_step(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, CONFIG)
-    run = fine_tuning(folder.embeddings)
+    folder = RunFolder.create(tmp_path, BY_ONE)
+    run = fine_tuning(folder.embeddings, BY_ONE, count=2)
     events = recorded(run, folder, SCHEMA)
     while not isinstance(next(events), StepDone):
         pass
@@ -181,21 +193,21 @@ def test_a_number_that_is_lost_in_the_first_epoch_loses_no_step(tmp_path: Path) 
     weight.register_hook(lambda gradient: gradient * torch.nan)
     with pytest.raises(UserError, match=r"new training with a lower learning rate.* no best model"):
         list(events)
-    again = fine_tuning(folder.embeddings)
+    again = fine_tuning(folder.embeddings, BY_ONE, count=2)
     assert folder.restore(again)
     assert (again.epoch, again.step) == (0, 1)
     assert same(again.weights(), run.weights())
 
 
 def test_where_the_test_part_shows_no_class_the_report_is_on_the_validation_part(
-    tmp_path: Path, tiny_checkpoint: Path
+    tmp_path: Path, small_checkpoint: Path
 ) -> None:
     names = tuple(f"s{number}_1" for number in range(6))
-    config = settings(tmp_path, names, tiny_checkpoint)
+    config = settings(tmp_path, names, small_checkpoint)
     split = make_split(members_of(examine(open_dataset(Path(config.data), SCHEMA))))
     for name in split.test:
         iio.imwrite(tmp_path / "data" / "masks" / f"{name}.png", np.zeros((128, 160), np.uint8))
-    prepared = prepare(config.model_copy(update={"epochs": 1, "objects": 1, "augment": False}))
+    prepared = prepare(config.model_copy(update={"epochs": 1, **FEW}))
     deque(recorded(prepared.run, prepared.folder, prepared.schema), maxlen=0)
     final = report_best(prepared)
     assert final is not None
@@ -206,7 +218,7 @@ def test_where_the_test_part_shows_no_class_the_report_is_on_the_validation_part
 def write_run(folder: Path, base: Path) -> str:
     """Write data, and settings of a run that nobody waits for; return the settings' path."""
     config = settings(folder, ("s01_1", "s02_1"), base)
-    config = config.model_copy(update={"epochs": 500, "out": str(folder / "my runs")})
+    config = config.model_copy(update={"epochs": 500, "out": str(folder / "my runs"), **FEW})
     (folder / "run.json").write_text(config.model_dump_json())
     return str(folder / "run.json")
 
@@ -214,16 +226,20 @@ def write_run(folder: Path, base: Path) -> str:
 @pytest.mark.slow("a real command imports torch, trains and is interrupted")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send Ctrl+C to one process")
 @pytest.mark.parametrize(
-    ("sent", "start"),
+    ("sent", "start", "base"),
     [
-        (signal.SIGINT, partial(real, "napari_octsam")),
-        (signal.SIGTERM, partial(forked, octsam)),
+        (signal.SIGINT, partial(real, "napari_octsam"), "tiny_checkpoint"),
+        (signal.SIGTERM, partial(forked, small_octsam), "small_checkpoint"),
     ],
 )
 def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
-    tmp_path: Path, tiny_checkpoint: Path, sent: signal.Signals, start: Callable[..., Running]
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    sent: signal.Signals,
+    start: Callable[..., Running],
+    base: str,
 ) -> None:
-    run = write_run(tmp_path, tiny_checkpoint)
+    run = write_run(tmp_path, request.getfixturevalue(base))
     process = start("train", run, folder=tmp_path, COLUMNS="200")
     process.until("Epoch 1:")
     pressed = time.time_ns()
@@ -239,12 +255,12 @@ def test_ctrl_c_ends_after_the_step_with_the_state_saved_and_says_how_to_go_on(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
 def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_are_good(
-    tmp_path: Path, tiny_checkpoint: Path
+    tmp_path: Path, small_checkpoint: Path
 ) -> None:
     import resource
 
-    run = write_run(tmp_path, tiny_checkpoint)
-    process = forked(octsam, "train", run, folder=tmp_path, COLUMNS="200")
+    run = write_run(tmp_path, small_checkpoint)
+    process = forked(small_octsam, "train", run, folder=tmp_path, COLUMNS="200")
     process.until("Epoch 1:")
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
     code, said = process.end()
@@ -261,8 +277,10 @@ def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no read-only folders")
-def test_a_run_in_a_folder_that_is_read_only_says_so(tmp_path: Path, tiny_checkpoint: Path) -> None:
-    path = prepare(settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)).folder.path
+def test_a_run_in_a_folder_that_is_read_only_says_so(
+    tmp_path: Path, small_checkpoint: Path
+) -> None:
+    path = prepare(settings(tmp_path, ("s01_1", "s02_1"), small_checkpoint)).folder.path
     (path / "run.lock").unlink()
     path.chmod(0o500)
     try:
@@ -275,9 +293,9 @@ def test_a_run_in_a_folder_that_is_read_only_says_so(tmp_path: Path, tiny_checkp
 
 
 def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
-    tmp_path: Path, tiny_checkpoint: Path
+    tmp_path: Path, small_checkpoint: Path
 ) -> None:
-    config = settings(tmp_path, ("s01_1", "s02_1"), tiny_checkpoint)
+    config = settings(tmp_path, ("s01_1", "s02_1"), small_checkpoint)
     folder = prepare(config).folder
     (tmp_path / "data").rename(tmp_path / "moved")
     with pytest.raises(UserError, match="--data"):
@@ -288,11 +306,10 @@ def test_a_run_whose_data_has_moved_says_how_to_go_on_and_does(
 
 @pytest.mark.parametrize("part", ["train", "validation"])
 def test_labels_that_changed_while_a_run_stood_still_are_named(
-    tmp_path: Path, tiny_checkpoint: Path, part: str
+    tmp_path: Path, small_checkpoint: Path, part: str
 ) -> None:
     names = ("s01_1", "s02_1", "s03_1")
-    few = {"epochs": 2, "objects": 1, "augment": False, "topology": "none"}
-    config = settings(tmp_path, names, tiny_checkpoint).model_copy(update=few)
+    config = settings(tmp_path, names, small_checkpoint).model_copy(update=FEW)
     begun = prepare(config)
     for event in recorded(begun.run, begun.folder, SCHEMA):
         if isinstance(event, EpochDone) and event.epoch == 1:
@@ -314,12 +331,11 @@ def test_labels_that_changed_while_a_run_stood_still_are_named(
 
 
 def test_the_report_has_micrometres_and_the_background_where_they_are_asked_for(
-    tmp_path: Path, tiny_checkpoint: Path
+    tmp_path: Path, small_checkpoint: Path
 ) -> None:
     asked = {"spacing": 3.5, "background": True}
-    few = {"epochs": 1, "objects": 1, "augment": False, "topology": "none"}
-    config = settings(tmp_path, ("s01_1", "s02_1", "s03_1"), tiny_checkpoint)
-    prepared = prepare(config.model_copy(update=few | asked))
+    config = settings(tmp_path, ("s01_1", "s02_1", "s03_1"), small_checkpoint)
+    prepared = prepare(config.model_copy(update={"epochs": 1, **FEW, **asked}))
     (epoch, *_) = [
         event
         for event in recorded(prepared.run, prepared.folder, prepared.schema)

@@ -8,10 +8,12 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig, read_settings
@@ -33,14 +35,26 @@ from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.prompts.components import component_objects
 from napari_octsam.training.schedule import learning_rate
 from napari_octsam.training.views import VIEWS, view_of
-from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
+from tests.small_runs import CONFIG, FEW, SCHEMA, bscans, fine_tuning, same, small_model
 
 
-def test_a_run_tells_what_it_does_and_trains_the_decoder_only(tmp_path: Path) -> None:
-    run = fine_tuning(tmp_path)
-    before = run.weights()
+class Whole(NamedTuple):
+    """A run that is done, its weights before it began, and what it told."""
 
-    events = list(run.run())
+    run: FineTuning
+    before: dict[str, Tensor]
+    events: list[Event]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """To look at."""
+    run = fine_tuning(tmp_path_factory.mktemp("whole"))
+    return Whole(run, run.weights(), list(run.run()))
+
+
+def test_a_run_tells_what_it_does_and_trains_the_decoder_only(whole: Whole) -> None:
+    run, before, events = whole
 
     encoded = [e for e in events if isinstance(e, Encoded)]
     assert [e.done for e in encoded] == list(range(1, 3 * VIEWS + 2))
@@ -71,7 +85,7 @@ def test_it_learns(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 12, "augment": False, "topology": "none"})
     losses = [
         event.losses["segmentation"]
-        for event in fine_tuning(tmp_path, config, count=2).run()
+        for event in FineTuning(small_model(), bscans(2), [], SCHEMA, config, tmp_path).run()
         if isinstance(event, EpochDone) and event.epoch
     ]
     assert losses[-1] < 0.8 * losses[0]
@@ -79,11 +93,8 @@ def test_it_learns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
-    tmp_path: Path, stop_after: int
+    whole: Whole, tmp_path: Path, stop_after: int
 ) -> None:
-    whole = fine_tuning(tmp_path)
-    list(whole.run())
-
     stopped = fine_tuning(tmp_path)
     steps = 0
     events = stopped.run()
@@ -91,15 +102,15 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
         steps += isinstance(next(events), StepDone)
     resumed = gone_on_with(stopped, tmp_path)
 
-    assert same(whole.weights(), resumed.weights())
-    assert same(whole.best_weights, resumed.best_weights)
-    assert whole.best_epoch == resumed.best_epoch
+    assert same(whole.run.weights(), resumed.weights())
+    assert same(whole.run.best_weights, resumed.best_weights)
+    assert whole.run.best_epoch == resumed.best_epoch
 
 
-def test_a_step_that_was_left_in_its_middle_is_taken_when_the_run_goes_on(tmp_path: Path) -> None:
-    whole = fine_tuning(tmp_path)
-    told = list(whole.run())
-    parts = [e for e in told if isinstance(e, StepPart)]
+def test_a_step_that_was_left_in_its_middle_is_taken_when_the_run_goes_on(
+    whole: Whole, tmp_path: Path
+) -> None:
+    parts = [e for e in whole.events if isinstance(e, StepPart)]
     assert len(parts) == 6  # one for each B-scan and epoch
 
     stopped = fine_tuning(tmp_path)
@@ -113,7 +124,7 @@ def test_a_step_that_was_left_in_its_middle_is_taken_when_the_run_goes_on(tmp_pa
 
     assert (stopped.epoch, stopped.step) == (0, 1)
     assert same(after_one, stopped.weights())
-    assert same(whole.weights(), gone_on_with(stopped, tmp_path).weights())
+    assert same(whole.run.weights(), gone_on_with(stopped, tmp_path).weights())
 
 
 def gone_on_with(stopped: FineTuning, folder: Path) -> FineTuning:
@@ -128,12 +139,13 @@ def gone_on_with(stopped: FineTuning, folder: Path) -> FineTuning:
 
 
 def test_a_state_is_a_copy_that_training_on_does_not_change(tmp_path: Path) -> None:
-    run = fine_tuning(tmp_path)
+    config = CONFIG.model_copy(update={"epochs": 1, "batch_size": 1, **FEW})
+    run = fine_tuning(tmp_path, config, count=2)
     events = run.run()
     while not isinstance(next(events), StepDone):
         pass
     state = copy.deepcopy(run.state_dict())
-    again = fine_tuning(tmp_path)
+    again = fine_tuning(tmp_path, config, count=2)
     again.load_state_dict(state)
     list(again.run())
     assert state["step"] == 1
@@ -144,8 +156,9 @@ def test_everything_can_be_trained_and_the_prompt_encoder_too(tmp_path: Path) ->
         ("everything", ("image_encoder.", "prompt_encoder.", "mask_decoder.")),
         ("decoder and prompts", ("prompt_encoder.", "mask_decoder.")),
     ):
-        config = CONFIG.model_copy(update={"adapts": adapts, "epochs": 1, "prompt": "points"})
-        run = fine_tuning(tmp_path / adapts.replace(" ", "-"), config, count=2)
+        settings = {"adapts": adapts, "epochs": 1, "prompt": "points"}
+        config = CONFIG.model_copy(update=settings | FEW)
+        run = fine_tuning(tmp_path / adapts.replace(" ", "-"), config, count=1)
         before = run.weights()
         list(run.run())
         for prefix in moved:
@@ -153,7 +166,7 @@ def test_everything_can_be_trained_and_the_prompt_encoder_too(tmp_path: Path) ->
 
 
 def test_patience_ends_a_run_that_gains_nothing(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"epochs": 9, "patience": 2, "lr": 1e-12})
+    config = CONFIG.model_copy(update={"epochs": 9, "patience": 2, "lr": 1e-12, **FEW})
     run = fine_tuning(tmp_path, config, count=1)
     events: list[Event] = list(run.run())
     assert events[-1] == Finished("no more gain", 1)
@@ -253,8 +266,9 @@ def test_the_learning_rate_rises_and_falls() -> None:
 def test_the_topology_loss_is_there_in_the_last_epoch_at_least(
     tmp_path: Path, epochs: int, warmup: int, first: int
 ) -> None:
-    config = CONFIG.model_copy(update={"epochs": epochs, "topology_warmup_epochs": warmup})
-    steps = [e for e in fine_tuning(tmp_path, config).run() if isinstance(e, StepDone)]
+    settings = {"epochs": epochs, "topology_warmup_epochs": warmup}
+    config = CONFIG.model_copy(update=FEW | {"topology": "spatial"} | settings)
+    steps = [e for e in fine_tuning(tmp_path, config, count=1).run() if isinstance(e, StepDone)]
     assert [e.epoch >= first for e in steps] == ["topology" in e.losses for e in steps]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
-import os
 import re
-import subprocess
 import sys
 import time
 from collections import deque
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -28,24 +28,38 @@ from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.run.states import restore_state, write_state
 from tests.running import fork_context
-from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same, small_model
+from tests.small_runs import CONFIG, FEW, SCHEMA, bscans, fine_tuning, same, small_model
 
-LONG = CONFIG.model_copy(update={"epochs": 50})
+LONG = CONFIG.model_copy(update={"epochs": 50, **FEW})
 
 
 def train_on(path: Path) -> None:
     """Go on with a long run, and write as often as can be."""
     folder = RunFolder(path)
-    run = fine_tuning(folder.embeddings, LONG)
+    run = fine_tuning(folder.embeddings, LONG, count=1)
     folder.restore(run)
     deque(recorded(run, folder, SCHEMA, save_every=0), maxlen=0)
 
 
-def test_a_run_leaves_its_settings_figures_state_and_best_model(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "runs", CONFIG)
-    run = fine_tuning(folder.embeddings)
+class Whole(NamedTuple):
+    """A run that is done, its folder, and the epochs that it told."""
 
+    run: FineTuning
+    folder: RunFolder
+    epochs: list[EpochDone]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """To look at."""
+    folder = RunFolder.create(tmp_path_factory.mktemp("runs"), CONFIG)
+    run = fine_tuning(folder.embeddings)
     epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
+    return Whole(run, folder, epochs)
+
+
+def test_a_run_leaves_its_settings_figures_state_and_best_model(whole: Whole) -> None:
+    run, folder, epochs = whole
 
     assert folder.config() == CONFIG
     assert json.loads((folder.path / "metrics.json").read_text())[2]["epoch"] == 2
@@ -58,14 +72,12 @@ def test_a_run_leaves_its_settings_figures_state_and_best_model(tmp_path: Path) 
     assert header["label_schema"]["name"] == "layers7"
     assert header["training"]["epoch"] == run.best_epoch
     assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
-    assert RunFolder.create(tmp_path / "runs", CONFIG).path != folder.path
+    assert RunFolder.create(folder.path.parent, CONFIG).path != folder.path
 
 
-def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) -> None:
-    whole = RunFolder.create(tmp_path, CONFIG)
-    one = fine_tuning(whole.embeddings)
-    list(recorded(one, whole, SCHEMA))
-
+def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(
+    whole: Whole, tmp_path: Path
+) -> None:
     folder = RunFolder.create(tmp_path, CONFIG)
     events = recorded(fine_tuning(folder.embeddings), folder, SCHEMA, save_every=0)
     for event in events:
@@ -76,8 +88,8 @@ def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(tmp_path: Path) 
     assert folder.restore(again)
     list(recorded(again, folder, SCHEMA))
 
-    assert same(one.weights(), again.weights())
-    assert folder.read_metrics() == whole.read_metrics()
+    assert same(whole.run.weights(), again.weights())
+    assert folder.read_metrics() == whole.folder.read_metrics()
 
 
 def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Path) -> None:
@@ -121,7 +133,7 @@ def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> No
         process.kill()
         process.join()
 
-        run = fine_tuning(folder.embeddings, LONG)
+        run = fine_tuning(folder.embeddings, LONG, count=1)
         assert folder.restore(run) or steps == 0
         done = run.epoch * run.steps + run.step
         assert done >= steps
@@ -163,10 +175,10 @@ class SlowFolder(RunFolder):
 def test_writing_takes_a_small_share_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, saved: list[int]
 ) -> None:
-    config = CONFIG.model_copy(update={"epochs": 7, "batch_size": 3})
+    config = CONFIG.model_copy(update={"epochs": 7, **FEW})
     folder = SlowFolder(RunFolder.create(tmp_path, config).path, seconds)
     monkeypatch.setattr(recording, "time", folder)
-    run = fine_tuning(folder.embeddings, config)
+    run = fine_tuning(folder.embeddings, config, count=1)
     for event in recorded(run, folder, SCHEMA):
         folder.now += 11 if isinstance(event, EpochDone) else 0
     assert folder.saved == saved
@@ -222,9 +234,9 @@ def content(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"epochs": 2, "lr": 1e-12})
+    config = CONFIG.model_copy(update={"epochs": 2, "lr": 1e-12, **FEW})
     folder = RunFolder.create(tmp_path, config)
-    run = fine_tuning(folder.embeddings, config)
+    run = fine_tuning(folder.embeddings, config, count=1)
     for event in recorded(run, folder, SCHEMA):
         if isinstance(event, EpochDone) and event.epoch == 1:
             weights, header = content(folder.best)
@@ -236,58 +248,48 @@ def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> 
         assert described == header
 
         folder.best.unlink()
-        again = fine_tuning(folder.embeddings, config)
+        again = fine_tuning(folder.embeddings, config, count=1)
         folder.restore(again)
         list(recorded(again, folder, SCHEMA))
     assert folder.best.is_file()
 
 
 def test_a_best_model_of_another_epoch_than_the_states_is_replaced(tmp_path: Path) -> None:
-    config = CONFIG.model_copy(update={"epochs": 1})
+    config = CONFIG.model_copy(update={"epochs": 1, **FEW})
     folder = RunFolder.create(tmp_path, config)
-    list(recorded(fine_tuning(folder.embeddings, config), folder, SCHEMA))
+    list(recorded(fine_tuning(folder.embeddings, config, count=1), folder, SCHEMA))
     weights, _ = content(folder.best)
-    later = fine_tuning(folder.embeddings, config)
+    later = fine_tuning(folder.embeddings, config, count=1)
     state = later.state_dict()
     later.load_state_dict({**state, "best": {**state["best"], "epoch": 2}})
     folder.save_best(later, SCHEMA, [])
     assert folder.best_epoch() == 2
 
-    again = fine_tuning(folder.embeddings, config)
+    again = fine_tuning(folder.embeddings, config, count=1)
     folder.restore(again)
     list(recorded(again, folder, SCHEMA))
     assert folder.best_epoch() == 1
     assert same(content(folder.best)[0], weights)
 
 
-LOCK = """
-import sys
-from pathlib import Path
-from napari_octsam.training.run.folder import RunFolder
-
-folder = RunFolder(Path(sys.argv[1]))
-folder.lock()
-print("locked", flush=True)
-sys.stdin.read()
-"""
+def hold(path: Path, told: Connection) -> None:
+    """Lock a run until the end."""
+    folder = RunFolder(path)
+    folder.lock()
+    told.send("locked")
+    told.recv()
 
 
 def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", LOCK, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == b"locked"
+    context = fork_context()
+    here, there = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path, there))
+    process.start()
+    assert here.recv() == "locked"
     with pytest.raises(UserError, match="Another process is training the run"):
         RunFolder(tmp_path).lock()
     process.kill()
-    process.wait()
-    process.stdin.close()
-    process.stdout.close()
+    process.join()
     RunFolder(tmp_path).lock()
 
 

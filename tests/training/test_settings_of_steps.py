@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.training.events import StepDone
+from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.schedule import learning_rate, make_optimizer
-from tests.small_runs import CONFIG, fine_tuning
+from tests.small_runs import CONFIG, SCHEMA, bscans, small_model
 
 PLAIN = {"optimizer": "sgd", "lr": 1.0, "schedule": "constant", "topology": "none"}
 
@@ -48,7 +49,8 @@ def test_the_cosine_falls_slowly_at_both_ends() -> None:
 
 def first_step(folder: Path, **settings: Any) -> tuple[float, dict[str, float]]:
     """Return how far the first step moves the weights, and its losses."""
-    run = fine_tuning(folder, CONFIG.model_copy(update=settings))
+    config = CONFIG.model_copy(update={"augment": False, **settings})
+    run = FineTuning(small_model(), bscans(1), [], SCHEMA, config, folder)
     before = run.weights()
     step = next(event for event in run.run() if isinstance(event, StepDone))
     return _distance(before, run.weights()), step.losses
