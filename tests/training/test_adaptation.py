@@ -27,7 +27,9 @@ from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same
 from tests.small_sam import call_it_vit_b, weights_of
 
 HEADER = Header(name="first", architecture="vit_b", profile="sam")
-LORA = CONFIG.model_copy(update={"adapts": "lora", "topology": "none", "lora_alpha": 8.0})
+LORA = CONFIG.model_copy(
+    update={"adapts": "lora", "topology": "none", "lora_alpha": 8.0, "objects": 2}
+)
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from napari_octsam.training.events import EpochDone, Told
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.prepare import prepare
 from tests.running import Running, forked, real
-from tests.small_runs import CONFIG, bscans, fine_tuning, small_octsam
+from tests.small_runs import CONFIG, FEW, bscans, fine_tuning, small_octsam
 from tests.training.test_memory import run_with
 
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "napari_octsam"]
@@ -77,7 +77,7 @@ def write_run(folder: Path, base: Path, epochs: int) -> None:
             (folder / "data" / part).mkdir(parents=True, exist_ok=True)
             iio.imwrite(folder / "data" / part / f"{name}.png", pixels)
     settings = {"data": "data", "out": "runs", "label_schema": "layers7", "device": "cpu"}
-    settings |= {"base_model": str(base), "epochs": epochs, "objects": 1, "augment": False}
+    settings |= {"base_model": str(base), "epochs": epochs, **FEW}
     (folder / "run.json").write_text(json.dumps(settings))
 
 

@@ -108,6 +108,7 @@ def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Pat
         folder.restore(other)
 
 
+@pytest.mark.slow("ten processes train, one after the other, until they are killed")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, CONFIG)
@@ -118,6 +119,9 @@ def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> No
         process.start()
         return process
 
+    first = context.Process(target=str)  # it waits until torch is there to fork from
+    first.start()
+    first.join()
     steps = 0
     began = time.monotonic()
     process = started()
