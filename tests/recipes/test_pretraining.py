@@ -135,7 +135,7 @@ def test_a_restart_needs_nothing_but_the_average() -> None:
 
 
 def test_a_few_steps_learn_the_band() -> None:
-    stages = (Stage(steps=30, views=2, objects=3),)
+    stages = (Stage(steps=25, views=1, objects=4),)
     config = PretrainConfig(stages=stages, warmup_steps=5, learning_rate=3e-3)
     training = pretraining(config)
     losses = [event.losses["segmentation"] for event in training.run()]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from recipes.octsam_tiny.__main__ import app
 from recipes.octsam_tiny.loop import Pretraining
 from recipes.octsam_tiny.recipe import read_recipe
 from recipes.octsam_tiny.sources import octsam_tiny_sources
+from tests.running import forked
 
 RECIPE = """
 seed = 5
@@ -69,19 +68,20 @@ def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -
     assert not state.exists()
 
 
+def pretrain(*words: str) -> None:
+    """What `python -m recipes.octsam_tiny` does, for `forked`."""
+    app(words)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
 def test_ctrl_c_saves_what_was_reached_for_the_same_command(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"
     words = ["train", tmp_path, "-o", output, "--config", recipe(tmp_path, 10_000)]
-    command = [sys.executable, "-m", "recipes.octsam_tiny", *map(str, words)]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "300"}
-    ) as process:
-        assert process.stderr is not None
-        assert "10000 steps to go" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-    assert process.returncode == 130, said
+    process = forked(pretrain, *map(str, words), folder=tmp_path, COLUMNS="300")
+    process.until("10000 steps to go")
+    process.send(signal.SIGINT)
+    code, said = process.end()
+    assert code == 130, said
     assert "the same command goes on" in said
     state = tmp_path / "mine.safetensors.state"
     assert state.exists()
