@@ -14,10 +14,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.running import ForkedPopen
+from tests.running import ForkedPopen, forked, run_named
 from tests.steered import Jobs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: two workers share two cores
+
+for name in ("COLUMNS", "LINES"):  # of no terminal: readline sets them for the processes it starts
+    os.environ.pop(name, None)
 
 if sys.version_info < (3, 12) and find_spec("PySide6"):
     # PySide6 since 6.11 gives away references that it does not own, see docs/testing.md
@@ -95,6 +98,28 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = Header(name="random tiny", architecture="octsam-tiny", profile="octsam-tiny")
     save_checkpoint(path, TinyNetwork(), header)
     return path
+
+
+@pytest.fixture(scope="session")
+def _small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "small.safetensors"
+    process = forked(run_named, "tests.small_runs:save_small", path, folder=path.parent)
+    assert process.end() == (0, "")
+    return path
+
+
+@pytest.fixture
+def small_checkpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint of a small network, which the engine's forked processes take for octsam-tiny.
+
+    It is made by another process: torch stays out of this one.
+    """
+    if sys.platform != "linux":
+        checkpoint: Path = request.getfixturevalue("tiny_checkpoint")
+        return checkpoint
+    monkeypatch.setattr(ForkedPopen, "first", ["tests.small_runs:call_it_octsam_tiny"])
+    small: Path = request.getfixturevalue("_small_file")
+    return small
 
 
 @pytest.fixture(autouse=True)

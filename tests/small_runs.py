@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
@@ -27,6 +30,24 @@ def small_model() -> Model:
     torch.manual_seed(0)
     network = TinyNetwork(SIZES).eval().requires_grad_(False)
     return Model(network, HEADER, torch.device("cpu"))
+
+
+def call_it_octsam_tiny() -> None:
+    """Let octsam-tiny mean the small network in this process."""
+    ARCHITECTURES["octsam-tiny"] = replace(
+        ARCHITECTURES["octsam-tiny"], build=lambda: TinyNetwork(SIZES)
+    )
+
+
+def save_small(path: Path) -> None:
+    save_checkpoint(path, small_model().network, HEADER)
+
+
+def save_tiny(path: Path) -> None:
+    """Write a checkpoint of octsam-tiny with random weights."""
+    torch.manual_seed(0)
+    header = Header(name="random", architecture="octsam-tiny", profile="octsam-tiny")
+    save_checkpoint(path, TinyNetwork(), header)
 
 
 def bscans(count: int, first: int = 0) -> list[LabelledBScan]:

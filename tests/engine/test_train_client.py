@@ -70,7 +70,7 @@ def hardly_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def config(tmp_path: Path, tiny_checkpoint: Path) -> TrainConfig:
+def config(tmp_path: Path, small_checkpoint: Path) -> TrainConfig:
     for folder in ("images", "masks"):
         (tmp_path / "data" / folder).mkdir(parents=True)
     for number, bscan in enumerate(bscans(4)):
@@ -80,7 +80,7 @@ def config(tmp_path: Path, tiny_checkpoint: Path) -> TrainConfig:
         data=str(tmp_path / "data"),
         label_schema="layers7",
         out=str(tmp_path / "runs"),
-        base_model=str(tiny_checkpoint),
+        base_model=str(small_checkpoint),
         device="cpu",
         prompt="boxes",
         objects=4,
