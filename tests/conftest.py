@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
         if slow is not None:
             item.user_properties.append(("slow", slow.args[0]))
+    if "PYTEST_XDIST_WORKER" in os.environ:  # no worker is to begin with a long test at the end
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -55,7 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     imports made is of no interest to the garbage collector, which napari's fixture calls twice.
     """
     if any(_has_window(item) for item in session.items):
-        if "torch" in sys.modules:
+        if "torch" in sys.modules or any(_room_of(item) != "gui" for item in session.items):
             import_module("torch._dynamo")
         gc.collect()
         gc.freeze()
@@ -124,13 +127,22 @@ def small_checkpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture(autouse=True)
 def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork the engine's processes from one that has torch, where a test does not want real ones."""
-    is_real = request.node.get_closest_marker("real_process") is not None
-    if sys.platform != "linux" or is_real or _room_of(request.node) not in ("engine", "gui"):
+    """Fork the engine's processes from one that has torch, where a test does not want real ones.
+
+    `real_process` wants them real, with names of modules those that run these.
+    """
+    real = request.node.get_closest_marker("real_process")
+    if sys.platform != "linux" or _room_of(request.node) not in ("engine", "gui"):
+        return
+    if real is not None and not real.args:
         return
     from napari_octsam.engine import process
 
-    forking = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedPopen})
+    def popen(command: list[str], **options: Any) -> Any:
+        is_real = real is not None and set(real.args) & set(command)
+        return (subprocess.Popen if is_real else ForkedPopen)(command, **options)
+
+    forking = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
     monkeypatch.setattr(process, "subprocess", forking)
 
 

@@ -118,6 +118,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return dict(state["learnt"])
 
 
+@pytest.mark.slow("three trainings, each with a report of its best model")
 def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     config: TrainConfig, listen: Callable[[StartTraining], Listener]
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
+@pytest.mark.slow("two trainings up to their second epoch")
 def test_a_killed_training_says_so_and_can_be_gone_on_with(
     config: TrainConfig, listen: Callable[[StartTraining], Listener]
 ) -> None:

@@ -75,6 +75,7 @@ def drag(qtbot: Any, canvas: Any, start: tuple[float, float], end: tuple[float, 
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=path[-1])
 
 
+@pytest.mark.slow("the first window with an engine starts the server that forks it")
 def test_a_box_drawn_with_the_mouse_becomes_labels_with_a_key(
     widget: PromptWidget, qtbot: Any
 ) -> None:
@@ -158,6 +159,7 @@ assert report.dice["neurosensory retina"] >= 0, report
 """
 
 
+@pytest.mark.slow("a real process opens napari, and its engine imports torch")
 def test_the_demo_saves_a_screenshot_and_labels(tmp_path: Path) -> None:
     checkpoint = tmp_path / "random.safetensors"
     made = forked(run_named, "tests.small_runs:save_tiny", checkpoint, folder=tmp_path)

@@ -622,8 +622,8 @@ def logits(prediction: Prediction) -> np.ndarray:
     return decoded.window().logits
 
 
-@pytest.mark.real_process
-@pytest.mark.slow("a training, then the engine, import torch in processes of their own")
+@pytest.mark.real_process("napari_octsam.engine.train.trainer")
+@pytest.mark.slow("a training imports torch in a process of its own, and takes two epochs")
 def test_a_real_training_beside_predictions_and_its_model_compared_with_the_old(
     real: TrainWidget, qtbot: Any, tmp_path: Path
 ) -> None:

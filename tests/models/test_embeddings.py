@@ -147,6 +147,7 @@ def churn(folder: Path, begun: Event) -> None:
         assert found is None or same(found, make_embedding((wanted + 1) % 5, 10))
 
 
+@pytest.mark.slow("may start the server that forks processes, which imports torch")
 def test_two_processes_share_a_folder(tmp_path: Path) -> None:
     context = fork_context()
     begun = context.Event()
