@@ -11,13 +11,17 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from tests.running import ForkedPopen
+from tests.running import ForkedPopen, forked, run_named
 from tests.steered import Jobs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: two workers share two cores
+
+for name in ("COLUMNS", "LINES"):  # of no terminal: readline sets them for the processes it starts
+    os.environ.pop(name, None)
 
 if sys.version_info < (3, 12) and find_spec("PySide6"):
     # PySide6 since 6.11 gives away references that it does not own, see docs/testing.md
@@ -43,6 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
         if slow is not None:
             item.user_properties.append(("slow", slow.args[0]))
+    if "PYTEST_XDIST_WORKER" in os.environ:  # no worker is to begin with a long test at the end
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -52,7 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     imports made is of no interest to the garbage collector, which napari's fixture calls twice.
     """
     if any(_has_window(item) for item in session.items):
-        if "torch" in sys.modules:
+        if "torch" in sys.modules or any(_room_of(item) != "gui" for item in session.items):
             import_module("torch._dynamo")
         gc.collect()
         gc.freeze()
@@ -97,15 +103,46 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def _small_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "small.safetensors"
+    process = forked(run_named, "tests.small_runs:save_small", path, folder=path.parent)
+    assert process.end() == (0, "")
+    return path
+
+
+@pytest.fixture
+def small_checkpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint of a small network, which the engine's forked processes take for octsam-tiny.
+
+    It is made by another process: torch stays out of this one.
+    """
+    if sys.platform != "linux":
+        checkpoint: Path = request.getfixturevalue("tiny_checkpoint")
+        return checkpoint
+    monkeypatch.setattr(ForkedPopen, "first", ["tests.small_runs:call_it_octsam_tiny"])
+    small: Path = request.getfixturevalue("_small_file")
+    return small
+
+
 @pytest.fixture(autouse=True)
 def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork the engine's processes from one that has torch, where a test does not want real ones."""
-    is_real = request.node.get_closest_marker("real_process") is not None
-    if sys.platform != "linux" or is_real or _room_of(request.node) not in ("engine", "gui"):
+    """Fork the engine's processes from one that has torch, where a test does not want real ones.
+
+    `real_process` wants them real, with names of modules those that run these.
+    """
+    real = request.node.get_closest_marker("real_process")
+    if sys.platform != "linux" or _room_of(request.node) not in ("engine", "gui"):
+        return
+    if real is not None and not real.args:
         return
     from napari_octsam.engine import process
 
-    forking = SimpleNamespace(**{**vars(subprocess), "Popen": ForkedPopen})
+    def popen(command: list[str], **options: Any) -> Any:
+        is_real = real is not None and set(real.args) & set(command)
+        return (subprocess.Popen if is_real else ForkedPopen)(command, **options)
+
+    forking = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
     monkeypatch.setattr(process, "subprocess", forking)
 
 

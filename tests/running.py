@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import IO, Any
+from pkgutil import resolve_name
+from typing import IO, Any, ClassVar
 
-__all__ = ["ForkedPopen", "Running", "fork_context", "forked", "octsam", "real"]
+__all__ = ["ForkedPopen", "Running", "fork_context", "forked", "octsam", "real", "run_named"]
 
 _HEAVY = ["torch._dynamo", "napari_octsam.topology.persistence.ranks", "tests.small_runs"]
 _MODULES = os.pathsep.join(sys.path)
@@ -104,8 +105,16 @@ def octsam(*arguments: str) -> None:
     main()
 
 
+def run_named(name: str, *arguments: object) -> None:
+    """Call a function by its name, for `forked`: nobody else needs its module."""
+    resolve_name(name)(*arguments)
+
+
 class ForkedPopen:
     """What `subprocess.Popen` is to the engine: a module at work behind two pipes and a log."""
+
+    first: ClassVar[Sequence[str]] = ()
+    """Names of functions that the process calls before it begins."""
 
     def __init__(
         self,
@@ -122,7 +131,7 @@ class ForkedPopen:
         module, *arguments = command[command.index("-m") + 1 :]
         (heard, into), (out, told) = os.pipe(), os.pipe()
         streams = {0: heard, 1: told, 2: os.dup(stderr.fileno())}
-        self._process = _fork(streams, env, Path.cwd(), _run_module, module, arguments)
+        self._process = _fork(streams, env, Path.cwd(), _run_module, module, arguments, self.first)
         self.stdin = os.fdopen(into, "wb", bufsize)
         self.stdout = os.fdopen(out, "rb", bufsize)
         self.pid = self._process.pid
@@ -140,7 +149,9 @@ class ForkedPopen:
         self._process.kill()
 
 
-def _run_module(module: str, arguments: list[str]) -> None:
+def _run_module(module: str, arguments: list[str], first: Sequence[str]) -> None:
+    for name in first:
+        resolve_name(name)()
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -13,6 +13,7 @@ from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
@@ -46,6 +47,22 @@ def small_octsam(*arguments: str) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         call_it_tiny(monkeypatch)
         octsam(*arguments)
+
+
+def call_it_octsam_tiny() -> None:
+    """Let octsam-tiny mean the small network in this process, for good."""
+    call_it_tiny(pytest.MonkeyPatch())
+
+
+def save_small(path: Path) -> None:
+    save_checkpoint(path, small_model().network, HEADER)
+
+
+def save_tiny(path: Path) -> None:
+    """Write a checkpoint of octsam-tiny with random weights."""
+    torch.manual_seed(0)
+    header = Header(name="random", architecture="octsam-tiny", profile="octsam-tiny")
+    save_checkpoint(path, TinyNetwork(), header)
 
 
 def bscans(count: int, first: int = 0) -> list[LabelledBScan]:

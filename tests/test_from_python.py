@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import napari_octsam
 from napari_octsam.cli import app
+from tests.running import forked
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -49,6 +50,17 @@ def run(script: str) -> str:
     return done.stdout
 
 
+def execute(script: str) -> None:
+    exec(script, {"__name__": "__main__"})
+
+
+def run_forked(script: str, folder: Path) -> str:
+    """Return what a script prints in a process that has torch already."""
+    code, printed = forked(execute, script, folder=folder).end()
+    assert code == 0, printed
+    return printed
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with the data set that the page draws."""
@@ -69,9 +81,9 @@ def test_there_are_the_names_and_no_others() -> None:
         napari_octsam.load_models  # noqa: B018
 
 
-@pytest.mark.slow("a fresh process imports torch, loads the model and judges two B-scans")
+@pytest.mark.slow("loads the model and judges two B-scans, in Python and on the command line")
 def test_the_page_runs_and_the_command_line_finds_the_same(here: Path) -> None:
-    printed = run("\n".join(blocks("from-python.md", "python")))
+    printed = run_forked("\n".join(blocks("from-python.md", "python")), here)
     octsam(blocks("from-python.md", "sh")[1])
 
     dice = re.search(r"^Dice (0\.\d+)$", printed, re.MULTILINE)
@@ -84,4 +96,4 @@ def test_the_page_runs_and_the_command_line_finds_the_same(here: Path) -> None:
 def test_the_check_of_a_data_set_runs(here: Path) -> None:
     (script,) = blocks("datasets.md", "python")
 
-    assert "The model learns oct14, trains on 1 B-scan" in run(script)
+    assert "The model learns oct14, trains on 1 B-scan" in run_forked(script, here)

@@ -302,6 +302,7 @@ def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) ->
 
 
 @pytest.mark.slow("opens a canvas, and imports torch, in processes of their own")
+@pytest.mark.slow("asks three real processes: of Qt, of OpenGL and of torch")
 def test_doctor_gives_a_verdict_on_everything(octsam: Octsam) -> None:
     result = octsam("doctor")
 
@@ -511,6 +512,7 @@ def write_layers(folder: Path, names: tuple[str, ...]) -> None:
         iio.imwrite(folder / "masks" / f"{name}.png", phantom.layers)
 
 
+@pytest.mark.slow("trains, judges, predicts and goes on with the network of the real size")
 def test_train_makes_a_model_that_predicts_and_goes_on_where_it_was(
     octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path
 ) -> None:

@@ -34,6 +34,7 @@ from napari_octsam.engine.predict.messages import (
     Progress,
 )
 from napari_octsam.engine.process import WAITING, process_environment
+from tests.running import forked
 
 needs_sigstop = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no SIGSTOP")
 
@@ -278,6 +279,7 @@ def test_shutdown_ends_the_process_and_refuses_what_comes_later(fresh: EngineCli
     assert holds(lambda: fresh.state == "stopped")
 
 
+@pytest.mark.slow("a real process starts a real engine, which imports torch")
 def test_engine_dies_with_napari_even_while_it_computes(
     tmp_path: Path, tiny_checkpoint: Path
 ) -> None:
@@ -316,13 +318,24 @@ def test_engine_dies_with_napari_even_while_it_computes(
     [
         ("engine.predict.client", {"torch", "triton", "safetensors", "napari", "qtpy"}),
         ("engine.train.client", {"torch", "triton", "safetensors", "napari", "qtpy"}),
-        ("engine.predict.service", {"napari", "qtpy", "PyQt6", "PySide6"}),
     ],
 )
-def test_each_side_imports_only_its_own(module: str, unwanted: set[str]) -> None:
+def test_the_napari_side_imports_only_its_own(module: str, unwanted: set[str]) -> None:
     code = f"import sys, napari_octsam.{module}; print(*{unwanted!r} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not done.stdout.split()
+
+
+def imported_of(unwanted: set[str]) -> None:
+    """Print which of some modules the engine brings."""
+    import napari_octsam.engine.predict.worker  # noqa: F401
+
+    print(*unwanted & set(sys.modules))
+
+
+def test_the_engine_imports_only_its_own(tmp_path: Path) -> None:
+    unwanted = {"napari", "qtpy", "PyQt6", "PySide6"}
+    assert forked(imported_of, unwanted, folder=tmp_path).end() == (0, "\n")
 
 
 def test_the_model_before_comes_back_without_being_loaded_again(

@@ -70,7 +70,7 @@ def hardly_nicer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def config(tmp_path: Path, tiny_checkpoint: Path) -> TrainConfig:
+def config(tmp_path: Path, small_checkpoint: Path) -> TrainConfig:
     for folder in ("images", "masks"):
         (tmp_path / "data" / folder).mkdir(parents=True)
     for number, bscan in enumerate(bscans(4)):
@@ -80,7 +80,7 @@ def config(tmp_path: Path, tiny_checkpoint: Path) -> TrainConfig:
         data=str(tmp_path / "data"),
         label_schema="layers7",
         out=str(tmp_path / "runs"),
-        base_model=str(tiny_checkpoint),
+        base_model=str(small_checkpoint),
         device="cpu",
         prompt="boxes",
         objects=4,
@@ -118,6 +118,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return dict(state["learnt"])
 
 
+@pytest.mark.slow("three trainings, each with a report of its best model")
 def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     config: TrainConfig, listen: Callable[[StartTraining], Listener]
 ) -> None:
@@ -151,6 +152,7 @@ def test_a_run_that_was_paused_and_stopped_goes_on_to_the_same_end(
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
+@pytest.mark.slow("two trainings up to their second epoch")
 def test_a_killed_training_says_so_and_can_be_gone_on_with(
     config: TrainConfig, listen: Callable[[StartTraining], Listener]
 ) -> None:

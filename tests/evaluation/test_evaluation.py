@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from monai.metrics import DiceMetric, HausdorffDistanceMetric, SurfaceDistanceMetric
 from scipy import ndimage
 from sklearn.metrics import (
     accuracy_score,
@@ -66,8 +65,11 @@ def as_tensor(mask: Mask) -> torch.Tensor:
     return torch.from_numpy(mask[None, None].astype(np.float32))
 
 
+@pytest.mark.xdist_group("monai")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_counts_are_scikit_learns_metrics(seed: int) -> None:
+    from monai.metrics import DiceMetric
+
     predicted, truth = mask_pair(seed)
     counts = count_pixels(predicted, truth)
     ours, theirs = predicted.ravel(), truth.ravel()
@@ -97,9 +99,12 @@ def test_counts_add_up_and_know_what_is_not_there() -> None:
     assert not count_pixels(EVERYWHERE, NOTHING).missed
 
 
+@pytest.mark.xdist_group("monai")
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (3.9, 11.7)])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_distances_are_monais(seed: int, spacing: tuple[float, float]) -> None:
+    from monai.metrics import HausdorffDistanceMetric, SurfaceDistanceMetric
+
     predicted, truth = mask_pair(seed)
     both = as_tensor(predicted), as_tensor(truth)
     hd95 = HausdorffDistanceMetric(include_background=True, percentile=95)

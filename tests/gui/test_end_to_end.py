@@ -26,35 +26,17 @@ from napari_octsam.gui.session import session as session_module
 from napari_octsam.gui.session.session import Session
 from napari_octsam.gui.session.settings import Settings
 from napari_octsam.phantoms.bscan import make_phantom
+from tests.running import forked, run_named
 
 NSR = 2
 BOX = np.array([[40, 30], [40, 200], [140, 200], [140, 30]], float)
 PATIENCE = 120_000  # milliseconds: the engine imports torch
 
-MAKE_MODEL = """
-import sys, torch
-from pathlib import Path
-from napari_octsam.models.checkpoints.save import save_checkpoint
-from napari_octsam.models.header import Header
-from napari_octsam.models.tiny.network import TinyNetwork
-torch.manual_seed(0)
-header = Header(name="random", architecture="octsam-tiny", profile="octsam-tiny")
-save_checkpoint(Path(sys.argv[1]), TinyNetwork(), header)
-"""
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model with random weights, made by another process: torch stays out of this one."""
-    path = tmp_path_factory.mktemp("model") / "random.safetensors"
-    subprocess.run([sys.executable, "-c", MAKE_MODEL, str(path)], check=True)
-    return path
-
 
 @pytest.fixture
 def widget(
     make_napari_viewer: Callable[..., Any],
-    checkpoint: Path,
+    small_checkpoint: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     qtbot: Any,
@@ -67,7 +49,7 @@ def widget(
     viewer.add_image(make_phantom(3, shape=(200, 256)).image, name="phantom", scale=(4, 6))
     widget = PromptWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Prompt")
-    widget.session.load_model(LoadModel(str(checkpoint), device="cpu"))
+    widget.session.load_model(LoadModel(str(small_checkpoint), device="cpu"))
     widget.masks.threshold.setValue(5)  # random weights are sure of nothing
     yield widget
     widget.session.close()
@@ -93,6 +75,7 @@ def drag(qtbot: Any, canvas: Any, start: tuple[float, float], end: tuple[float, 
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=path[-1])
 
 
+@pytest.mark.slow("the first window with an engine starts the server that forks it")
 def test_a_box_drawn_with_the_mouse_becomes_labels_with_a_key(
     widget: PromptWidget, qtbot: Any
 ) -> None:
@@ -109,7 +92,7 @@ def test_a_box_drawn_with_the_mouse_becomes_labels_with_a_key(
     assert prompter.preview.layer is not None
     predicted: npt.NDArray[Any] = np.array(prompter.preview.layer.data)
     assert (predicted == NSR).any()
-    assert "Ready: random" in widget.badge.text
+    assert "Ready: " in widget.badge.text
 
     qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
 
@@ -176,7 +159,11 @@ assert report.dice["neurosensory retina"] >= 0, report
 """
 
 
-def test_the_demo_saves_a_screenshot_and_labels(checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.slow("a real process opens napari, and its engine imports torch")
+def test_the_demo_saves_a_screenshot_and_labels(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "random.safetensors"
+    made = forked(run_named, "tests.small_runs:save_tiny", checkpoint, folder=tmp_path)
+    assert made.end() == (0, "")
     command = [sys.executable, "-W", "ignore", "-c", RUN_DEMO, str(checkpoint), str(tmp_path)]
     subprocess.run(
         command, check=True, timeout=150, env=os.environ | {"OCTSAM_HOME": str(tmp_path)}

@@ -92,6 +92,7 @@ def test_the_settings_of_napari_are_read(tmp_path: Path) -> None:
     assert read_settings().cache_bytes == 512 * 1024**2
 
 
+@pytest.mark.slow("a real process opens napari")
 def test_opening_the_widgets_imports_no_torch() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", OPEN_EVERY_WIDGET, str(MANIFEST)],

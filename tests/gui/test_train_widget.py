@@ -41,8 +41,6 @@ from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.prompting.drawing import Tool
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
-from napari_octsam.gui.session.session import Session
-from napari_octsam.gui.session.settings import Settings
 from napari_octsam.training.events import (
     ClassMetrics,
     EpochDone,
@@ -113,10 +111,8 @@ def settle(qtbot: Any, widget: TrainWidget, state: str) -> None:
 def test_every_labelled_bscan_is_found_with_its_image_and_patient(volumes: Any) -> None:
     viewer = volumes
     viewer.add_labels(np.zeros((9, 9), np.uint8), name="of no image")
-    session = Session(Settings())
-    pairs = labelled_images(viewer.layers, session.companions)
+    pairs = labelled_images(viewer.layers, Companions())
     dataset = read_labelled(pairs, SCHEMA)
-    session.close()
     assert [(p.image.name, p.labels.name) for p in pairs] == [
         ("P1_OD", "P1_OD layers"),
         ("P2_OD", "P2_OD layers"),
@@ -140,9 +136,7 @@ def test_layers_whose_names_are_alike_as_files_are_all_written(viewer: Any, tmp_
     for name, bscan in zip(names, bscans(len(names)), strict=True):
         viewer.add_image(bscan.image, name=name)
         viewer.add_labels(bscan.labels, name=f"{name} layers")
-    session = Session(Settings())
-    pairs = labelled_images(viewer.layers, session.companions)
-    session.close()
+    pairs = labelled_images(viewer.layers, Companions())
     checked = write_checked(lambda: check_dataset(read_labelled(pairs, SCHEMA)), tmp_path / "new")
     assert not checked.found.problems
     files = {path.name.casefold() for path in (tmp_path / "new" / "images").iterdir()}
@@ -352,7 +346,13 @@ def test_each_setting_says_what_it_is(widget: TrainWidget) -> None:
     assert "breaks, islands and holes" in captions["Topology loss"]
 
 
-def test_epochs_are_counted_in_whole_numbers(widget: TrainWidget) -> None:
+def test_epochs_are_counted_in_whole_numbers(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    widget.inputs.source.choose_folder(tmp_path)
+    widget.inputs.train.click()
+    jobs.tell(BEGUN)
+    settle(qtbot, widget, "running")
     axis = widget.results.curves.dice.axis
     assert axis.tickSpacing(0.0, 1.0, 300.0) == [(1.0, 0)]
     assert axis.tickSpacing(0.0, 1000.0, 300.0)[0][0] > 50
@@ -622,8 +622,8 @@ def logits(prediction: Prediction) -> np.ndarray:
     return decoded.window().logits
 
 
-@pytest.mark.real_process
-@pytest.mark.slow("a training, then the engine, import torch in processes of their own")
+@pytest.mark.real_process("napari_octsam.engine.train.trainer")
+@pytest.mark.slow("a training imports torch in a process of its own, and takes two epochs")
 def test_a_real_training_beside_predictions_and_its_model_compared_with_the_old(
     real: TrainWidget, qtbot: Any, tmp_path: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
 from napari_octsam.models.tiny.network import TinyNetwork
+from tests.running import fork_context
 
 KB = 1024
 
@@ -147,8 +147,9 @@ def churn(folder: Path, begun: Event) -> None:
         assert found is None or same(found, make_embedding((wanted + 1) % 5, 10))
 
 
+@pytest.mark.slow("may start the server that forks processes, which imports torch")
 def test_two_processes_share_a_folder(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = fork_context()
     begun = context.Event()
     other = context.Process(target=churn, args=(tmp_path, begun))
     other.start()

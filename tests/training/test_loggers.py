@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import wandb
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.training.events import (
@@ -39,6 +37,8 @@ EVENTS: list[Event] = [
 @pytest.fixture
 def wandb_anew() -> Iterator[None]:
     """Let wandb forget what it read from the environment, before and after."""
+    import wandb
+
     wandb.teardown()
     yield
     wandb.teardown()
@@ -53,6 +53,8 @@ def test_tensorboard_has_figures_by_class_and_pictures(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, config)
 
     assert list(logged(EVENTS, chosen_loggers(config, folder, SCHEMA))) == EVENTS
+
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     board = EventAccumulator(str(folder.path / "tensorboard"))
     board.Reload()
@@ -76,6 +78,8 @@ def test_weights_and_biases_keeps_a_run_in_its_folder(
     loggers = chosen_loggers(config, folder, SCHEMA)
     run = loggers[0]._run
     assert list(logged(EVENTS, loggers)) == EVENTS
+    import wandb
+
     wandb.teardown()  # its own process writes what it still holds
 
     assert (run.project, run.entity, run.name) == ("oct", "eye-clinic", "lr 1, topology")

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from monai.losses.dice import DiceCELoss, DiceFocalLoss, DiceLoss
-from monai.losses.focal_loss import FocalLoss
 from torch import Tensor
 
 from napari_octsam.core.classes import NOT_LABELLED
@@ -23,23 +21,26 @@ from napari_octsam.training.prompts.components import component_objects
 from tests.small_runs import CONFIG, SIZES, bscans
 
 CPU = torch.device("cpu")
-MONAI = {
-    "dice_ce": DiceCELoss(sigmoid=True),
-    "dice": DiceLoss(sigmoid=True),
-    "focal": FocalLoss(),
-    "dice_focal": DiceFocalLoss(sigmoid=True),
-}
 
 
-@pytest.mark.parametrize("name", MONAI)
+@pytest.mark.xdist_group("monai")
+@pytest.mark.parametrize("name", ["dice_ce", "dice", "focal", "dice_focal"])
 def test_the_segmentation_losses_are_monais(name: str) -> None:
+    from monai import losses
+
+    monais = {
+        "dice_ce": losses.DiceCELoss(sigmoid=True),
+        "dice": losses.DiceLoss(sigmoid=True),
+        "focal": losses.FocalLoss(),
+        "dice_focal": losses.DiceFocalLoss(sigmoid=True),
+    }
     random = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 1, 40, 60, generator=random) * 5
     target = torch.rand(5, 1, 40, 60, generator=random) ** 3
     target[0], target[1] = 0, 1
     ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
     loss = segmentation_loss(name)(ours, target, torch.ones_like(target)).mean()
-    other = MONAI[name](theirs, target)
+    other = monais[name](theirs, target)
     loss.backward()
     other.backward()
     assert loss.item() == pytest.approx(other.item(), rel=1e-6)
