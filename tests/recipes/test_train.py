@@ -73,6 +73,7 @@ def pretrain(*words: str) -> None:
     app(words)
 
 
+@pytest.mark.slow("where it is the first to fork, it waits until torch is there to fork from")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
 def test_ctrl_c_saves_what_was_reached_for_the_same_command(tmp_path: Path) -> None:
     output = tmp_path / "mine.safetensors"

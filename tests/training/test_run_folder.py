@@ -284,6 +284,7 @@ def hold(path: Path, told: Connection) -> None:
     told.recv()
 
 
+@pytest.mark.slow("where it is the first to fork, it waits until torch is there to fork from")
 def test_a_run_has_one_process_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
     context = fork_context()
     here, there = context.Pipe()
