@@ -11,6 +11,7 @@ IMAGE :=
 ARGS :=
 environment := $(if $(filter pyqt6,$(QT)),.venv,.venv-$(QT))
 bin := $(environment)/bin
+unexport PYTHONDONTWRITEBYTECODE # else each of the tests' processes compiles the package anew
 pytest := scripts/with_display.sh $(bin)/python -m pytest -n 2 --dist loadgroup
 
 .PHONY: help demo test lint pytest coverage bench docs-figures demo-environment dev-environment
