@@ -106,7 +106,7 @@ class Architecture:
     earlier
         Names of weights that only an earlier version had -> what that version is called.
     begins_at_zero
-        Names of weights that files of before lack: all zero, they change nothing.
+        Names of weights that older files lack: zeros, which change nothing, stand in for them.
     names
         The names under which its weights may stand in a file.
     profiles

@@ -101,7 +101,7 @@ class TinyMaskDecoder(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.own_tokens = nn.Embedding(1 + MASKS, dim)
-        self.asked = nn.Parameter(torch.zeros(CLASSES + 1, dim))  # the last: of no known class
+        self.asked = nn.Parameter(torch.zeros(CLASSES + 1, dim))  # the last is UNKNOWN's
         self.asked_weights = nn.Parameter(torch.zeros(CLASSES + 1, _WEIGHTS))
         self.transformer = FoldedTwoWayTransformer(
             TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=2 * dim)
