@@ -10,13 +10,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.frames import make_frame
+from napari_octsam.models.named_classes import UNKNOWN, class_index
 from napari_octsam.training.batches import Placement, decode_in_batches
+from napari_octsam.training.prompts.simulation import SimulatedObject
 from recipes.octsam_tiny.learners import Promptable
 
-__all__ = ["decode_view", "placement_of_view", "predicted_masks"]
+__all__ = ["classes_of", "decode_view", "placement_of_view", "predicted_masks"]
 
 _MOST = 16  # prompts decoded at once: gradients want few batches
 
@@ -41,25 +44,46 @@ def decode_view(
     prompts: Sequence[Prompt],
     placement: Placement,
     device: torch.device,
+    classes: Sequence[int],
 ) -> tuple[list[int], tuple[Tensor, ...]]:
     """Decode prompts on one prepared view.
+
+    Parameters
+    ----------
+    classes
+        Of each prompt, as `classes_of` gives them.
 
     Returns
     -------
     See `decode_in_batches`; the outputs are logits, predicted IoU and mask tokens.
     """
     decode = partial(network.decode_with_tokens, image)
-    return decode_in_batches(network, decode, prompts, placement, device, _MOST)
+    return decode_in_batches(network, decode, prompts, placement, device, _MOST, classes)
+
+
+def classes_of(objects: Sequence[SimulatedObject], network: Promptable) -> list[int]:
+    """Return the index of the class that each prompt names, or `UNKNOWN`."""
+    known = network.known_schemas
+    return [
+        UNKNOWN
+        if each.named is None or not each.prompt.names_class
+        else class_index(known, bundled_schema(each.named[0]), each.named[1])
+        for each in objects
+    ]
 
 
 def predicted_masks(
-    network: Promptable, image: Any, placement: Placement, device: torch.device
+    network: Promptable,
+    image: Any,
+    placement: Placement,
+    device: torch.device,
+    classes: Sequence[int],
 ) -> Callable[[Sequence[Prompt]], list[Mask]]:
     """Return what gives the (H, W) mask of each prompt on one prepared view."""
 
     def predict(prompts: Sequence[Prompt]) -> list[Mask]:
         with torch.no_grad():
-            order, (logits, *_) = decode_view(network, image, prompts, placement, device)
+            order, (logits, *_) = decode_view(network, image, prompts, placement, device, classes)
             shape = placement.frame.shape
             masks = F.interpolate(logits[:, :1], shape, mode="bilinear")[:, 0] > 0
         found = dict(zip(order, masks.cpu().numpy(), strict=True))

@@ -21,14 +21,14 @@ from napari_octsam.models.precision import faster_precision
 from napari_octsam.models.tiny.network import TinyNetwork
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.batches import Placement
-from napari_octsam.training.draws import Drawn
+from napari_octsam.training.draws import Drawn, naming_half
 from napari_octsam.training.losses.objects import Truth, mask_loss, object_losses
 from napari_octsam.training.losses.topology import topology_loss
 from napari_octsam.training.prompts.corrections import corrected
 from napari_octsam.training.prompts.simulation import SimulatedObject
 from napari_octsam.training.run.states import restore_state, write_state
 from recipes.octsam_tiny.augment import View, random_view
-from recipes.octsam_tiny.batches import decode_view, placement_of_view, predicted_masks
+from recipes.octsam_tiny.batches import classes_of, decode_view, placement_of_view, predicted_masks
 from recipes.octsam_tiny.learners import Learners, Promptable
 from recipes.octsam_tiny.naming import naming_loss
 from recipes.octsam_tiny.objects import draw_objects
@@ -175,7 +175,7 @@ class Pretraining:
             if rng.random() < stage.corrected:
                 corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
             draws.append(Drawn(view, objects, corrections))
-        return draws
+        return [each._replace(objects=naming_half(each.objects, rng)) for each in draws]
 
     @property
     def _groups(self) -> int:
@@ -228,7 +228,9 @@ class Pretraining:
             if not objects:
                 continue
             image = network.prepare({name: maps[i] for name, maps in by_view.items()})
-            predict = predicted_masks(network, image, placement, self.device)
+            predict = predicted_masks(
+                network, image, placement, self.device, classes_of(objects, network)
+            )
             objects = corrected(objects, corrections, predict)
             for name, loss in self._of_objects(image, objects, placement, stage, totals).items():
                 parts[name].append(loss)
@@ -248,9 +250,9 @@ class Pretraining:
         totals: Totals,
     ) -> dict[str, Tensor]:
         """Return the part of each loss of a step that is due to the objects of a prepared view."""
-        prompts = [each.prompt for each in objects]
+        network, prompts = self.trained.network, [each.prompt for each in objects]
         order, (logits, iou, tokens) = decode_view(
-            self.trained.network, image, prompts, placement, self.device
+            network, image, prompts, placement, self.device, classes_of(objects, network)
         )
         objects = [objects[i] for i in order]
         truth = placement.truth(objects, self.device)

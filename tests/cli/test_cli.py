@@ -122,6 +122,14 @@ def test_a_prompt_without_class_gets_the_first_of_the_schema(
     assert set(np.unique(iio.imread("labels.png"))) <= {0, 1}
 
 
+def test_the_model_is_told_only_a_class_that_was_written() -> None:
+    from napari_octsam.cli.prompts import parse_box
+    from napari_octsam.core.classes import bundled_schema
+
+    told = [parse_box(f"10,20,60,100{name}", bundled_schema(), 1) for name in (":RPE", "")]
+    assert [(each.class_value, each.names_class) for each in told] == [(6, True), (1, False)]
+
+
 def test_prompts_of_a_volume_label_their_own_bscans_only(
     octsam: Octsam, volume: Path, tiny_checkpoint: Path
 ) -> None:

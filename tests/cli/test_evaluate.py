@@ -124,6 +124,18 @@ def test_a_missing_mask_of_what_is_taken_is_refused(tmp_path: Path) -> None:
         read_dataset(open_dataset(tmp_path), "s1*")
 
 
+@pytest.mark.parametrize("option", [(), ("--no-class",)])
+def test_a_report_says_whether_the_class_was_named(
+    octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path, option: tuple[str, ...]
+) -> None:
+    write_pair(tmp_path / "raw", "s1_1", 1)
+    options = ("--data", "raw", "--html", "page.html", *option)
+    about = judged(octsam, tiny_checkpoint, *options)["about"]
+    assert about["names_class"] is not bool(option)
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert ("named with the prompt" in page, "not named" in page) == (not option, bool(option))
+
+
 def test_a_box_is_as_loose_as_asked_for(
     octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path
 ) -> None:

@@ -17,6 +17,7 @@ from napari_octsam.core.prompts import (
     Prompt,
     bounding_box,
     check_prompt,
+    group,
 )
 
 SHAPE = (100, 200)
@@ -56,6 +57,13 @@ def test_a_bounding_box_holds_its_pixels(row: int, col: int, rows: int, cols: in
     mask = np.zeros(SHAPE, bool)
     mask[row : row + rows, col : col + cols] = True
     assert bounding_box(mask) == Box(row, col, row + rows - 1, col + cols - 1)
+
+
+def test_a_further_object_names_its_class_only_where_a_point_does() -> None:
+    points = [(Point(1, 1), None), (Point(2, 2), 3)]
+    assert [each.names_class for each in group([], points, 1)] == [True]
+    (unnamed,) = group([], points[:1], 1)
+    assert (unnamed.class_value, unnamed.names_class) == (1, False)
 
 
 def test_prompts_come_back_from_a_file(tmp_path: Path) -> None:

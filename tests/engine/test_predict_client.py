@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Prompt
 from napari_octsam.engine.errors import EngineDied, EngineFault
@@ -148,6 +149,8 @@ def test_encode_then_decode(engine: EngineClient) -> None:
     assert len(prediction.objects) == len(PROMPTS)
     assert prediction.encode_seconds == 0
     assert prediction.decode_seconds > 0
+    told = engine.submit(Decode(bscan(1), PROMPTS, bundled_schema())).result(60)
+    assert len(told.objects) == len(PROMPTS)
 
 
 def test_decode_encodes_first_where_needed(engine: EngineClient) -> None:

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_octsam.cli import app
-from napari_octsam.core.classes import NOT_LABELLED, bundled_schema
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema, bundled_schema
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.data.pairs import LabelledBScan
@@ -22,6 +22,7 @@ from napari_octsam.evaluation.prompting import Prompting, ask
 from napari_octsam.models.network import Embedding
 
 SHAPE = (20, 30)
+OCT14 = bundled_schema()
 GRID = LogitGrid(SHAPE, ((20, 20),), ((30, 30),))
 
 
@@ -75,9 +76,16 @@ class _LeftHalf:
 
     def __init__(self) -> None:
         self.asked: list[list[Prompt]] = []
+        self.schemas: list[LabelSchema | None] = []
 
-    def decode(self, _embedding: Embedding, prompts: Sequence[Prompt]) -> list[DecodedObject]:
+    def decode(
+        self,
+        _embedding: Embedding,
+        prompts: Sequence[Prompt],
+        schema: LabelSchema | None = None,
+    ) -> list[DecodedObject]:
         self.asked.append(list(prompts))
+        self.schemas.append(schema)
         return [self._found(prompt.box) for prompt in prompts if prompt.box is not None]
 
     def _found(self, box: Box) -> DecodedObject:
@@ -90,20 +98,31 @@ def test_each_correction_is_a_point_where_the_mask_is_wrong() -> None:
     truth = np.zeros(SHAPE, bool)
     truth[5:14, 4:22] = True
     model: Any = _LeftHalf()
-    ask(model, Embedding({}, SHAPE), {3: truth}, Prompting("box", 2))
+    ask(model, Embedding({}, SHAPE), {3: truth}, OCT14, Prompting("box", 2))
     assert [len(asked[0].points) for asked in model.asked] == [0, 1, 2]
     first = model.asked[1][0].points[0]
     assert first == Point(9, 17, True)
 
     model.asked.clear()
-    ask(model, Embedding({}, SHAPE), {3: truth}, Prompting("box", loose=1))
+    ask(model, Embedding({}, SHAPE), {3: truth}, OCT14, Prompting("box", loose=1))
     assert model.asked[0][0].box == Box(4, 3, 14, 22)
 
     hidden = np.zeros(SHAPE, bool)
     hidden[:, 13:] = True
     model.asked.clear()
-    ask(model, Embedding({}, SHAPE), {3: truth}, Prompting("box", 2), ignored=hidden)
+    ask(model, Embedding({}, SHAPE), {3: truth}, OCT14, Prompting("box", 2), ignored=hidden)
     assert model.asked[-1][0].points == (), "what nobody labelled is not corrected"
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_the_model_is_told_the_class_or_not(is_named: bool) -> None:
+    truth = np.zeros(SHAPE, bool)
+    truth[5:14, 4:22] = True
+    model: Any = _LeftHalf()
+    prompting = Prompting(corrections=1, names_class=is_named)
+    ask(model, Embedding({}, SHAPE), {3: truth}, OCT14, prompting)
+    assert [asked[0].names_class for asked in model.asked] == [is_named] * 2
+    assert model.schemas == [OCT14] * 2
 
 
 def test_prompts_in_words() -> None:

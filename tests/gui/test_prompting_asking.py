@@ -20,8 +20,10 @@ from napari_octsam.gui.session.session import session_of
 from tests.gui.prompting_parts import (
     BOX,
     INSIDE,
+    IRF,
     NSR,
     PATIENCE,
+    RPE,
     PromptEngine,
     bscan,
     draw_box,
@@ -111,6 +113,28 @@ def test_a_commit_right_after_an_edit_waits_for_its_prediction(
     widget.commit.click()
     qtbot.waitUntil(lambda: widget.prompter.committer.target is not None, timeout=PATIENCE)
     assert (widget.prompter.committer.target.data[INSIDE] == NSR).all()
+
+
+def test_the_class_of_a_prompt_is_part_of_the_question(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    _, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    widget.classes.chooser.chosen.emit(IRF)  # of the next: nothing is asked anew
+    assert widget.prompter.is_current
+
+    drawing.shapes.mode = "select"
+    drawing.shapes.selected_data = {0}
+    widget.classes.chooser.chosen.emit(RPE)
+    assert not widget.prompter.is_current
+    wait_for_prediction(qtbot, widget)
+
+    asked = engine.asked_for(Decode)
+    assert [each.prompts[0].class_value for each in asked] == [NSR, RPE]
+    assert [each.schema for each in asked] == [widget.session.schema] * 2
+    assert (preview(widget)[INSIDE] == RPE).all()
 
 
 def test_without_live_preview_only_a_commit_predicts(

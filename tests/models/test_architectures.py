@@ -34,6 +34,7 @@ class ToyNetwork(nn.Module):
     mask_size = (16, 16)
     mask_input_size = (16, 16)
     batch_on_cpu = 4
+    known_schemas = ()
     encoder_prefixes = ("toy.",)
 
     def __init__(self) -> None:
@@ -50,7 +51,9 @@ class ToyNetwork(nn.Module):
     def prepare(self, features: Features) -> Features:
         return features
 
-    def encode_prompts(self, points: Any = None, boxes: Any = None, masks: Any = None) -> Any:
+    def encode_prompts(
+        self, points: Any = None, boxes: Any = None, masks: Any = None, classes: Any = None
+    ) -> Any:
         return (boxes,)
 
     def decode_masks(

@@ -174,6 +174,29 @@ def test_a_fine_tuned_first_version_of_octsam_tiny_is_named(
     assert "fine-tune octsam-tiny again" in said
 
 
+@pytest.mark.parametrize("name", ["older.safetensors", "older.pt"])
+def test_weights_that_an_older_file_lacks_begin_at_zero_and_are_saved(
+    tmp_path: Path, tiny_checkpoint: Path, name: str
+) -> None:
+    checkpoint = read_checkpoint(tiny_checkpoint)
+    lacking = ARCHITECTURES["octsam-tiny"].begins_at_zero
+    older = {key: part for key, part in checkpoint.state_dict.items() if key not in lacking}
+    assert len(older) == len(checkpoint.state_dict) - len(lacking) > 0
+    if name.endswith(".pt"):
+        saved(tmp_path / name, older)
+    else:
+        save_checkpoint(tmp_path / name, older, checkpoint.header)
+
+    again = read_checkpoint(tmp_path / name)
+    save_checkpoint(tmp_path / "newer.safetensors", again.state_dict, again.header)
+
+    assert again.note == ""
+    assert load_model(tmp_path / name, device="cpu").note == ""
+    newer = safetensors.torch.load_file(tmp_path / "newer.safetensors")
+    assert newer.keys() == checkpoint.state_dict.keys()
+    assert not any(newer[key].any() for key in lacking)
+
+
 FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
     "missing": (
         lambda state: {k: w for k, w in state.items() if "neck" not in k},

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch.nn import functional as F
 
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.decoded import DecodedObject, LogitWindow
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Point, Prompt
@@ -215,6 +219,61 @@ def test_every_part_of_the_decoder_learns_from_embeddings(model: Model) -> None:
     # softmax takes back what the bias of the keys adds
     reading = ("layers.0.cross_attn", "layers.1.cross_attn", "final_attn")
     assert unmoved == {f"transformer.{each}_token_to_image.k_proj.bias" for each in reading}
+
+
+def asked_with(model: Model, std: float) -> Model:
+    """Return the model with such vectors for the classes."""
+    network = copy.deepcopy(model.network)
+    torch.manual_seed(1)
+    network.mask_decoder.asked.normal_(std=std)
+    network.mask_decoder.asked_weights.normal_(std=std)
+    return replace(model, network=network)
+
+
+def test_a_class_without_a_vector_changes_nothing(model: Model) -> None:
+    embedding, schema = model.encode(bscan()), bundled_schema()
+    untold, told = model.decode(embedding, prompts()), model.decode(embedding, prompts(), schema)
+    for found, other in zip(untold, told, strict=True):
+        assert found.scores == other.scores
+        for one, another in zip(found.candidates, other.candidates, strict=True):
+            assert np.array_equal(one.window.logits, another.window.logits)
+
+
+def test_the_class_asked_for_is_that_of_each_prompt_alone(model: Model) -> None:
+    model = asked_with(model, std=2.0)
+    embedding, schema = model.encode(bscan()), bundled_schema()
+    box = Prompt(1, box=Box(12, 3, 60, 150))
+    asked = [replace(box, class_value=value) for value in (3, 6, 3)]
+    unnamed = replace(box, names_class=False)
+    irf, rpe, again, by_place = model.decode(embedding, [*asked, unnamed], schema)
+    assert irf.scores != rpe.scores != by_place.scores != irf.scores
+    assert not np.array_equal(whole(irf.window()), whole(rpe.window()))
+    assert_same(irf, again)
+    (untold,) = model.decode(embedding, [box])
+    assert_same(by_place, untold)
+
+
+def test_the_class_asked_for_can_turn_how_names_weigh_in_a_mask(model: Model) -> None:
+    """From one and the same box, masks of two classes: nothing but their vectors has learnt."""
+    network = copy.deepcopy(model.network)
+    learnt = [network.mask_decoder.asked, network.mask_decoder.asked_weights]
+    for each in learnt:
+        each.requires_grad_(True)
+    classes = torch.tensor([3, 6])
+    with torch.no_grad():
+        image = prepared(network, 32)
+    image.names.zero_()
+    image.names[3, :128], image.names[6, 128:] = 1.0, 1.0
+    truth = image.names[classes]
+    boxes = torch.tensor([[0.0, 0.0, 31.0, 255.0]]).expand(2, -1)
+    optimizer = torch.optim.Adam(learnt, lr=0.1)
+    for _ in range(10):
+        encoded = network.encode_prompts(boxes=boxes, classes=classes)
+        logits, _ = network.decode_masks(image, encoded, (256, 16))
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(logits[:, 0], truth).backward()
+        optimizer.step()
+    assert ((logits[:, 0] > 0) == truth.bool()).float().mean() > 0.9
 
 
 def test_masks_have_every_row_of_the_input(model: Model) -> None:

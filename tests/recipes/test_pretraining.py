@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,15 @@ from torch.nn import functional as F
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.prompts import Prompt
+from napari_octsam.models.named_classes import UNKNOWN
 from napari_octsam.models.precision import faster_precision
 from napari_octsam.models.tiny.encoder import FINE_CHANNELS
 from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
 from napari_octsam.models.tiny.pixel_names import PixelNames
+from napari_octsam.training.prompts.simulation import SimulatedObject
 from recipes.octsam_tiny.augment import View, random_view
+from recipes.octsam_tiny.batches import classes_of
 from recipes.octsam_tiny.loop import Pretraining
 from recipes.octsam_tiny.naming import naming_loss
 from recipes.octsam_tiny.recipe import DataShares, PretrainConfig, Stage, read_recipe
@@ -274,3 +278,15 @@ def test_a_pretraining_says_when_its_state_or_its_numbers_are_lost(tmp_path: Pat
         next(training.trained.parameters()).fill_(torch.nan)
     with pytest.raises(UserError, match="no number any more, at step 2"):
         next(training.run())
+
+
+def test_half_of_the_objects_are_asked_for_by_their_class() -> None:
+    mask, network = np.ones((4, 4), bool), TinyNetwork(SMALL)
+    layer = SimulatedObject(mask, Prompt(1), named=("layers7", 3))
+    fluid = SimulatedObject(mask, Prompt(1), named=("oct14", 4))
+    untold = replace(layer, prompt=Prompt(1, names_class=False))
+    several = SimulatedObject(mask, Prompt(1))
+    assert classes_of([layer, fluid, untold, several], network) == [3, 8 + 4, UNKNOWN, UNKNOWN]
+
+    learnt = train(4).trained.network.state_dict()["mask_decoder.asked"].any(dim=1)
+    assert set(np.flatnonzero(learnt)) == {3, len(learnt) - 1}

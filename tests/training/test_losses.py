@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.models.named_classes import UNKNOWN
 from napari_octsam.models.tiny.network import TinyNetwork
 from napari_octsam.training.batches import decode_in_batches, placement_of
 from napari_octsam.training.losses.objects import Truth, object_losses
@@ -81,7 +82,9 @@ def gradients(config: TrainConfig, part: str) -> Tensor:
     placement = placement_of("octsam-tiny", (128, 160), network)
     prompts = [each.prompt for each in objects]
     decode = partial(network.decode_masks, image)
-    order, (logits, scores) = decode_in_batches(network, decode, prompts, placement, CPU, 8)
+    order, (logits, scores) = decode_in_batches(
+        network, decode, prompts, placement, CPU, 8, [UNKNOWN] * len(prompts)
+    )
     truth = placement.truth([objects[i] for i in order], CPU)
     losses: dict[str, Tensor | None] = {}
     losses |= object_losses(logits, scores, truth, segmentation_loss(config.loss))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from napari_octsam.models.checkpoints.load import read_checkpoint
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.tiny.network import TinyNetwork
 
@@ -27,7 +27,7 @@ class UNet:
 
     def __init__(self, path: Path) -> None:
         network = TinyNetwork()
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(read_checkpoint(path).state_dict)
         self._encoder = network.image_encoder.eval()
         self._names = network.mask_decoder.pixel_names
         self._size = network.input_size

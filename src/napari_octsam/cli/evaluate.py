@@ -53,6 +53,9 @@ def evaluate(
     corrections: Annotated[
         int, typer.Option(min=0, help="Points to add one by one where the mask is wrong.")
     ] = 0,
+    no_class: Annotated[
+        bool, typer.Option("--no-class", help="Do not tell the model the class, only its place.")
+    ] = False,
     pieces: Annotated[
         int | None,
         typer.Option(
@@ -102,7 +105,8 @@ def evaluate(
     bscans = read_dataset(dataset, only, part)
     with working(f"Loading {model}"):
         network = load_model(model, profile, device=device)
-    prompting, each = Prompting(prompt, corrections, loose), "class" if pieces is None else "piece"
+    prompting = Prompting(prompt, corrections, loose, names_class=not no_class)
+    each = "class" if pieces is None else "piece"
     asked = bscans
     if pieces is not None:
         asked = [piece for bscan in bscans for piece in pieces_of(bscan, classes, pieces)]
@@ -114,7 +118,8 @@ def evaluate(
         )
     taken = f" of the {part} part" if part else ""
     counted = "" if pieces is None else f"{len(asked)} pieces of "
-    print_report(report, f"{counted}{len(bscans)} B-scans{taken}, {prompting.in_words()} a {each}")
+    given = f"{prompting.in_words()} a {each}{', its class not named' if no_class else ''}"
+    print_report(report, f"{counted}{len(bscans)} B-scans{taken}, {given}")
     about = About(
         model=model,
         data=str(data),
@@ -123,6 +128,7 @@ def evaluate(
         prompt=prompting.in_words(),
         spacing_um=spacing,
         each=each,
+        names_class=prompting.names_class,
     )
     if csv_file is not None:
         write_csv(csv_file, report)

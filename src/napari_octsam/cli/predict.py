@@ -70,7 +70,8 @@ def predict(
 ) -> None:
     """Segment what the prompts mark and write a labels image of the picture's shape.
 
-    A CLASS is a value, a name or a short name of the schema. Coordinates are pixels, rows first.
+    A CLASS is a value, a name or a short name of the schema; octsam-tiny looks for one that it
+    knows. Coordinates are pixels, rows first.
     """
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
@@ -93,6 +94,7 @@ def predict(
             network,
             picture,
             wanted,
+            classes,
             threshold=threshold,
             on_bscan=lambda bscan, done: show(done, f"B-scan {_written(bscan)}"),
         )

@@ -18,6 +18,7 @@ from napari_octsam.core.prompts import Prompt, check_prompt
 from napari_octsam.data.pictures import is_rgb
 
 if TYPE_CHECKING:
+    from napari_octsam.core.classes import LabelSchema
     from napari_octsam.models.model import Model
 
 __all__ = ["PredictedObject", "check_prompts", "predict_labels"]
@@ -54,6 +55,7 @@ def predict_labels(
     model: Model,
     picture: npt.NDArray[Any],
     prompts: Sequence[Prompt],
+    schema: LabelSchema,
     *,
     threshold: float = 0.5,
     on_bscan: Callable[[tuple[int, ...], int], None] = lambda *_: None,
@@ -66,6 +68,8 @@ def predict_labels(
         (..., H, W) or (..., H, W, 3 or 4), from `read_picture`.
     prompts
         Prompts from `check_prompts`.
+    schema
+        Of their class values.
     threshold
         Probability in (0, 1) above which a pixel belongs to an object.
     on_bscan
@@ -85,7 +89,7 @@ def predict_labels(
         here = [prompt for prompt in prompts if prompt.bscan == bscan]
         on_bscan(bscan, done)
         grey = normalised(as_grey(take_bscan(picture, bscan, rgb=rgb)))
-        objects = model.decode(model.encode(grey), here)
+        objects = model.decode(model.encode(grey), here, schema)
         labels[bscan] = _painted(grey.shape, here, objects, threshold)
         found += [
             PredictedObject(p, o.scores[o.chosen], int((labels[bscan] == p.class_value).sum()))

@@ -10,7 +10,10 @@ __all__ = ["parse_box", "parse_bscan", "parse_point"]
 
 
 def parse_box(text: str, schema: LabelSchema, default_class: int) -> Prompt:
-    """Return the prompt that "r0,c0,r1,c1" or "r0,c0,r1,c1:class" says; corners in any order."""
+    """Return the prompt that "r0,c0,r1,c1" or "r0,c0,r1,c1:class" says; corners in any order.
+
+    The first does not name its class, which is the default one.
+    """
     numbers, value = _split_class(text, schema)
     try:
         row0, col0, row1, col1 = (float(number) for number in numbers)
@@ -19,7 +22,9 @@ def parse_box(text: str, schema: LabelSchema, default_class: int) -> Prompt:
             f"The box '{text}' is not r0,c0,r1,c1 or r0,c0,r1,c1:class, rows before columns."
         ) from None
     box = Box.between(row0, col0, row1, col1)
-    return Prompt(default_class if value is None else value, box)
+    if value is None:
+        return Prompt(default_class, box, names_class=False)
+    return Prompt(value, box)
 
 
 def parse_point(text: str, schema: LabelSchema) -> tuple[Point, int | None]:

@@ -87,6 +87,8 @@ class Prompt:
         (H, W) bool in the frame of the B-scan: a rough shape, as a polygon gives; or None.
     bscan
         Index of the B-scan in its volume, slowest axis first; empty for a single B-scan.
+    names_class
+        Whether a model that knows the class is asked for it; else for whatever is marked.
     """
 
     class_value: int
@@ -94,6 +96,7 @@ class Prompt:
     points: tuple[Point, ...] = ()
     mask: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
     bscan: tuple[int, ...] = ()
+    names_class: bool = True
 
     def on(self, bscan: Iterable[int]) -> Prompt:
         """Return the same prompt on another B-scan of the volume."""
@@ -170,7 +173,7 @@ def group(
     points
         Each with its class value, or None where it is of the class of the object it joins.
     default_class
-        Class of the further object where none of its points has one.
+        Class of the further object where none of its points has one; it is not named then.
     """
     joined: list[list[Point]] = [list(o.points) for o in objects]
     loose: dict[int, list[Point]] = {}
@@ -183,10 +186,12 @@ def group(
             loose.setdefault(class_value, []).append(point)
         else:
             without_class.append(point)
+    is_named = bool(loose)
     if without_class:
         loose.setdefault(next(iter(loose), default_class), []).extend(without_class)
     grouped = [replace(o, points=tuple(ps)) for o, ps in zip(objects, joined, strict=True)]
-    return grouped + [Prompt(value, points=tuple(ps)) for value, ps in loose.items()]
+    further = (Prompt(value, points=tuple(ps), names_class=is_named) for value, ps in loose.items())
+    return [*grouped, *further]
 
 
 def _smallest_box_around(

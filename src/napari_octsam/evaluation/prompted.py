@@ -60,7 +60,7 @@ def find_classes(
         truths = {c.value: bscan.labels == c.value for c in schema.asked(background=background)}
         shown = {value: truth for value, truth in truths.items() if truth.any()}
         ignored = bscan.labels == NOT_LABELLED
-        yield FoundClasses(bscan, ask(model, embedding, shown, prompting, ignored))
+        yield FoundClasses(bscan, ask(model, embedding, shown, schema, prompting, ignored))
 
 
 def judge_model(

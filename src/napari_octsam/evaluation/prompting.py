@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.correction import correction
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.masks import Mask
@@ -32,11 +33,14 @@ class Prompting:
         Points that are added one by one where the mask is wrong, as in `core.correction`.
     loose
         As of `class_prompt`.
+    names_class
+        Whether it is told the class too: a model that knows it looks for it.
     """
 
     kind: FirstPrompt = "box"
     corrections: int = 0
     loose: int = 0
+    names_class: bool = True
 
     def in_words(self) -> str:
         """Return it as a phrase: "one box 5 pixels loose and 3 corrections"."""
@@ -71,6 +75,7 @@ def ask(
     model: Model,
     embedding: Embedding,
     truths: Mapping[int, Mask],
+    schema: LabelSchema,
     prompting: Prompting,
     ignored: Mask | None = None,
 ) -> dict[int, DecodedObject]:
@@ -79,25 +84,29 @@ def ask(
     Parameters
     ----------
     truths
-        (H, W) masks by label value, none of them empty.
+        (H, W) masks by label value of the schema, none of them empty.
     ignored
         (H, W) bool, pixels that nobody labelled.
     """
     prompts = {
-        value: class_prompt(truth, value, prompting.kind, prompting.loose)
+        value: replace(
+            class_prompt(truth, value, prompting.kind, prompting.loose),
+            names_class=prompting.names_class,
+        )
         for value, truth in truths.items()
     }
     for _ in range(prompting.corrections):
-        for value, found in _decoded(model, embedding, prompts).items():
+        for value, found in _decoded(model, embedding, prompts, schema).items():
             mask = found.window().mask(embedding.shape)
             point = correction(truths[value], mask, ignored)
             if point is not None:
                 points = (*prompts[value].points, point)
                 prompts[value] = replace(prompts[value], points=points)
-    return _decoded(model, embedding, prompts)
+    return _decoded(model, embedding, prompts, schema)
 
 
 def _decoded(
-    model: Model, embedding: Embedding, prompts: Mapping[int, Prompt]
+    model: Model, embedding: Embedding, prompts: Mapping[int, Prompt], schema: LabelSchema
 ) -> dict[int, DecodedObject]:
-    return dict(zip(prompts, model.decode(embedding, list(prompts.values())), strict=True))
+    found = model.decode(embedding, list(prompts.values()), schema)
+    return dict(zip(prompts, found, strict=True))

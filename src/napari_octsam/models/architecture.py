@@ -105,6 +105,8 @@ class Architecture:
         Size of that weight's last axis, where there are networks of this kind in several sizes.
     earlier
         Names of weights that only an earlier version had -> what that version is called.
+    begins_at_zero
+        Names of weights that older files lack: zeros, which change nothing, stand in for them.
     names
         The names under which its weights may stand in a file.
     profiles
@@ -124,6 +126,7 @@ class Architecture:
     telltale: str
     encoder_width: int | None = None
     earlier: Mapping[str, str] = field(default_factory=dict)
+    begins_at_zero: tuple[str, ...] = ()
     names: tuple[Names, ...] = (OWN,)
     profiles: tuple[Profile, ...]
     guess: Callable[[str, Names], Guess]

@@ -14,12 +14,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.devices import explaining_memory
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Header
+from napari_octsam.models.named_classes import named_classes
 from napari_octsam.models.network import Embedding, Features, Network
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
@@ -87,7 +89,12 @@ class Model:
             features = self.network.encode_image(pixels.to(self.device))
         return {name: part.float() for name, part in features.items()}
 
-    def decode(self, embedding: Embedding, prompts: Sequence[Prompt]) -> list[DecodedObject]:
+    def decode(
+        self,
+        embedding: Embedding,
+        prompts: Sequence[Prompt],
+        schema: LabelSchema | None = None,
+    ) -> list[DecodedObject]:
         """Predict the masks of each prompt on an encoded B-scan.
 
         Parameters
@@ -96,6 +103,9 @@ class Model:
             From `encode` of this model.
         prompts
             Checked prompts (`core.prompts.check_prompt`) of that B-scan.
+        schema
+            Of their class values: a network that knows a class looks for it. By default each
+            object is asked for by its place alone.
 
         Raises
         ------
@@ -107,7 +117,8 @@ class Model:
         side_by_side = self._side_by_side(len(prompts))
         share = math.ceil(len(prompts) / side_by_side)
         most = min(quickest_batch(self.network, self.device), share)
-        batches = prompt_batches(prompts, frame, size, self.device, most)
+        classes = named_classes(self.network.known_schemas, schema, prompts)
+        batches = prompt_batches(prompts, frame, size, self.device, most, classes)
         with torch.inference_mode(), explaining_memory(self.device):
             image = self.network.prepare(embedding.to(self.device).features)
             decode = partial(self._decode, image, frame.mask_grid(self.network.mask_size), prompts)
@@ -130,7 +141,9 @@ class Model:
     ) -> dict[int, DecodedObject]:
         """Decode a batch of the prompts, by their positions."""
         with torch.inference_mode():
-            encoded = self.network.encode_prompts(batch.points, batch.boxes, batch.masks)
+            encoded = self.network.encode_prompts(
+                batch.points, batch.boxes, batch.masks, batch.classes
+            )
             logits, scores = self.network.decode_masks(image, encoded, grid.extent)
         return {
             i: self._ranked(prompts[i], masks, ious, grid)

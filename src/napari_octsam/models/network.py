@@ -63,6 +63,11 @@ class Network(Protocol):
         ...
 
     @property
+    def known_schemas(self) -> tuple[str, ...]:
+        """Bundled label schemas whose classes it can be asked for; none where it takes no class."""
+        ...
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """Parts of the encoder that run one after the other, for progress and cancelling."""
         ...
@@ -93,6 +98,7 @@ class Network(Protocol):
         points: PointPrompts | None = None,
         boxes: torch.Tensor | None = None,
         masks: MaskPrompts | None = None,
+        classes: torch.Tensor | None = None,
     ) -> PromptEmbedding:
         """Encode N prompts, all with the same parts.
 
@@ -104,6 +110,10 @@ class Network(Protocol):
             (N, 4) float32 corners x0, y0, x1, y1, in the frame of the points.
         masks
             (N, 1, h, w) float32 logits; see `MaskPrompts`.
+        classes
+            (N,) int64, from `models.named_classes`: the class of each object among those of
+            `known_schemas`, counted through them in their order, or `UNKNOWN`. By default all are
+            unknown; a network without known schemas looks at none.
         """
         ...
 

@@ -33,6 +33,7 @@ class PromptBatch(NamedTuple):
     points: PointPrompts | None
     boxes: torch.Tensor | None
     masks: MaskPrompts | None
+    classes: torch.Tensor
 
 
 def prompt_batches(
@@ -41,6 +42,7 @@ def prompt_batches(
     mask_input_size: tuple[int, int],
     device: torch.device,
     most: int,
+    classes: Sequence[int],
 ) -> Iterator[PromptBatch]:
     """Group prompts by their parts, since padding them to a common form would change results.
 
@@ -48,6 +50,8 @@ def prompt_batches(
     ----------
     most
         Prompts of a batch: see `quickest_batch`.
+    classes
+        Of each prompt, from `models.named_classes`.
     """
     groups: dict[tuple[int, bool, bool], list[int]] = {}
     for i, prompt in enumerate(prompts):
@@ -62,6 +66,7 @@ def prompt_batches(
                 _points(members, frame, device),
                 _boxes(members, frame, device),
                 _masks(members, frame, mask_input_size, device),
+                torch.tensor([classes[i] for i in batch]).to(device),
             )
 
 

@@ -73,6 +73,7 @@ def decode_in_batches(
     placement: Placement,
     device: torch.device,
     most: int,
+    classes: Sequence[int],
 ) -> tuple[list[int], tuple[Tensor, ...]]:
     """Encode and decode prompts that may have different parts.
 
@@ -80,6 +81,8 @@ def decode_in_batches(
     ----------
     most
         Prompts of a batch.
+    classes
+        Of each prompt, from `models.named_classes`.
 
     Returns
     -------
@@ -89,8 +92,11 @@ def decode_in_batches(
         What `decode` returns, of all prompts in this order.
     """
     size = placement.mask_input_size
-    batches = list(prompt_batches(prompts, placement.frame, size, device, most))
-    encoded = (network.encode_prompts(each.points, each.boxes, each.masks) for each in batches)
+    batches = list(prompt_batches(prompts, placement.frame, size, device, most, classes))
+    encoded = (
+        network.encode_prompts(each.points, each.boxes, each.masks, each.classes)
+        for each in batches
+    )
     outputs = zip(*map(decode, encoded), strict=True)
     order = [i for batch in batches for i in batch.indices]
     return order, tuple(torch.cat(parts) for parts in outputs)

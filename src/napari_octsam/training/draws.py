@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_octsam.training.prompts.components import component_objects
 from napari_octsam.training.prompts.simulation import SimulatedObject
 from napari_octsam.training.views import VIEWS, BScanView, view_of
 
-__all__ = ["Drawn", "StepDraws"]
+__all__ = ["Drawn", "StepDraws", "naming_half"]
 
 View = TypeVar("View")
 
@@ -87,7 +88,8 @@ class StepDraws:
     def drawn(self, epoch: int, step: int) -> list[Drawn[BScanView]]:
         """Return what a step learns from; epoch and step are counted from 0."""
         random = np.random.default_rng((self._config.seed, epoch, step))
-        return [self._draw(number, random) for number in self._numbers(epoch, step)]
+        drawn = [self._draw(number, random) for number in self._numbers(epoch, step)]
+        return [each._replace(objects=naming_half(each.objects, random)) for each in drawn]
 
     @property
     def _views_each(self) -> int:
@@ -111,3 +113,14 @@ class StepDraws:
             raise UserError("There is no labelled B-scan to learn from.")
         if not any(np.isin(bscan.labels, self._values).any() for bscan in self._bscans):
             raise UserError("No B-scan to learn from has a label of the schema's classes.")
+
+
+def naming_half(
+    objects: Sequence[SimulatedObject], random: np.random.Generator
+) -> list[SimulatedObject]:
+    """Return the objects with prompts of which half name the class: people may not know it."""
+    named = random.random(len(objects)) < 0.5
+    return [
+        replace(each, prompt=replace(each.prompt, names_class=bool(is_named)))
+        for each, is_named in zip(objects, named, strict=True)
+    ]

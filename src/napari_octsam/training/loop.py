@@ -34,6 +34,7 @@ from napari_octsam.core.prompts import Prompt
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.devices import NotEnoughMemoryError, explaining_memory
 from napari_octsam.models.model import Model
+from napari_octsam.models.named_classes import named_classes
 from napari_octsam.models.network import Embedding, Features
 from napari_octsam.models.prompt_batches import quickest_batch
 from napari_octsam.training.adaptation import (
@@ -255,7 +256,7 @@ class FineTuning:
 
     def _masks(self, embedding: Embedding, prompts: Sequence[Prompt]) -> list[Mask]:
         """Return the mask of each prompt, as the model finds it now."""
-        decoded = self.model.decode(embedding, prompts)
+        decoded = self.model.decode(embedding, prompts, self._schema)
         return [each.window().mask(embedding.shape) for each in decoded]
 
     def _losses(
@@ -268,13 +269,15 @@ class FineTuning:
         network, header, device = self._network, self.model.header, self.model.device
         placement = placement_of(header.profile, shape, network)
         image = network.prepare(features)
+        prompts = [each.prompt for each in objects]
         order, (logits, scores) = decode_in_batches(
             network,
             lambda prompts: network.decode_masks(image, prompts, placement.extent),
-            [each.prompt for each in objects],
+            prompts,
             placement,
             device,
             quickest_batch(network, device),
+            named_classes(network.known_schemas, self._schema, prompts),
         )
         logits, scores = logits.float(), scores.float()
         truth = placement.truth([objects[i] for i in order], device)

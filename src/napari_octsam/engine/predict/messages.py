@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.prompts import Prompt
 
@@ -83,10 +84,13 @@ class Decode:
     ----------
     prompts
         Checked prompts (`core.prompts.check_prompt`) of this B-scan.
+    schema
+        Of their class values; without one the model is told no class.
     """
 
     bscan: BScan
     prompts: tuple[Prompt, ...]
+    schema: LabelSchema | None = None
 
 
 Request = LoadModel | Download | Encode | Decode

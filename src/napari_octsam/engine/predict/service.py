@@ -111,7 +111,7 @@ class Service:
         embedding, encoded = self._embedding(request.bscan, tell)
         tell("decoding", subject=request.bscan.name)
         started = time.perf_counter()
-        objects = self._model_in_use().decode(embedding, request.prompts)
+        objects = self._model_in_use().decode(embedding, request.prompts, request.schema)
         return Prediction(
             shape=embedding.shape,
             objects=tuple(objects),

@@ -29,6 +29,8 @@ class About:
         What it was given for: "class" or "piece".
     spacing_um
         µm per pixel along the A-scan; None where it is not known.
+    names_class
+        Whether the model was told the class too.
     """
 
     model: str
@@ -38,8 +40,9 @@ class About:
     prompt: str
     spacing_um: float | None = None
     each: str = "class"
+    names_class: bool = True
 
-    def record(self) -> dict[str, str | float | None]:
+    def record(self) -> dict[str, str | float | bool | None]:
         """Return all of it by name, with the version of this package."""
         return {**asdict(self), "octsam": __version__}
 
@@ -51,6 +54,7 @@ class About:
             "B-scans": f"{self.data}, {self.only}",
             "Schema": self.schema,
             "Prompt": f"{self.prompt} a {self.each}",
+            "Class": "named with the prompt" if self.names_class else "not named",
             "Spacing": "not given" if spacing is None else f"{spacing:g} µm per pixel",
             "octsam": __version__,
         }

@@ -72,7 +72,8 @@ class Asking:
 
     def _decode(self, question: Question, bscan: BScan) -> None:
         if question is self._question:
-            request = Decode(bscan, tuple(p.prompt for p in question.placed))
+            prompts = tuple(p.prompt for p in question.placed)
+            request = Decode(bscan, prompts, self._session.schema)
             take, failed = partial(self._take, question), partial(self._fail, question)
             self._pending = self._session.submit(request, take, failed)
 

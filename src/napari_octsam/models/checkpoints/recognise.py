@@ -98,7 +98,7 @@ def recognise(state: dict[str, torch.Tensor], source: str) -> Weights:
             _check_version(architecture, state, source)
             if names is not OWN:
                 state = to_own(state, names, expected_shapes(architecture))
-            return Weights(architecture, names, state)
+            return Weights(architecture, names, _completed(architecture, state))
     if alike:
         kind = listed((architecture.name for architecture, *_ in alike), "or")
         raise UserError(f"{source} looks like {kind}, but its encoder is {alike[0][-1]} wide.")
@@ -165,6 +165,16 @@ def _check_version(
                 f"{source} was made with {version} of {name}, which this version of "
                 f"napari-octsam does not have: fine-tune {name} again on the same labels."
             )
+
+
+def _completed(
+    architecture: Architecture, state: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    lacking = [name for name in architecture.begins_at_zero if name not in state]
+    if not lacking:
+        return state
+    shapes = expected_shapes(architecture)
+    return {**state, **{name: torch.zeros(shapes[name]) for name in lacking}}
 
 
 def _tensors(content: Mapping[Any, Any]) -> dict[str, torch.Tensor]:

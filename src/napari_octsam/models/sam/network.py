@@ -65,6 +65,11 @@ class SamNetwork(nn.Module):
         return 2
 
     @property
+    def known_schemas(self) -> tuple[str, ...]:
+        """None: SAM is asked for what is marked, whatever its class."""
+        return ()
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """The transformer's blocks."""
         return tuple(self.image_encoder.blocks)
@@ -93,6 +98,7 @@ class SamNetwork(nn.Module):
         points: PointPrompts | None = None,
         boxes: torch.Tensor | None = None,
         masks: MaskPrompts | None = None,
+        classes: torch.Tensor | None = None,  # noqa: ARG002 (SAM knows none)
     ) -> PromptEmbedding:
         """Encode N prompts into sparse (N, T, 256) and dense (N, 256, 64, 64) embeddings."""
         sparse, dense = self.prompt_encoder(points, boxes, masks)

@@ -13,6 +13,7 @@ TINY = Architecture(
     build=imported("tiny.network:TinyNetwork"),
     telltale="image_encoder.down.0.reduce.weight",
     earlier={"image_encoder.detail.stride2.weight": "version 1"},
+    begins_at_zero=("mask_decoder.asked", "mask_decoder.asked_weights"),
     profiles=(_PROFILE,),
     guess=lambda *_: Guess(_PROFILE),
     takes_colors=False,

@@ -34,6 +34,7 @@ __all__ = ["MASKS", "TinyImage", "TinyMaskDecoder"]
 MASKS = 4
 """The single mask and three candidates."""
 
+_WEIGHTS = 2 * FINE_CHANNELS + CLASSES + 1  # of a mask: for each channel of three maps, and more
 _POINT_RADIUS = 3.0  # standard deviation of a point's blob, in places of the finest map
 _SURE = 8.0  # logit of a pixel that surely has a name, weighed by 1
 _NEAR = (1.5, 6.0, 24.0)  # pixels of the input within which a side of the box counts as near
@@ -88,7 +89,8 @@ class TinyMaskDecoder(nn.Module):
 
     A mask is its token's weighing of three maps: the encoder's finest one, which knows the tissue,
     the names of its pixels, and the finest map bent to the prompt, which knows the place. What is
-    far from a box cannot be its object, and is not looked at.
+    far from a box cannot be its object, and is not looked at. The class that is asked for has a
+    part in the tokens and, directly, in how the maps weigh.
 
     Parameters
     ----------
@@ -99,6 +101,8 @@ class TinyMaskDecoder(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.own_tokens = nn.Embedding(1 + MASKS, dim)
+        self.asked = nn.Parameter(torch.zeros(CLASSES + 1, dim))  # the last is UNKNOWN's
+        self.asked_weights = nn.Parameter(torch.zeros(CLASSES + 1, _WEIGHTS))
         self.transformer = FoldedTwoWayTransformer(
             TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=8, mlp_dim=2 * dim)
         )
@@ -115,9 +119,7 @@ class TinyMaskDecoder(nn.Module):
         self.box_sides = BoxSides()
         self.point_weights = nn.Parameter(torch.zeros(2, FINE_CHANNELS))
         self.mask_weights = nn.Parameter(torch.zeros(1, FINE_CHANNELS))
-        self.weigh = nn.ModuleList(
-            MLP(dim, dim, 2 * FINE_CHANNELS + CLASSES + 1, 3) for _ in range(MASKS)
-        )
+        self.weigh = nn.ModuleList(MLP(dim, dim, _WEIGHTS, 3) for _ in range(MASKS))
         self.scores = MaskScores(dim + MASK_FACTS)
 
     def prepare(self, maps: Features, encoding: Tensor) -> TinyImage:
@@ -150,11 +152,15 @@ class TinyMaskDecoder(nn.Module):
         seen, summary = self.prompt_features(
             maps["fine"], image.pooled, prompts.points, prompts.boxes, prompts.masks
         )
+        asked = self.asked[prompts.classes]
         tokens, told = self._attend(
-            maps["image"] + drawn[0], image.encoding, torch.cat([prompts.tokens, seen], dim=1)
+            maps["image"] + drawn[0],
+            image.encoding,
+            torch.cat([self.own_tokens.weight + asked[:, None], prompts.tokens, seen], dim=1),
         )
-        mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary)[:, None]
+        mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary + asked)[:, None]
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
+        weights = weights + self.asked_weights[prompts.classes][:, None]
         sides = None if prompts.boxes is None else self.box_sides(prompts.boxes, size)
         windows = windows_of_interest(prompts, told.shape[2:])
         logits, scores = [], []
@@ -170,14 +176,9 @@ class TinyMaskDecoder(nn.Module):
             logits.append(masks)
         return on_whole_map(logits, windows, size), torch.cat(scores), mask_tokens
 
-    def _attend(self, source: Tensor, encoding: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-        """Let own tokens, the prompt's and the image attend to each other.
-
-        Returns (N, T, dim) tokens and the (N, dim, h, w) image.
-        """
-        n = len(source)
-        tokens = torch.cat([self.own_tokens.weight.expand(n, -1, -1), asked], dim=1)
-        told, image = self.transformer(source, encoding.expand(n, -1, -1, -1), tokens)
+    def _attend(self, source: Tensor, encoding: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Let tokens and image attend to each other: (N, T, dim) and (N, dim, h, w) again."""
+        told, image = self.transformer(source, encoding.expand(len(source), -1, -1, -1), tokens)
         return told, image.mT.reshape(source.shape)
 
     def _place(

@@ -15,10 +15,11 @@ import torch
 from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor, nn
 
+from napari_octsam.models.named_classes import UNKNOWN
 from napari_octsam.models.network import Features
 from napari_octsam.models.tiny.decoder import TinyImage, TinyMaskDecoder
 from napari_octsam.models.tiny.encoder import STRIDES, UNetEncoder
-from napari_octsam.models.tiny.pixel_names import PixelNames
+from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
 from napari_octsam.models.tiny.prompt_windows import TinyPrompts
 
 __all__ = ["TinyConfig", "TinyNetwork"]
@@ -133,6 +134,11 @@ class TinyNetwork(nn.Module):
         return 8
 
     @property
+    def known_schemas(self) -> tuple[str, ...]:
+        """Those whose classes it names pixels by."""
+        return tuple(NAMED)
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """The parts of the encoder, down and up again."""
         return (*self.image_encoder.down, *self.image_encoder.up)
@@ -173,6 +179,7 @@ class TinyNetwork(nn.Module):
         points: tuple[Tensor, Tensor] | None = None,
         boxes: Tensor | None = None,
         masks: Tensor | None = None,
+        classes: Tensor | None = None,
     ) -> TinyPrompts:
         """Encode the prompts of N objects; coordinates are (x, y) in pixels of the input.
 
@@ -184,12 +191,16 @@ class TinyNetwork(nn.Module):
             (N, 4) x0, y0, x1, y1.
         masks
             (N, 1, h, w) logits of the size `mask_input_size`.
+        classes
+            (N,) int64, indices among the classes of `known_schemas`, or `UNKNOWN`.
         """
         tokens = self.prompt_encoder(points, boxes)
         if tokens is None:
             assert masks is not None
             tokens = masks.new_zeros(len(masks), 0, self.config.embed_dim)
-        return TinyPrompts(tokens, points, boxes, masks)
+        if classes is None:
+            classes = tokens.new_full((len(tokens),), UNKNOWN, dtype=torch.long)
+        return TinyPrompts(tokens, points, boxes, masks, classes)
 
     def decode_masks(
         self,

@@ -42,13 +42,15 @@ class TinyPrompts(NamedTuple):
     """(N, 4) x0, y0, x1, y1."""
     masks: Tensor | None
     """(N, 1, h, w) logits, over the whole input."""
+    classes: Tensor
+    """(N,) indices of classes, or `UNKNOWN`."""
 
     def one(self, index: int) -> TinyPrompts:
         """Return the prompt of one object, as a batch of one."""
         only = slice(index, index + 1)
         points = self.points and (self.points[0][only], self.points[1][only])
         boxes, masks = (None if t is None else t[only] for t in (self.boxes, self.masks))
-        return TinyPrompts(self.tokens[only], points, boxes, masks)
+        return TinyPrompts(self.tokens[only], points, boxes, masks, self.classes[only])
 
     def seen_from(self, window: Window) -> TinyPrompts:
         """Return the prompts with coordinates that count from the window's first row and column.

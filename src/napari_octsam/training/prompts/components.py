@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +33,14 @@ def component_objects(
         Classes to take.
     """
     ignored = labels == NOT_LABELLED
-    found = [mask for value in values for mask in pieces(labels == value)]
+    found = [(value, mask) for value in values for mask in pieces(labels == value)]
     if len(found) > config.objects:
         found = [found[i] for i in rng.choice(len(found), config.objects, replace=False)]
     return [
         SimulatedObject(
             mask=mask,
-            prompt=draw_prompt(mask, config.prompt, rng),
+            prompt=replace(draw_prompt(mask, config.prompt, rng), class_value=value),
             ignored=ignored if ignored.any() else None,
         )
-        for mask in found
+        for value, mask in found
     ]
