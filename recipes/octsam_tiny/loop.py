@@ -169,8 +169,8 @@ class Pretraining:
         for _ in range(stage.views):
             sample = self._sources[self.config.shares(stage)](rng)
             columns = min(stage.columns, size[1])
-            view = random_view(sample, size, rng, columns, stage.exports)
-            objects = draw_objects(view.maps, stage.objects, rng)
+            view = random_view(sample, size, rng, columns, stage.exports, stage.devices)
+            objects = draw_objects(view.maps, stage.objects, rng, stage.loose)
             corrections = 0
             if rng.random() < stage.corrected:
                 corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
@@ -235,7 +235,13 @@ class Pretraining:
         losses = {name: torch.stack(found).sum() for name, found in parts.items()}
         if network.pixel_names is not None:
             views = [draw.view for draw in draws]
-            named = naming_loss(network.pixel_names, features["fine"], views, stage.balance)
+            named = naming_loss(
+                network.pixel_names,
+                features["fine"],
+                views,
+                stage.balance,
+                self.config.absent_weight,
+            )
             losses["pixels"] = len(draws) / totals.views * self.config.pixel_weight * named
         return losses
 

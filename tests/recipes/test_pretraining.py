@@ -189,7 +189,7 @@ def test_each_stage_has_its_own_views_and_its_own_balance(monkeypatch: pytest.Mo
     asked: list[bool] = []
 
     def noting(sample: Sample, *arguments: Any) -> View:
-        asked.append(arguments[-1])
+        asked.append(arguments[3])
         return random_view(sample, *arguments)
 
     monkeypatch.setattr("recipes.octsam_tiny.loop.random_view", noting)
