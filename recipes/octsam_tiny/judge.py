@@ -29,7 +29,7 @@ from napari_octsam.phantoms.bscan import Finding, Tissue
 from recipes.octsam_tiny.lesions import LESION_NAMES, is_held_out
 from recipes.octsam_tiny.sources import VALIDATION_SUBJECT
 
-__all__ = ["Judged", "judge", "questions_of"]
+__all__ = ["Judged", "as_table", "judge", "questions_of"]
 
 _SMALLEST = 20  # pixels of a lesion
 _EVERY = 8  # of the masked B-scans of the eye with drusen
