@@ -37,11 +37,11 @@ def loose_prompt(
     others
         (H, W) bool, what else a click could mean: other objects of the class.
     few_points
-        As of `simulate_prompt`.
+        Whether one or two points, or a box of all rows, can mean it.
     """
     box = None
     if parts.box:
-        mask, box = _box(mask, rng)
+        mask, box = _box(mask, rng, few_points)
     prompt = simulate_prompt(mask, parts, rng, few_points=few_points)
     if box is not None:
         return mask, replace(prompt, box=box)
@@ -53,12 +53,12 @@ def loose_prompt(
     return mask, prompt
 
 
-def _box(mask: Mask, rng: np.random.Generator) -> tuple[Mask, Box]:
-    """Draw a box, and the part of the object that lies in its columns."""
+def _box(mask: Mask, rng: np.random.Generator, all_rows: bool) -> tuple[Mask, Box]:
+    """Draw a box, of all rows too if it may, and the part of the object that it asks for."""
     kind = rng.choice(list(_KINDS), p=list(_KINDS.values()))
     tight = bounding_box(mask)
     size = tight.row1 - tight.row0 + 1, tight.col1 - tight.col0 + 1
-    if kind == "part" and size[1] >= _WIDE:
+    if kind == "part" and all_rows and size[1] >= _WIDE:
         return partial_box(mask, rng)
     if kind == "half":
         return mask, loose_box(mask, (size[0] / 2, size[1] / 2), rng)

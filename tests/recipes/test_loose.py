@@ -17,9 +17,9 @@ CYST[100:112, 150:160] = True
 NOTHING = np.zeros_like(LAYER)
 
 
-def boxes(mask: np.ndarray) -> list[Box]:
+def boxes(mask: np.ndarray, alone: bool = True) -> list[Box]:
     rng = np.random.default_rng(0)
-    drawn = [loose_prompt(mask, NOTHING, BOX, rng, few_points=True) for _ in range(600)]
+    drawn = [loose_prompt(mask, NOTHING, BOX, rng, few_points=alone) for _ in range(600)]
     return [prompt.box for _, prompt in drawn if prompt.box is not None]
 
 
@@ -48,7 +48,7 @@ def test_some_boxes_go_across_the_view_and_some_are_of_all_its_rows() -> None:
     whole = [box.row0 == 0 and box.row1 == 199 for box in boxes(LAYER)]
     assert 0.03 < np.mean(across) < 0.2
     assert 0.03 < np.mean(whole) < 0.2
-    assert not any(box.row1 - box.row0 > 100 for box in boxes(CYST))
+    assert not any(box.row1 - box.row0 > 100 for box in boxes(CYST) + boxes(LAYER, alone=False))
 
 
 def test_a_box_of_all_rows_asks_for_what_lies_in_its_columns() -> None:
