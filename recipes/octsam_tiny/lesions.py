@@ -58,7 +58,7 @@ LESION_NAMES = MappingProxyType(
 HELD_OUT_PATIENTS = "lesions, patients whose number ends in 0 or 5"
 """Who only judges."""
 
-_WHITE = 245  # grey level from which a large piece at the edge is padding, JPEG noise included
+_WHITE = 245  # grey level from which a large piece in a corner is padding, JPEG noise included
 _LEAST_PADDING = 100  # pixels
 
 
@@ -99,9 +99,9 @@ def by_lesion(samples: Sequence[Sample]) -> list[tuple[float, list[Sample]]]:
 
 
 def _white_padding(image: npt.NDArray[np.uint8]) -> Mask:
-    """Return where a tilted B-scan leaves white at the edges, (H, W)."""
+    """Return where a B-scan leaves white in the corners, (H, W): a bright layer ends elsewhere."""
     numbers, _ = ndimage.label(image >= _WHITE, EIGHT_CONNECTED)
     sizes = np.bincount(numbers.ravel())
-    edges = np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])
-    large = [number for number in np.unique(edges) if number and sizes[number] >= _LEAST_PADDING]
+    corners = np.unique(numbers[[0, 0, -1, -1], [0, -1, 0, -1]])
+    large = [number for number in corners if number and sizes[number] >= _LEAST_PADDING]
     return np.isin(numbers, large)
