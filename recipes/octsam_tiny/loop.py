@@ -1,4 +1,4 @@
-"""Training of octsam-tiny from scratch: one loop, told as a generator of events."""
+"""Training of octsam-tiny: one loop, told as a generator of events."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Pretraining:
     config
         The numbers.
     make_network
-        Makes the network that learns, with random weights.
+        Makes the network that learns, with the weights to begin from.
     device
         Where it computes.
 
