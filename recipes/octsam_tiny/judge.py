@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from napari_octsam.evaluation.prompting import class_prompt
 from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.model import Model
 from napari_octsam.phantoms.bscan import Finding, Tissue
-from recipes.octsam_tiny.lesions import LESION_NAMES, is_held_out
+from recipes.octsam_tiny.lesions import CLASS_OF, LESION_NAMES, is_held_out
 from recipes.octsam_tiny.sources import VALIDATION_SUBJECT
 
 __all__ = ["Judged", "as_table", "judge", "questions_of"]
@@ -38,12 +38,20 @@ _BAND = (Tissue.RETINAL_PIGMENT_EPITHELIUM, Finding.PIGMENT_EPITHELIAL_DETACHMEN
 
 
 class Question(NamedTuple):
-    """A mask to find, by a prompt or, without one, by the names of some classes of a schema."""
+    """A mask to find: by a prompt or, without one, as the pixels named as one of `classes`."""
 
     title: str
     truth: Mask
     prompt: Prompt | None = None
-    names: tuple[str, tuple[int, ...]] = ("", ())
+    classes: tuple[int, ...] = ()
+
+
+class Asked(NamedTuple):
+    """An (H, W) uint8 B-scan and what is asked of it, by the classes of a schema."""
+
+    image: npt.NDArray[np.uint8]
+    schema: str
+    questions: list[Question]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +62,33 @@ class Judged:
     iou_error: float | None
 
 
-def questions_of(data: Path) -> Iterator[tuple[npt.NDArray[np.uint8], list[Question]]]:
-    """Yield each (H, W) uint8 B-scan that judges, and what is asked of it."""
+def questions_of(data: Path) -> Iterator[Asked]:
+    """Yield each B-scan that judges."""
     for bscan in read_pairs(data / "octrima", VALIDATION_SUBJECT):
-        yield bscan.image, list(_of_layers(bscan))
+        yield Asked(bscan.image, "layers7", list(_of_layers(bscan)))
     for bscan in read_pairs(data / "lesions"):
         if is_held_out(bscan.name):
-            yield bscan.image, list(_of_lesions(bscan))
+            yield Asked(bscan.image, "oct14", list(_of_lesions(bscan)))
     masked = sorted((data / "amd_volume" / "masks").iterdir())
     for path in masked[::_EVERY]:
         (bscan,) = read_pairs(data / "amd_volume", path.stem)
-        yield bscan.image, list(_of_drusen(bscan.labels == 1))
+        yield Asked(bscan.image, "oct14", list(_of_drusen(bscan.labels == 1)))
 
 
-def judge(
-    model: Model, image: npt.NDArray[np.uint8], questions: Sequence[Question]
-) -> Iterator[tuple[str, Judged]]:
+def judge(model: Model, asked: Asked) -> Iterator[tuple[str, Judged]]:
     """Ask a model all questions about a B-scan; yield the title of each and how it went."""
-    embedding = model.encode(image)
-    asked = [(each, each.prompt) for each in questions if each.prompt is not None]
-    answers = model.decode(embedding, [prompt for _, prompt in asked])
-    for (each, _), found in zip(asked, answers, strict=True):
+    embedding = model.encode(asked.image)
+    prompted = [each for each in asked.questions if each.prompt is not None]
+    prompts = [each.prompt for each in prompted if each.prompt is not None]
+    for each, found in zip(prompted, model.decode(embedding, prompts), strict=True):
         counts = count_pixels(found.window().mask(embedding.shape), each.truth)
         yield each.title, Judged(counts.dice, abs(found.scores[found.chosen] - counts.iou))
-    for each in questions:
+    if len(prompted) == len(asked.questions):
+        return
+    named = _named(model, asked)
+    for each in asked.questions:
         if each.prompt is None:
-            found_names = np.isin(_named(model, image, each.names[0]), each.names[1])
-            yield each.title, Judged(dice(found_names, each.truth), None)
+            yield each.title, Judged(dice(np.isin(named, each.classes), each.truth), None)
 
 
 def _of_layers(bscan: LabelledBScan) -> Iterator[Question]:
@@ -90,7 +98,7 @@ def _of_layers(bscan: LabelledBScan) -> Iterator[Question]:
             yield Question("layers, tight box", truth, class_prompt(truth, value, "box"))
             yield Question("layers, box 8 px loose", truth, class_prompt(truth, value, "box", 8))
             yield Question("layers, one point", truth, class_prompt(truth, value, "point"))
-            yield Question("layers, names", truth, names=("layers7", (value,)))
+            yield Question("layers, names", truth, classes=(value,))
 
 
 def _of_lesions(bscan: LabelledBScan) -> Iterator[Question]:
@@ -98,24 +106,25 @@ def _of_lesions(bscan: LabelledBScan) -> Iterator[Question]:
         for piece in pieces(bscan.labels == value):
             if piece.sum() < _SMALLEST:
                 continue
-            yield Question(f"{name}, tight box", piece, class_prompt(piece, value, "box"))
-            yield Question(f"{name}, box 4 px loose", piece, class_prompt(piece, value, "box", 4))
+            asked = CLASS_OF[value] or 0
+            yield Question(f"{name}, tight box", piece, class_prompt(piece, asked, "box"))
+            yield Question(f"{name}, box 4 px loose", piece, class_prompt(piece, asked, "box", 4))
             if value in _CLICKED:
-                yield Question(f"{name}, one point", piece, class_prompt(piece, value, "point"))
+                yield Question(f"{name}, one point", piece, class_prompt(piece, asked, "point"))
 
 
 def _of_drusen(truth: Mask) -> Iterator[Question]:
     if truth.any():
-        yield Question("RPE with drusen, tight box", truth, class_prompt(truth, 1, "box"))
-        yield Question("RPE with drusen, names", truth, names=("oct14", _BAND))
+        yield Question("RPE with drusen, tight box", truth, class_prompt(truth, _BAND[0], "box"))
+        yield Question("RPE with drusen, names", truth, classes=_BAND)
 
 
-def _named(model: Model, image: npt.NDArray[np.uint8], schema: str) -> npt.NDArray[np.int64]:
+def _named(model: Model, asked: Asked) -> npt.NDArray[np.int64]:
     """Return the (H, W) class that the model names each pixel, without any prompt."""
     names = model.network.pixel_names  # type: ignore[attr-defined]  # octsam-tiny has it
     with torch.inference_mode():
-        logits = names(model.features(image)["fine"], schema)
-        full = torch.nn.functional.interpolate(logits, image.shape, mode="bilinear")
+        logits = names(model.features(asked.image)["fine"], asked.schema)
+        full = torch.nn.functional.interpolate(logits, asked.image.shape, mode="bilinear")
     return np.asarray(full[0].argmax(0).numpy())
 
 
@@ -142,8 +151,8 @@ def main(arguments: list[str]) -> None:
     for file in files:
         model = load_model(file, device="cpu", precision="float32")
         found: dict[str, list[Judged]] = defaultdict(list)
-        for image, questions in questions_of(data):
-            for title, each in judge(model, image, questions):
+        for asked in questions_of(data):
+            for title, each in judge(model, asked):
                 found[title].append(each)
         judged[file.stem] = dict(found)
     print(as_table(judged))

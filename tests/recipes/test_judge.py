@@ -36,7 +36,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_weights_are_asked_for_what_they_never_saw(data: Path) -> None:
-    asked = [[each.title for each in questions] for _, questions in questions_of(data)]
+    asked = [[each.title for each in questions] for _, _, questions in questions_of(data)]
     assert [len(titles) for titles in asked] == [8, 6, 2]
     assert asked[0].count("layers, box 8 px loose") == 2
     assert asked[1].count("intraretinal fluid, one point") == 2
@@ -45,9 +45,9 @@ def test_weights_are_asked_for_what_they_never_saw(data: Path) -> None:
 
 def test_a_model_is_judged_by_its_masks_its_names_and_its_own_judgement(data: Path) -> None:
     model = load_model("octsam-tiny", device="cpu", precision="float32")
-    image, questions = next(iter(questions_of(data)))
-    found = list(judge(model, image, questions))
-    assert sorted(title for title, _ in found) == sorted(each.title for each in questions)
+    asked = next(iter(questions_of(data)))
+    found = list(judge(model, asked))
+    assert sorted(title for title, _ in found) == sorted(each.title for each in asked.questions)
     for title, each in found:
         assert 0 <= each.dice <= 1
         assert (each.iou_error is None) == title.endswith("names")
