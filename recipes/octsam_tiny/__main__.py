@@ -1,7 +1,8 @@
-"""octsam-tiny from scratch: `python -m recipes.octsam_tiny train DATA -o FILE`."""
+"""octsam-tiny's weights: `python -m recipes.octsam_tiny train DATA -o FILE`."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.devices import choose_device, explaining_memory
 from napari_octsam.models.header import Header
+from recipes.octsam_tiny.beginning import begun_network
+from recipes.octsam_tiny.lesions import HELD_OUT_PATIENTS
 from recipes.octsam_tiny.loop import Pretraining
 from recipes.octsam_tiny.recipe import read_recipe
 from recipes.octsam_tiny.sources import (
@@ -37,7 +40,7 @@ def _recipe() -> None:
 
 @app.command()
 def train(
-    data: Annotated[Path, typer.Argument(help="Folder with octrima/ and octdl_fluid/.")],
+    data: Annotated[Path, typer.Argument(help="Folder with octrima/, octdl_fluid/ and lesions/.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Model to write: .safetensors.")],
     config: Annotated[
         Path | None,
@@ -57,7 +60,8 @@ def train(
     chosen, recipe = choose_device(device), read_recipe(config, seed)
     state = output.with_name(f"{output.name}.state")
     with explaining_memory(chosen):
-        run = Pretraining(octsam_tiny_sources(data), recipe, device=chosen)
+        begin = partial(begun_network, recipe.begin_from)
+        run = Pretraining(octsam_tiny_sources(data), recipe, begin, chosen)
         if state.exists():
             run.restore(state)
             note(f"Going on from step {run.step} of {state}.")
@@ -93,11 +97,12 @@ def _export(run: Pretraining, output: Path) -> None:
     drawn = {
         f"octrima {TRAINING_SUBJECTS}": any(shares.layers for shares in every),
         "octdl_fluid": any(shares.fluid for shares in every),
+        "lesions": any(shares.lesions for shares in every),
         "phantoms": any(shares.phantoms for shares in every),
     }
     record: dict[str, JsonValue] = {
         "data": ", ".join(name for name, is_drawn in drawn.items() if is_drawn),
-        "held_out": [f"octrima {VALIDATION_SUBJECT}", *HELD_OUT_FLUID],
+        "held_out": [f"octrima {VALIDATION_SUBJECT}", *HELD_OUT_FLUID, HELD_OUT_PATIENTS],
         "steps": run.step,
         "recipe": run.config.model_dump(mode="json"),
     }

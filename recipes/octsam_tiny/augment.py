@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from napari_octsam.phantoms.bscan import Finding
 from recipes.octsam_tiny.appearance import random_appearance
+from recipes.octsam_tiny.devices import foreign_device
 from recipes.octsam_tiny.samples import Sample
 
 __all__ = ["View", "random_view"]
@@ -22,6 +23,7 @@ _BARE = 0.85  # share of the views whose padding came after the device's noise, 
 _SHADES = (1.0, 1.0, 0.75, 0.5, 0.25)  # of other padding; 1 is white
 _ZOOMS_X = ((0.4, 1.05), (0.8, 1.15), (1.1, 1.6))  # a part, about all, padding beside
 _ZOOMS_Y = ((0.6, 1.25), (1.1, 2.0), (0.28, 0.6))  # about all, padding around, the retina alone
+_STEEP = 0.2  # deviation of the tilt that is added where a view is from a foreign device
 _CLOSE = 0.6  # zoom in rows below which a view shows the retina and little else
 
 
@@ -60,6 +62,7 @@ def random_view(
     rng: np.random.Generator,
     cols: int | None = None,
     exports: bool = True,
+    devices: float = 0.0,
 ) -> View:
     """Return a random view of a sample.
 
@@ -71,15 +74,20 @@ def random_view(
         Columns that the view has of them; None: all.
     exports
         Whether it may be cropped to the retina, or letterboxed beside it or in another shade.
+    devices
+        How often it is steep, and looks, as from a device unlike those of the B-scans.
     """
     odds = _LIKE_EXPORTS if exports else _PLAIN
     wide = size[1] if cols is None else cols
+    foreign = devices > 0 and rng.random() < devices
     affine = _random_affine(rng, wide / size[1], sample.image, odds)
+    if foreign:
+        affine[1, 0] += affine[1, 1] * rng.normal(0, _STEEP) * wide / size[1]
     grid = _grid(affine, (size[0], wide))
     if rng.random() < 0.6:
         bend = _random_bend(wide, wide / size[1], rng)
         grid[..., 1] += bend * min(affine[1, 1] / _CLOSE, 1)
-    return _seen(sample, grid, rng, odds.black)
+    return _seen(sample, grid, rng, odds.black, foreign)
 
 
 def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
@@ -87,11 +95,13 @@ def _grid(affine: npt.NDArray[np.float64], size: tuple[int, int]) -> Tensor:
     return F.affine_grid(theta, [1, 1, *size], align_corners=False)
 
 
-def _seen(sample: Sample, grid: Tensor, rng: np.random.Generator, black: float) -> View:
+def _seen(
+    sample: Sample, grid: Tensor, rng: np.random.Generator, black: float, foreign: bool
+) -> View:
     image = torch.from_numpy(sample.image)[None, None].float() / 255
     warped = F.grid_sample(image, grid, mode="bilinear", align_corners=False)[0]
     maps = {name: _moved(each, grid, _PADDING.get(name, 0)) for name, each in sample.maps.items()}
-    seen = random_appearance(warped, rng)
+    seen = random_appearance(foreign_device(warped, rng) if foreign else warped, rng)
     if rng.random() < _BARE:
         bare = warped if rng.random() < black else torch.full_like(warped, rng.choice(_SHADES))
         seen = torch.where(_padding(maps, grid), bare, seen)

@@ -1,4 +1,4 @@
-"""Training of octsam-tiny from scratch: one loop, told as a generator of events."""
+"""Training of octsam-tiny: one loop, told as a generator of events."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Pretraining:
     config
         The numbers.
     make_network
-        Makes the network that learns, with random weights.
+        Makes the network that learns, with the weights to begin from.
     device
         Where it computes.
 
@@ -169,8 +169,8 @@ class Pretraining:
         for _ in range(stage.views):
             sample = self._sources[self.config.shares(stage)](rng)
             columns = min(stage.columns, size[1])
-            view = random_view(sample, size, rng, columns, stage.exports)
-            objects = draw_objects(view.maps, stage.objects, rng)
+            view = random_view(sample, size, rng, columns, stage.exports, stage.devices)
+            objects = draw_objects(view.maps, stage.objects, rng, stage.loose)
             corrections = 0
             if rng.random() < stage.corrected:
                 corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
@@ -237,7 +237,13 @@ class Pretraining:
         losses = {name: torch.stack(found).sum() for name, found in parts.items()}
         if network.pixel_names is not None:
             views = [draw.view for draw in draws]
-            named = naming_loss(network.pixel_names, features["fine"], views, stage.balance)
+            named = naming_loss(
+                network.pixel_names,
+                features["fine"],
+                views,
+                stage.balance,
+                self.config.absent_weight,
+            )
             losses["pixels"] = len(draws) / totals.views * self.config.pixel_weight * named
         return losses
 

@@ -17,9 +17,11 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.models.tiny.encoder import STRIDES
 from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
 from recipes.octsam_tiny.augment import View
+from recipes.octsam_tiny.lesions import CLASS_OF, LESIONS
 
 __all__ = ["ObjectNames", "naming_loss"]
 
+_LESION_CLASSES = frozenset(CLASS_OF.values()) - {None}
 _SKIPPED = 2  # every second column of the finest map is named: neighbours say the same
 
 
@@ -53,7 +55,11 @@ class ObjectNames(nn.Module):
 
 
 def naming_loss(
-    names: PixelNames, finest: Tensor, views: Sequence[View], balance: float = 0.0
+    names: PixelNames,
+    finest: Tensor,
+    views: Sequence[View],
+    balance: float = 0.0,
+    absent: float = 0.0,
 ) -> Tensor:
     """Return the loss of naming the pixels of (B, C, H, W/2) maps.
 
@@ -65,22 +71,37 @@ def naming_loss(
     balance
         Weight of a cross entropy in which each class that a view shows counts alike. Without
         it a class of few pixels may never be named: all else is gained by not naming it.
+    absent
+        Weight of naming no lesion where none is drawn.
     """
     finest = finest[..., ::_SKIPPED]
-    losses = [
-        _naming_loss(names(maps, schema)[0], truth.to(maps.device), balance)
-        for maps, view in zip(torch.split(finest, 1), views, strict=True)
-        for schema, truth in _named_places(view)
-        if (truth != NOT_LABELLED).any()
-    ]
+    losses = []
+    for maps, view in zip(torch.split(finest, 1), views, strict=True):
+        places = {name: truth.to(maps.device) for name, truth in _named_places(view)}
+        drawn = places.pop(LESIONS, None)
+        for schema, truth in places.items():
+            if (truth != NOT_LABELLED).any():
+                losses.append(_naming_loss(names(maps, schema)[0], truth, balance))
+        if absent and drawn is not None:
+            losses.append(absent * _absence_loss(names(maps, "oct14")[0], drawn == 0))
     return torch.stack(losses).sum() / len(views) if losses else finest.sum() * 0.0
 
 
 def _named_places(view: View) -> Iterator[tuple[str, Tensor]]:
-    """Return the classes (rows, cols) of each schema at the places of the finest map."""
+    """Return the values (rows, cols) of each map at the places of the finest map."""
     rows, cols = STRIDES["fine"][0], STRIDES["fine"][1] * _SKIPPED
-    for schema, labels in view.maps.items():
-        yield schema, torch.from_numpy(labels[::rows, ::cols]).long()
+    for name, labels in view.maps.items():
+        yield name, torch.from_numpy(labels[::rows, ::cols]).long()
+
+
+def _absence_loss(logits: Tensor, absent: Tensor) -> Tensor:
+    """Return the mean of -log(1 - P(any lesion)) of (K, h, w) logits, over the places in question.
+
+    It leaves open which of the other classes a place has.
+    """
+    others = [value for value in range(len(logits)) if value not in _LESION_CLASSES]
+    surprise = logits.logsumexp(0) - logits[others].logsumexp(0)
+    return (surprise * absent).sum() / absent.sum().clamp(min=1)
 
 
 def _naming_loss(logits: Tensor, truth: Tensor, balance: float) -> Tensor:

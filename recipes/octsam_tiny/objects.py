@@ -12,6 +12,8 @@ from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.masks import EIGHT_CONNECTED, Mask
 from napari_octsam.phantoms.bscan import Finding, Tissue
 from napari_octsam.training.prompts.simulation import SimulatedObject, draw_parts, simulate_prompt
+from recipes.octsam_tiny.lesions import CLASS_OF, LESIONS
+from recipes.octsam_tiny.loose import loose_prompt
 
 __all__ = ["draw_objects"]
 
@@ -24,11 +26,19 @@ _PADDING_SHARE = 0.2  # it is in most views: of those that have it, so many show
 
 
 def draw_objects(
-    maps: dict[str, npt.NDArray[np.uint8]], count: int, rng: np.random.Generator
+    maps: dict[str, npt.NDArray[np.uint8]],
+    count: int,
+    rng: np.random.Generator,
+    loose: float = 0.0,
 ) -> list[SimulatedObject]:
     """Draw up to `count` objects from the label maps of one B-scan, with a prompt each.
 
     Their prompts have the same parts, where one point can mean each, to be decoded together.
+
+    Parameters
+    ----------
+    loose
+        Share of the objects with boxes and clicks as loose as people draw them.
     """
     parts = draw_parts(rng)
     objects = []
@@ -39,11 +49,23 @@ def draw_objects(
             continue
         # one point in the retina, or in several layers, would rather mean a layer
         one = not several and (name, value) != ("oct14", Tissue.NEUROSENSORY_RETINA)
-        prompt = simulate_prompt(mask, parts, rng, few_points=one)
+        if loose and rng.random() < loose:
+            others = (labels == value) & ~mask
+            mask, prompt = loose_prompt(mask, others, parts, rng, few_points=one)
+        else:
+            prompt = simulate_prompt(mask, parts, rng, few_points=one)
         ignored = labels == NOT_LABELLED
-        named = None if several else (name, value)
+        named = None if several else _named(name, value)
         objects.append(SimulatedObject(mask, prompt, ignored if ignored.any() else None, named))
     return objects
+
+
+def _named(name: str, value: int) -> tuple[str, int] | None:
+    """Return the schema and the class of an object; None for a lesion that has none."""
+    if name != LESIONS:
+        return name, value
+    finding = CLASS_OF[value]
+    return None if finding is None else ("oct14", int(finding))
 
 
 def _draw_classes(
@@ -51,7 +73,8 @@ def _draw_classes(
 ) -> Iterator[tuple[str, int]]:
     """Draw schemas and classes of theirs that the maps show.
 
-    A B-scan has a map of layers or of fluid, one of the 14 classes, or both.
+    A B-scan has a map of layers, of fluid or of lesions, one of the 14 classes, or both. Where it
+    has lesions, they alone are asked for: of the other classes only places are known.
     """
     present = _present(maps, rng)
     if not present:
@@ -73,8 +96,9 @@ def _present(
     maps: dict[str, npt.NDArray[np.uint8]], rng: np.random.Generator
 ) -> dict[str, npt.NDArray[np.uint8]]:
     """Return the values of each schema that may be asked for, where there are any."""
+    asked = {LESIONS: maps[LESIONS]} if LESIONS in maps else maps
     present = {
-        name: np.setdiff1d(np.unique(labels), [0, NOT_LABELLED]) for name, labels in maps.items()
+        name: np.setdiff1d(np.unique(labels), [0, NOT_LABELLED]) for name, labels in asked.items()
     }
     if rng.random() >= _PADDING_SHARE and "oct14" in present:
         present["oct14"] = np.setdiff1d(present["oct14"], Finding.IMAGE_PADDING)

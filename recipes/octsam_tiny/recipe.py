@@ -30,12 +30,13 @@ class DataShares(_Numbers):
 
     layers: float = Field(default=0.5, ge=0)
     fluid: float = Field(default=0.1, ge=0)
+    lesions: float = Field(default=0.0, ge=0)
     phantoms: float = Field(default=0.4, ge=0)
 
     @model_validator(mode="after")
     def _something_is_drawn(self) -> DataShares:
-        if not self.layers + self.fluid + self.phantoms > 0:
-            raise ValueError("one of the shares of layers, fluid and phantoms must be above 0")
+        if not self.layers + self.fluid + self.lesions + self.phantoms > 0:
+            raise ValueError("one of the shares of the kinds of B-scans must be above 0")
         return self
 
 
@@ -50,6 +51,15 @@ class Stage(_Numbers):
     )
     exports: bool = Field(
         default=True, description="Whether views are also cropped and padded as exports are."
+    )
+    devices: float = Field(
+        default=0.0, ge=0, le=1, description="Share of the views as foreign devices show them."
+    )
+    loose: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of the objects with boxes and clicks as loose as people draw them.",
     )
     corrected: float = Field(
         default=0.0, ge=0, le=1, description="Share of the views with corrective points."
@@ -73,6 +83,11 @@ class PretrainConfig(_Numbers):
 
     stages: tuple[Stage, ...] = Field(min_length=1)
     data: DataShares = DataShares()
+    begin_from: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{40}$",
+        description="Git's id of the file of weights to begin from; none: random ones.",
+    )
     seed: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
@@ -80,6 +95,9 @@ class PretrainConfig(_Numbers):
     average_decay: float = Field(default=0.998, ge=0, lt=1)
     pixel_weight: float = Field(default=1.0, ge=0)
     object_weight: float = Field(default=0.3, ge=0)
+    absent_weight: float = Field(
+        default=0.2, ge=0, description="Of naming no lesion where none is drawn."
+    )
 
     @property
     def steps(self) -> int:

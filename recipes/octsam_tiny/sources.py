@@ -11,6 +11,7 @@ import numpy as np
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.pairs import LabelledBScan, read_pairs
+from recipes.octsam_tiny.lesions import CLASS_OF, by_lesion, is_held_out, lesion_sample
 from recipes.octsam_tiny.recipe import DataShares
 from recipes.octsam_tiny.samples import (
     MixedSource,
@@ -33,16 +34,20 @@ HELD_OUT_FLUID = ("AMD_0005", "AMD_0011")
 
 
 def octsam_tiny_sources(data: Path) -> Callable[[DataShares], SampleSource]:
-    """Return what draws by any shares of the folders `octrima` and `octdl_fluid`, and of phantoms.
+    """Return what draws by any shares of `octrima`, `octdl_fluid`, `lesions`, and of phantoms.
 
     A folder is read once, when it is first wanted; then a `UserError` says if it or a mask is
     missing.
     """
     layers, fluid = cache(partial(_layers, data)), cache(partial(_fluid, data))
+    lesions = cache(partial(_lesions, data))
 
     def source_of(shares: DataShares) -> SampleSource:
         groups = [(shares.layers, layers), (shares.fluid, fluid)]
-        return MixedSource([(each, read()) for each, read in groups if each], shares.phantoms)
+        drawn = [(each, read()) for each, read in groups if each]
+        if shares.lesions:
+            drawn += [(shares.lesions * part, samples) for part, samples in lesions()]
+        return MixedSource(drawn, shares.phantoms)
 
     return source_of
 
@@ -57,6 +62,18 @@ def _fluid(data: Path) -> list[Sample]:
     if not pairs:
         raise UserError(f"{data / 'octdl_fluid'} has no B-scan to train on.")
     return [sample_from_pair(_checked(pair, "fluid"), "fluid") for pair in pairs]
+
+
+def _lesions(data: Path) -> list[tuple[float, list[Sample]]]:
+    folder = data / "lesions"
+    pairs = [pair for pair in read_pairs(folder) if not is_held_out(pair.name)]
+    for pair in pairs:
+        if foreign := set(np.unique(pair.labels).tolist()) - {0, *CLASS_OF}:
+            raise UserError(f"{pair.name} has the value {min(foreign)}, which is no lesion.")
+    groups = by_lesion([lesion_sample(pair) for pair in pairs])
+    if not groups:
+        raise UserError(f"{folder} has no lesion to train on.")
+    return groups
 
 
 def _checked(pair: LabelledBScan, schema: str) -> LabelledBScan:

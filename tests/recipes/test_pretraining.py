@@ -26,7 +26,7 @@ from recipes.octsam_tiny.augment import View, random_view
 from recipes.octsam_tiny.batches import classes_of
 from recipes.octsam_tiny.loop import Pretraining
 from recipes.octsam_tiny.naming import naming_loss
-from recipes.octsam_tiny.recipe import DataShares, PretrainConfig, Stage, read_recipe
+from recipes.octsam_tiny.recipe import RECIPE, DataShares, PretrainConfig, Stage, read_recipe
 from recipes.octsam_tiny.samples import MixedSource, Sample, SampleSource
 from recipes.octsam_tiny.sources import octsam_tiny_sources
 from tests.recipes.bands import band
@@ -46,6 +46,20 @@ def test_the_recipe_in_the_package_is_whole_and_others_are_named(tmp_path: Path)
     wrong.write_text("stages = 3")
     with pytest.raises(UserError, match=r"mine\.toml: stages: "):
         read_recipe(wrong)
+
+
+def test_version_4_began_from_nothing_and_its_successor_begins_from_it() -> None:
+    new, old = read_recipe(), read_recipe(RECIPE.with_name("recipe-4.toml"))
+    assert old.begin_from is None
+    assert not any(shares.lesions for shares in old.all_shares)
+    assert not any(stage.loose or stage.devices for stage in old.stages)
+    assert old.steps == 11_800
+    assert new.begin_from is not None
+    for shares in new.all_shares:
+        assert sum(dict(shares).values()) == pytest.approx(1)
+        assert min(dict(shares).values()) > 0
+    assert new.stages[-1].columns == 512
+    assert new.rate(0) * new.learning_rate < 1e-5
 
 
 def test_the_learning_rate_falls_to_nothing_before_each_restart() -> None:
@@ -193,7 +207,7 @@ def test_each_stage_has_its_own_views_and_its_own_balance(monkeypatch: pytest.Mo
     asked: list[bool] = []
 
     def noting(sample: Sample, *arguments: Any) -> View:
-        asked.append(arguments[-1])
+        asked.append(arguments[3])
         return random_view(sample, *arguments)
 
     monkeypatch.setattr("recipes.octsam_tiny.loop.random_view", noting)

@@ -1,0 +1,70 @@
+"""The weights that a training begins from: those of an earlier version, or random ones."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import torch
+from safetensors.torch import load
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.models.tiny.network import TinyNetwork
+
+__all__ = ["BUNDLED", "begun_network", "file_of_blob"]
+
+BUNDLED = Path(__file__).parents[2] / "src/napari_octsam/models/weights/octsam-tiny.safetensors"
+"""The weights that ship, of whichever version."""
+
+
+def begun_network(blob: str | None, bundled: Path = BUNDLED) -> TinyNetwork:
+    """Return a network with the weights of a file, by git's id of it; random ones for None.
+
+    What the network has learnt to have since is zero.
+
+    Raises
+    ------
+    UserError
+        The file is not here, or has weights that the network lacks.
+    """
+    network = TinyNetwork()
+    if blob is None:
+        return network
+    found = network.load_state_dict(load(file_of_blob(blob, bundled)), strict=False)
+    if found.unexpected_keys:
+        raise UserError(
+            f"The weights to begin from have {found.unexpected_keys[0]}, which the network lacks."
+        )
+    weights = network.state_dict()
+    with torch.no_grad():
+        for name in found.missing_keys:
+            weights[name].zero_()
+    return network
+
+
+def file_of_blob(blob: str, bundled: Path = BUNDLED) -> bytes:
+    """Return the content of a file by git's id of it: the bundled weights, or older ones.
+
+    Raises
+    ------
+    UserError
+        The bundled weights are others, and git does not know the id.
+    """
+    content = bundled.read_bytes()
+    if _blob_of(content) == blob:
+        return content
+    command = ["git", "-C", str(bundled.parent), "cat-file", "blob", blob]
+    try:
+        return subprocess.run(command, check=True, capture_output=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UserError(
+            f"The weights to begin from are not here: {bundled} is another version, and git has "
+            f"no file {blob}. Clone the whole repository, and train there."
+        ) from error
+
+
+def _blob_of(content: bytes) -> str:
+    """Return git's id of a file's content."""
+    whole = b"blob %d\0" % len(content) + content
+    return hashlib.sha1(whole, usedforsecurity=False).hexdigest()
