@@ -21,7 +21,7 @@ from recipes.octsam_tiny.lesions import CLASS_OF, LESIONS
 
 __all__ = ["ObjectNames", "naming_loss"]
 
-_LESION_CLASSES = frozenset(CLASS_OF.values()) - {None}
+_LESION_CLASSES = [int(finding) for finding in CLASS_OF.values() if finding is not None]
 _SKIPPED = 2  # every second column of the finest map is named: neighbours say the same
 
 
@@ -72,36 +72,48 @@ def naming_loss(
         Weight of a cross entropy in which each class that a view shows counts alike. Without
         it a class of few pixels may never be named: all else is gained by not naming it.
     absent
-        Weight of naming no lesion where none is drawn.
+        Weight of the places of a B-scan with lesions where none is drawn, and none to be named.
     """
     finest = finest[..., ::_SKIPPED]
     losses = []
     for maps, view in zip(torch.split(finest, 1), views, strict=True):
-        places = {name: truth.to(maps.device) for name, truth in _named_places(view)}
-        drawn = places.pop(LESIONS, None)
-        for schema, truth in places.items():
-            if (truth != NOT_LABELLED).any():
+        for schema, truth in _named_places(view):
+            truth = truth.to(maps.device)
+            if LESIONS in view.maps:
+                losses.append(_lesion_loss(names(maps, schema)[0], truth, absent))
+            elif (truth != NOT_LABELLED).any():
                 losses.append(_naming_loss(names(maps, schema)[0], truth, balance))
-        if absent and drawn is not None:
-            losses.append(absent * _absence_loss(names(maps, "oct14")[0], drawn == 0))
     return torch.stack(losses).sum() / len(views) if losses else finest.sum() * 0.0
 
 
 def _named_places(view: View) -> Iterator[tuple[str, Tensor]]:
-    """Return the values (rows, cols) of each map at the places of the finest map."""
+    """Return the classes (rows, cols) of each schema at the places of the finest map."""
     rows, cols = STRIDES["fine"][0], STRIDES["fine"][1] * _SKIPPED
-    for name, labels in view.maps.items():
-        yield name, torch.from_numpy(labels[::rows, ::cols]).long()
+    for schema, labels in view.maps.items():
+        if schema != LESIONS:
+            yield schema, torch.from_numpy(labels[::rows, ::cols]).long()
 
 
-def _absence_loss(logits: Tensor, absent: Tensor) -> Tensor:
-    """Return the mean of -log(1 - P(any lesion)) of (K, h, w) logits, over the places in question.
+def _lesion_loss(logits: Tensor, truth: Tensor, absent: float) -> Tensor:
+    """Return cross entropy and Dice loss of (K, h, w) logits, where only lesions are labelled.
 
-    It leaves open which of the other classes a place has.
+    Where nothing is drawn no lesion is to be named, which leaves open what is: the cross entropy
+    is -log(1 - P(any lesion)) there. With drawn places alone, all would be named a lesion.
     """
+    drawn = truth != NOT_LABELLED
+    weight = torch.where(drawn, 1.0, absent)
+    one_hot = F.one_hot(truth.clamp(max=len(logits) - 1), len(logits)).movedim(-1, 0) * drawn
     others = [value for value in range(len(logits)) if value not in _LESION_CLASSES]
-    surprise = logits.logsumexp(0) - logits[others].logsumexp(0)
-    return (surprise * absent).sum() / absent.sum().clamp(min=1)
+    any_lesion = logits.logsumexp(0) - logits[others].logsumexp(0)
+    surprise = torch.where(drawn, -(logits.log_softmax(0) * one_hot).sum(0), any_lesion)
+    probability = (logits.softmax(0) * weight)[_LESION_CLASSES]
+    lesions = one_hot[_LESION_CLASSES]
+    area = lesions.sum(dim=(1, 2))
+    overlap = (probability * lesions).sum(dim=(1, 2))
+    dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(1, 2)) + 1)
+    shown = (area > 0).to(dice.dtype)
+    of_classes = (dice * shown).sum() / shown.sum().clamp(min=1)
+    return (weight * surprise).sum() / weight.sum().clamp(min=1) + of_classes
 
 
 def _naming_loss(logits: Tensor, truth: Tensor, balance: float) -> Tensor:

@@ -96,7 +96,7 @@ class PretrainConfig(_Numbers):
     pixel_weight: float = Field(default=1.0, ge=0)
     object_weight: float = Field(default=0.3, ge=0)
     absent_weight: float = Field(
-        default=0.2, ge=0, description="Of naming no lesion where none is drawn."
+        default=0.5, ge=0, description="Of places where no lesion is drawn, and none to be named."
     )
 
     @property

@@ -112,5 +112,6 @@ def test_where_no_lesion_is_drawn_naming_one_is_discouraged_and_nothing_else() -
 
     drusen, retina, vitreous = Finding.PIGMENT_EPITHELIAL_DETACHMENT, 2, 12
     assert of(drusen, 0.2) > of(drusen, 0.0) + 1
+    assert of(Finding.INTRARETINAL_FLUID, 0.2) > of(Finding.INTRARETINAL_FLUID, 0.0) + 1
     assert of(retina, 0.2) == pytest.approx(of(vitreous, 0.2), abs=1e-5)
     assert of(retina, 0.2) == pytest.approx(of(retina, 0.0), abs=0.01)
