@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.markdown import grid
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.core.regions import pieces
@@ -80,7 +81,8 @@ def judge(model: Model, asked: Asked) -> Iterator[tuple[str, Judged]]:
     embedding = model.encode(asked.image)
     prompted = [each for each in asked.questions if each.prompt is not None]
     prompts = [each.prompt for each in prompted if each.prompt is not None]
-    for each, found in zip(prompted, model.decode(embedding, prompts), strict=True):
+    decoded = model.decode(embedding, prompts, bundled_schema(asked.schema))
+    for each, found in zip(prompted, decoded, strict=True):
         counts = count_pixels(found.window().mask(embedding.shape), each.truth)
         yield each.title, Judged(counts.dice, abs(found.scores[found.chosen] - counts.iou))
     if len(prompted) == len(asked.questions):

@@ -21,7 +21,7 @@ from napari_octsam.models.precision import faster_precision
 from napari_octsam.models.tiny.network import TinyNetwork
 from napari_octsam.topology.losses import TopologyLoss
 from napari_octsam.training.batches import Placement
-from napari_octsam.training.draws import Drawn, naming_half
+from napari_octsam.training.draws import Drawn
 from napari_octsam.training.losses.objects import Truth, mask_loss, object_losses
 from napari_octsam.training.losses.topology import topology_loss
 from napari_octsam.training.prompts.corrections import corrected
@@ -30,6 +30,7 @@ from napari_octsam.training.run.states import restore_state, write_state
 from recipes.octsam_tiny.augment import View, random_view
 from recipes.octsam_tiny.batches import classes_of, decode_view, placement_of_view, predicted_masks
 from recipes.octsam_tiny.learners import Learners, Promptable
+from recipes.octsam_tiny.loose import named_or_not
 from recipes.octsam_tiny.naming import naming_loss
 from recipes.octsam_tiny.objects import draw_objects
 from recipes.octsam_tiny.recipe import DataShares, PretrainConfig, Stage
@@ -175,7 +176,7 @@ class Pretraining:
             if rng.random() < stage.corrected:
                 corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
             draws.append(Drawn(view, objects, corrections))
-        return [each._replace(objects=naming_half(each.objects, rng)) for each in draws]
+        return [each._replace(objects=named_or_not(each.objects, rng)) for each in draws]
 
     @property
     def _groups(self) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_octsam.core.prompts import Box, bounding_box
-from napari_octsam.training.prompts.simulation import PromptParts
-from recipes.octsam_tiny.loose import loose_prompt, near_miss, partial_box
+from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box
+from napari_octsam.training.prompts.simulation import PromptParts, SimulatedObject
+from recipes.octsam_tiny.loose import loose_prompt, named_or_not, near_miss, partial_box
 from recipes.octsam_tiny.objects import draw_objects
 
 BOX = PromptParts(box=True)
@@ -100,3 +100,19 @@ def test_objects_are_loose_as_often_as_a_stage_says() -> None:
 
     assert looseness(0.0) == 0
     assert 0 < looseness(0.3) < looseness(1.0)
+
+
+def test_a_box_over_all_rows_always_names_its_class() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[20:24] = True
+    whole, tight = Box(0, 10, 39, 30), Box(20, 0, 23, 59)
+    with_point = Prompt(1, whole, (Point(21, 20),))
+    for prompt, always in (
+        (Prompt(1, whole), True),
+        (Prompt(1, tight), False),
+        (with_point, False),
+    ):
+        objects = [SimulatedObject(mask, prompt, named=("layers7", 3))] * 40
+        named = [o.prompt.names_class for o in named_or_not(objects, np.random.default_rng(0))]
+        assert all(named) == always
+        assert any(named)
