@@ -126,8 +126,8 @@ class _Walk:
     def _run(self) -> None:
         train, results = self._train, self._train.results
         train.inputs.train.click()
-        results.curves.setCurrentWidget(results.curves.dice)
         _wait(lambda: len(train.training.history.epochs) > 3)
+        results.curves.setCurrentWidget(results.curves.dice)
         self._save(self._window(), "running")
         results.status.pause.click()
         _wait(lambda: train.training.state == "paused")
