@@ -27,6 +27,7 @@ from recipes.octsam_tiny.sources import (
     VALIDATION_SUBJECT,
     octsam_tiny_sources,
 )
+from recipes.octsam_tiny.teacher import Teacher
 
 __all__ = ["app"]
 
@@ -61,7 +62,8 @@ def train(
     state = output.with_name(f"{output.name}.state")
     with explaining_memory(chosen):
         begin = partial(begun_network, recipe.begin_from)
-        run = Pretraining(octsam_tiny_sources(data), recipe, begin, chosen)
+        complete = Teacher(begin(), recipe.sure) if recipe.sure else None
+        run = Pretraining(octsam_tiny_sources(data, complete), recipe, begin, chosen)
         if state.exists():
             run.restore(state)
             note(f"Going on from step {run.step} of {state}.")

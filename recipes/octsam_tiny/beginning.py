@@ -6,10 +6,10 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-import torch
 from safetensors.torch import load
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.checkpoints.recognise import check_weights, recognise
 from napari_octsam.models.tiny.network import TinyNetwork
 
 __all__ = ["BUNDLED", "begun_network", "file_of_blob"]
@@ -21,25 +21,20 @@ BUNDLED = Path(__file__).parents[2] / "src/napari_octsam/models/weights/octsam-t
 def begun_network(blob: str | None, bundled: Path = BUNDLED) -> TinyNetwork:
     """Return a network with the weights of a file, by git's id of it; random ones for None.
 
-    What the network has learnt to have since is zero.
+    What the network has learnt to have since begins at zero.
 
     Raises
     ------
     UserError
-        The file is not here, or has weights that the network lacks.
+        The file is not here, or its weights are not those of the network.
     """
     network = TinyNetwork()
     if blob is None:
         return network
-    found = network.load_state_dict(load(file_of_blob(blob, bundled)), strict=False)
-    if found.unexpected_keys:
-        raise UserError(
-            f"The weights to begin from have {found.unexpected_keys[0]}, which the network lacks."
-        )
-    weights = network.state_dict()
-    with torch.no_grad():
-        for name in found.missing_keys:
-            weights[name].zero_()
+    source = f"File {blob}"
+    weights = recognise(load(file_of_blob(blob, bundled)), source)
+    check_weights(weights, source)
+    network.load_state_dict(weights.state_dict)
     return network
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from benchmarks.markdown import grid
 from napari_octsam.core.classes import bundled_schema
@@ -29,6 +28,7 @@ from napari_octsam.models.model import Model
 from napari_octsam.phantoms.bscan import Finding, Tissue
 from recipes.octsam_tiny.lesions import CLASS_OF, LESION_NAMES, is_held_out
 from recipes.octsam_tiny.sources import VALIDATION_SUBJECT
+from recipes.octsam_tiny.teacher import named_probabilities
 
 __all__ = ["Judged", "as_table", "judge", "questions_of"]
 
@@ -123,11 +123,8 @@ def _of_drusen(truth: Mask) -> Iterator[Question]:
 
 def _named(model: Model, asked: Asked) -> npt.NDArray[np.int64]:
     """Return the (H, W) class that the model names each pixel, without any prompt."""
-    names = model.network.pixel_names  # type: ignore[attr-defined]  # octsam-tiny has it
-    with torch.inference_mode():
-        logits = names(model.features(asked.image)["fine"], asked.schema)
-        full = torch.nn.functional.interpolate(logits, asked.image.shape, mode="bilinear")
-    return np.asarray(full[0].argmax(0).numpy())
+    found = named_probabilities(model, asked.image, (asked.schema,))
+    return np.asarray(found[asked.schema].argmax(0))
 
 
 def as_table(judged: dict[str, dict[str, list[Judged]]]) -> str:

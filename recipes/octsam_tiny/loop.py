@@ -30,7 +30,6 @@ from napari_octsam.training.run.states import restore_state, write_state
 from recipes.octsam_tiny.augment import View, random_view
 from recipes.octsam_tiny.batches import classes_of, decode_view, placement_of_view, predicted_masks
 from recipes.octsam_tiny.learners import Learners, Promptable
-from recipes.octsam_tiny.loose import named_or_not
 from recipes.octsam_tiny.naming import naming_loss
 from recipes.octsam_tiny.objects import draw_objects
 from recipes.octsam_tiny.recipe import DataShares, PretrainConfig, Stage
@@ -58,16 +57,24 @@ class Totals(NamedTuple):
 
     views: int
     objects: int
-    named: int
+    untold: int
     layers: int
 
     @classmethod
     def of(cls, draws: Sequence[Drawn[View]]) -> Totals:
         """Count them."""
-        names = [each.named for draw in draws for each in draw.objects]
-        named = [name for name in names if name is not None]
-        layers = sum(schema == _LAYERS for schema, _ in named)
-        return cls(len(draws), len(names), len(named), layers)
+        objects = [each for draw in draws for each in draw.objects]
+        untold, layers = sum(map(_is_untold, objects)), sum(map(_is_layer, objects))
+        return cls(len(draws), len(objects), untold, layers)
+
+
+def _is_untold(each: SimulatedObject) -> bool:
+    """Whether the network must find out the class by itself."""
+    return each.named is not None and not each.prompt.names_class
+
+
+def _is_layer(each: SimulatedObject) -> bool:
+    return each.named is not None and each.named[0] == _LAYERS
 
 
 class Pretraining:
@@ -176,7 +183,7 @@ class Pretraining:
             if rng.random() < stage.corrected:
                 corrections = int(rng.integers(1, _MOST_CORRECTIONS + 1))
             draws.append(Drawn(view, objects, corrections))
-        return [each._replace(objects=named_or_not(each.objects, rng)) for each in draws]
+        return draws
 
     @property
     def _groups(self) -> int:
@@ -266,11 +273,12 @@ class Pretraining:
         share = len(objects) / totals.objects
         means = object_losses(logits, iou, truth, mask_loss)
         losses = {name: share * loss for name, loss in means.items()}
-        named = {i: each.named for i, each in enumerate(objects) if each.named is not None}
-        if named and self.config.object_weight:
-            loss = self.trained.names.loss(tokens[list(named), 0], list(named.values()))
-            losses["objects"] = len(named) / totals.named * self.config.object_weight * loss
-        layers = [i for i, (schema, _) in named.items() if schema == _LAYERS]
+        untold = [i for i, each in enumerate(objects) if _is_untold(each)]
+        if untold and self.config.object_weight:
+            classes = [named for i in untold if (named := objects[i].named) is not None]
+            loss = self.trained.names.loss(tokens[untold, 0], classes)
+            losses["objects"] = len(untold) / totals.untold * self.config.object_weight * loss
+        layers = [i for i, each in enumerate(objects) if _is_layer(each)]
         if layers and stage.topology:
             of_layers = Truth(truth.target[layers], truth.counts[layers])
             topology = topology_loss(self._topology, logits[layers, 0], of_layers)

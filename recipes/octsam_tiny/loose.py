@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,14 +10,9 @@ from scipy import ndimage
 
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Box, Point, Prompt, bounding_box
-from napari_octsam.training.draws import naming_half
-from napari_octsam.training.prompts.simulation import (
-    PromptParts,
-    SimulatedObject,
-    simulate_prompt,
-)
+from napari_octsam.training.prompts.simulation import PromptParts, simulate_prompt
 
-__all__ = ["loose_box", "loose_prompt", "named_or_not", "near_miss", "partial_box"]
+__all__ = ["loose_box", "loose_prompt", "near_miss", "partial_box"]
 
 _KINDS = {"tight": 0.4, "near": 0.2, "far": 0.15, "half": 0.1, "part": 0.08, "wide": 0.07}
 _REACH = {"tight": 2.0, "near": 8.0, "far": 16.0}  # pixels by which a side lies outside at most
@@ -32,7 +26,13 @@ _MISS = (8.0, 4.0)  # rows and columns by which they miss: many B-scans are stre
 
 
 def loose_prompt(
-    mask: Mask, others: Mask, parts: PromptParts, rng: np.random.Generator, *, few_points: bool
+    mask: Mask,
+    others: Mask,
+    parts: PromptParts,
+    rng: np.random.Generator,
+    *,
+    few_points: bool,
+    class_is_told: bool,
 ) -> tuple[Mask, Prompt]:
     """Draw a prompt for an object, and what of the object it asks for.
 
@@ -43,11 +43,13 @@ def loose_prompt(
     others
         (H, W) bool, what else a click could mean: other objects of the class.
     few_points
-        Whether one or two points, or a box of all rows, can mean it.
+        Whether one or two points can mean it.
+    class_is_told
+        Whether the class is: with it, a box of all rows can mean what one point can.
     """
     box = None
     if parts.box:
-        mask, box = _box(mask, rng, few_points)
+        mask, box = _box(mask, rng, few_points and class_is_told)
     prompt = simulate_prompt(mask, parts, rng, few_points=few_points)
     if box is not None:
         return mask, replace(prompt, box=box)
@@ -97,26 +99,6 @@ def partial_box(mask: Mask, rng: np.random.Generator) -> tuple[Mask, Box]:
     part = np.zeros_like(mask)
     part[:, left : right + 1] = mask[:, left : right + 1]
     return part, Box(0.0, float(left), mask.shape[0] - 1.0, float(right))
-
-
-def named_or_not(
-    objects: Sequence[SimulatedObject], rng: np.random.Generator
-) -> list[SimulatedObject]:
-    """Let half of the prompts name the class, and all that mean nothing without it.
-
-    Those are boxes over all rows with no point on the object: every layer is in them.
-    """
-    return [
-        replace(each, prompt=replace(each.prompt, names_class=True)) if _needs_class(each) else each
-        for each in naming_half(objects, rng)
-    ]
-
-
-def _needs_class(each: SimulatedObject) -> bool:
-    box, points = each.prompt.box, each.prompt.points
-    if box is None or any(point.positive for point in points):
-        return False
-    return box.row0 <= 0 and box.row1 >= len(each.mask) - 1
 
 
 def near_miss(mask: Mask, others: Mask, rng: np.random.Generator) -> Point | None:

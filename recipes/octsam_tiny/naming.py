@@ -72,14 +72,14 @@ def naming_loss(
         Weight of a cross entropy in which each class that a view shows counts alike. Without
         it a class of few pixels may never be named: all else is gained by not naming it.
     absent
-        Weight of the places of a B-scan with lesions where none is drawn, and none to be named.
+        Weight, beside the drawn lesions, of all else on a B-scan with lesions.
     """
     finest = finest[..., ::_SKIPPED]
     losses = []
     for maps, view in zip(torch.split(finest, 1), views, strict=True):
         for schema, truth in _named_places(view):
             truth = truth.to(maps.device)
-            if LESIONS in view.maps:
+            if LESIONS in view.maps and schema == "oct14":
                 losses.append(_lesion_loss(names(maps, schema)[0], truth, absent))
             elif (truth != NOT_LABELLED).any():
                 losses.append(_naming_loss(names(maps, schema)[0], truth, balance))
@@ -97,15 +97,16 @@ def _named_places(view: View) -> Iterator[tuple[str, Tensor]]:
 def _lesion_loss(logits: Tensor, truth: Tensor, absent: float) -> Tensor:
     """Return cross entropy and Dice loss of (K, h, w) logits, where only lesions are labelled.
 
-    Where nothing is drawn no lesion is to be named, which leaves open what is: the cross entropy
-    is -log(1 - P(any lesion)) there. With drawn places alone, all would be named a lesion.
+    Where nothing is labelled no lesion is to be named, which leaves open what is: the cross
+    entropy is -log(1 - P(any lesion)) there. With drawn places alone, all would be named a lesion.
     """
-    drawn = truth != NOT_LABELLED
+    known = truth != NOT_LABELLED
+    drawn = torch.isin(truth, truth.new_tensor(_LESION_CLASSES))
     weight = torch.where(drawn, 1.0, absent)
-    one_hot = F.one_hot(truth.clamp(max=len(logits) - 1), len(logits)).movedim(-1, 0) * drawn
+    one_hot = F.one_hot(truth.clamp(max=len(logits) - 1), len(logits)).movedim(-1, 0) * known
     others = [value for value in range(len(logits)) if value not in _LESION_CLASSES]
     any_lesion = logits.logsumexp(0) - logits[others].logsumexp(0)
-    surprise = torch.where(drawn, -(logits.log_softmax(0) * one_hot).sum(0), any_lesion)
+    surprise = torch.where(known, -(logits.log_softmax(0) * one_hot).sum(0), any_lesion)
     probability = (logits.softmax(0) * weight)[_LESION_CLASSES]
     lesions = one_hot[_LESION_CLASSES]
     area = lesions.sum(dim=(1, 2))

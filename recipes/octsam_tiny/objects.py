@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ _SMALLEST = 12  # pixels
 _CLASS_SHARE = 0.65  # of the objects of a B-scan with findings that are classes of oct14
 _HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little beside the layers
 _HEALTHY = (*Tissue, Finding.IMAGE_PADDING)
+_TOLD = 0.5  # of the prompts name their class: people may not know it
 _SEVERAL_SHARE = 0.15  # of the layers that are asked for, some with others below
 _PADDING_SHARE = 0.2  # it is in most views: of those that have it, so many show it
 
@@ -49,13 +51,17 @@ def draw_objects(
             continue
         # one point in the retina, or in several layers, would rather mean a layer
         one = not several and (name, value) != ("oct14", Tissue.NEUROSENSORY_RETINA)
+        named = None if several else _named(name, value)
+        told = named is not None and rng.random() < _TOLD
         if loose and rng.random() < loose:
             others = (labels == value) & ~mask
-            mask, prompt = loose_prompt(mask, others, parts, rng, few_points=one)
+            mask, prompt = loose_prompt(
+                mask, others, parts, rng, few_points=one, class_is_told=told
+            )
         else:
             prompt = simulate_prompt(mask, parts, rng, few_points=one)
         ignored = labels == NOT_LABELLED
-        named = None if several else _named(name, value)
+        prompt = replace(prompt, names_class=told)
         objects.append(SimulatedObject(mask, prompt, ignored if ignored.any() else None, named))
     return objects
 

@@ -98,6 +98,13 @@ class PretrainConfig(_Numbers):
     absent_weight: float = Field(
         default=0.5, ge=0, description="Of places where no lesion is drawn, and none to be named."
     )
+    sure: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Probability from which the layers and tissue that the network named before, "
+        "on B-scans of which only lesions are drawn, are taken for true; 0: never.",
+    )
 
     @property
     def steps(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -105,10 +105,13 @@ class MixedSource:
         (weight, samples) of each group.
     phantoms
         Weight of new phantoms.
+    complete
+        Adds what a sample's own labels leave open.
     """
 
     groups: Sequence[tuple[float, Sequence[Sample]]]
     phantoms: float
+    complete: Callable[[Sample], Sample] | None = None
 
     def __call__(self, rng: np.random.Generator) -> Sample:
         """Draw a sample."""
@@ -117,7 +120,8 @@ class MixedSource:
         if group == len(self.groups):
             return phantom_sample(rng)
         samples = self.groups[group][1]
-        return samples[int(rng.integers(len(samples)))]
+        sample = samples[int(rng.integers(len(samples)))]
+        return sample if self.complete is None else self.complete(sample)
 
     @property
     def fingerprint(self) -> str:

@@ -33,11 +33,13 @@ HELD_OUT_FLUID = ("AMD_0005", "AMD_0011")
 """B-scans of `octdl_fluid` that are never trained on."""
 
 
-def octsam_tiny_sources(data: Path) -> Callable[[DataShares], SampleSource]:
+def octsam_tiny_sources(
+    data: Path, complete: Callable[[Sample], Sample] | None = None
+) -> Callable[[DataShares], SampleSource]:
     """Return what draws by any shares of `octrima`, `octdl_fluid`, `lesions`, and of phantoms.
 
     A folder is read once, when it is first wanted; then a `UserError` says if it or a mask is
-    missing.
+    missing. `complete` adds to a drawn B-scan what its labels leave open.
     """
     layers, fluid = cache(partial(_layers, data)), cache(partial(_fluid, data))
     lesions = cache(partial(_lesions, data))
@@ -47,7 +49,7 @@ def octsam_tiny_sources(data: Path) -> Callable[[DataShares], SampleSource]:
         drawn = [(each, read()) for each, read in groups if each]
         if shares.lesions:
             drawn += [(shares.lesions * part, samples) for part, samples in lesions()]
-        return MixedSource(drawn, shares.phantoms)
+        return MixedSource(drawn, shares.phantoms, complete)
 
     return source_of
 

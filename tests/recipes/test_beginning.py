@@ -30,18 +30,30 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
         file_of_blob("0123456789" * 4, other)
 
 
-def test_what_a_network_has_learnt_to_have_since_is_zero(tmp_path: Path) -> None:
-    path = tmp_path / "old.safetensors"
+def saved(path: Path, *without: str) -> Path:
+    """Save weights of 2 to a file, without some."""
     weights = {name: torch.full_like(w, 2.0) for name, w in TinyNetwork().state_dict().items()}
-    missing = next(iter(weights))
-    save_file({name: w.half() for name, w in weights.items() if name != missing}, path)
+    save_file({name: w.half() for name, w in weights.items() if name not in without}, path)
+    return path
+
+
+def test_what_a_network_has_learnt_to_have_since_begins_at_zero(tmp_path: Path) -> None:
+    since = ("mask_decoder.asked", "mask_decoder.asked_weights")
+    path = saved(tmp_path / "old.safetensors", *since)
     begun = begun_network(id_of(path), path).state_dict()
-    assert not begun.pop(missing).any()
+    assert not any(begun.pop(name).any() for name in since)
     assert all((weight == 2).all() for weight in begun.values())
 
 
-def test_weights_that_the_network_lacks_are_named(tmp_path: Path) -> None:
+def test_a_weight_that_the_file_lacks_is_named(tmp_path: Path) -> None:
+    missing = "mask_decoder.pixel_names.heads.fluid.bias"
+    path = saved(tmp_path / "part.safetensors", missing)
+    with pytest.raises(UserError, match=f"1 weight is missing: {missing}"):
+        begun_network(id_of(path), path)
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "foreign.safetensors"
     save_file({"elsewhere.weight": torch.zeros(2)}, path)
-    with pytest.raises(UserError, match=r"have elsewhere\.weight, which the network lacks"):
+    with pytest.raises(UserError, match=r"holds other weights, such as elsewhere\.weight"):
         begun_network(id_of(path), path)

@@ -14,14 +14,16 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.tiny.encoder import FINE_CHANNELS
 from napari_octsam.models.tiny.pixel_names import PixelNames
-from napari_octsam.phantoms.bscan import Finding
+from napari_octsam.phantoms.bscan import Finding, Tissue
 from recipes.octsam_tiny.augment import View
+from recipes.octsam_tiny.beginning import begun_network
 from recipes.octsam_tiny.lesions import LESIONS, by_lesion, lesion_sample
 from recipes.octsam_tiny.naming import naming_loss
 from recipes.octsam_tiny.objects import draw_objects
 from recipes.octsam_tiny.recipe import DataShares
 from recipes.octsam_tiny.samples import MixedSource
 from recipes.octsam_tiny.sources import octsam_tiny_sources
+from recipes.octsam_tiny.teacher import Teacher
 
 ONLY_LESIONS = DataShares(layers=0, fluid=0, lesions=1, phantoms=0)
 
@@ -115,3 +117,26 @@ def test_where_no_lesion_is_drawn_naming_one_is_discouraged_and_nothing_else() -
     assert of(Finding.INTRARETINAL_FLUID, 0.2) > of(Finding.INTRARETINAL_FLUID, 0.0) + 1
     assert of(retina, 0.2) == pytest.approx(of(vitreous, 0.2), abs=1e-5)
     assert of(retina, 0.2) == pytest.approx(of(retina, 0.0), abs=0.01)
+
+
+def test_beside_lesions_the_network_is_taught_what_it_was_sure_of() -> None:
+    sample = lesion_sample(drawn("1_CNV_1", 1, 6))
+    network = begun_network(None)
+    heads = network.pixel_names.heads
+    for schema, value in (("layers7", 3), ("oct14", Tissue.NEUROSENSORY_RETINA)):
+        heads[schema].bias.data[value] = 50
+    maps = Teacher(network, sure=0.9)(sample).maps
+    lesions = sample.maps[LESIONS] > 0
+    assert (maps["layers7"][~lesions] == 3).all()
+    assert (maps["layers7"][lesions] == NOT_LABELLED).all()
+    assert (maps["oct14"][~lesions] == Tissue.NEUROSENSORY_RETINA).all()
+    assert (maps["oct14"][lesions] == sample.maps["oct14"][lesions]).all()
+
+
+def test_neither_unsure_names_nor_lesions_are_taught() -> None:
+    sample = lesion_sample(drawn("1_CNV_1", 1))
+    network = begun_network(None)
+    network.pixel_names.heads["oct14"].bias.data[Finding.INTRARETINAL_FLUID] = 50
+    maps = Teacher(network, sure=0.9)(sample).maps
+    assert (maps["layers7"] == NOT_LABELLED).all()
+    assert (maps["oct14"] == sample.maps["oct14"]).all()
