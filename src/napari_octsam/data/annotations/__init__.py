@@ -1,0 +1,1 @@
+"""Annotations on disk: folders NAME.octsam, and what goes in and out of them."""

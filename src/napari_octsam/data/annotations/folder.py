@@ -1,0 +1,190 @@
+"""An annotation as a folder, NAME.octsam: `annotation.json` and the labels, whole at any time."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from napari_octsam.core.annotation import Annotation
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import write_json
+from napari_octsam.data.annotations.label_store import LabelStore
+
+__all__ = ["LABELS", "SUFFIX", "AnnotationFolder", "is_annotation", "read_annotation"]
+
+SUFFIX = ".octsam"
+"""Of the folder of an annotation."""
+
+LABELS = "labels.zarr"
+"""Name of the labels in it."""
+
+_RECORD = "annotation.json"
+_LOCK = "annotation.lock"
+_VERSION = 1
+
+
+def is_annotation(path: Path) -> bool:
+    """Whether a folder is one of an annotation."""
+    return path.suffix == SUFFIX and (path / _RECORD).is_file()
+
+
+def read_annotation(path: Path) -> Annotation:
+    """Read all of an annotation but its labels.
+
+    Raises
+    ------
+    UserError
+        The folder is none of an annotation, is damaged, or of a newer version.
+    """
+    record = path / _RECORD
+    if not record.is_file():
+        raise UserError(f"{path} is no annotation: it has no {_RECORD}.")
+    try:
+        content = json.loads(record.read_bytes())
+        version = content.pop("version", None) if isinstance(content, dict) else None
+        if isinstance(version, int) and version > _VERSION:
+            raise UserError(
+                f"{path} was written by a newer napari-octsam: update this one to open it."
+            )
+        return Annotation.model_validate(content)
+    except OSError as error:
+        raise UserError(f"Cannot read {record}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise UserError(f"{record} is damaged: {where}: {first['msg']}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{record} is damaged: it is not JSON.") from error
+
+
+class AnnotationFolder:
+    """The folder of an annotation, which this process has for itself until `close`.
+
+    Parameters
+    ----------
+    path
+        An existing one.
+
+    Attributes
+    ----------
+    path : Path
+    annotation : Annotation
+        As it is on the disk.
+    labels : LabelStore
+
+    Raises
+    ------
+    UserError
+        Another process has it; or as of `read_annotation`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.annotation = read_annotation(path)
+        self._lock = _lock(path)
+        try:
+            self.labels = LabelStore(path / LABELS)
+            if self.labels.shape != self.annotation.image.shape:
+                raise UserError(f"The labels in {path} have another shape than its image.")
+        except UserError:
+            self.close()
+            raise
+        self.labels.sweep()
+
+    @classmethod
+    def create(cls, path: Path, annotation: Annotation, dtype: npt.DTypeLike) -> AnnotationFolder:
+        """Make a folder without labels: it is there as a whole, or not at all.
+
+        Raises
+        ------
+        UserError
+            There is something of that name, or nothing can be written there.
+        """
+        part = _new_part(path)
+        try:
+            LabelStore.create(part / LABELS, annotation, dtype)
+            _write_record(part, annotation)
+            _put(part, path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return cls(path)
+
+    def write(self, annotation: Annotation) -> None:
+        """Write all but the labels, where it is another than before; UserError where it cannot."""
+        if annotation != self.annotation:
+            self.labels.describe(annotation)
+            _write_record(self.path, annotation)
+            self.annotation = annotation
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the folder to a new place, as a whole or not at all.
+
+        Raises
+        ------
+        UserError
+            There is something of that name, or nothing can be written there.
+        """
+        part = _new_part(path)
+        try:
+            shutil.copytree(
+                self.path, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(_LOCK)
+            )
+            _put(part, path)
+        except OSError as error:
+            raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def delete(self) -> None:
+        """Remove it from the disk."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Leave it to other processes."""
+        self._lock.release()
+
+
+def _lock(path: Path) -> FileLock:
+    lock = FileLock(path / _LOCK, thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"{path} is open in another napari: close it there, or work on a copy of the folder."
+        ) from error
+    except OSError as error:
+        raise UserError(f"Cannot write to {path}: {error.strerror or error}.") from error
+    return lock
+
+
+def _new_part(path: Path) -> Path:
+    if path.suffix != SUFFIX:
+        raise UserError(f"{path} must end in {SUFFIX}.")
+    if path.exists():
+        raise UserError(f"{path} is there already: choose another name.")
+    part = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{SUFFIX}")
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
+    return part
+
+
+def _put(part: Path, path: Path) -> None:
+    try:
+        part.rename(path)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
+
+
+def _write_record(folder: Path, annotation: Annotation) -> None:
+    record: dict[str, Any] = {"version": _VERSION, **annotation.model_dump(mode="json")}
+    write_json(folder / _RECORD, record)

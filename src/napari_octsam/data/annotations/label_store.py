@@ -1,0 +1,187 @@
+"""The labels of an annotation on disk: an OME-Zarr image in which each B-scan is a chunk.
+
+A B-scan is written alone, in a few milliseconds whatever the size of the volume, and replaces
+the last one as a whole. An OME-TIFF would have to be written anew for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import ZstdCodec
+from zarr.storage import LocalStore
+
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
+
+if TYPE_CHECKING:
+    from zarr.core.buffer import Buffer
+
+    from napari_octsam.core.annotation import Annotation
+    from napari_octsam.core.classes import LabelSchema
+
+__all__ = ["LabelStore"]
+
+_LEVEL = "0"  # OME-Zarr's name of the full resolution
+_AXES = ("t", "c", "z", "y", "x")  # that OME-Zarr knows
+_LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
+
+
+class LabelStore:
+    """Labels of whole numbers on disk, (..., H, W).
+
+    Parameters
+    ----------
+    folder
+        That `create` made.
+
+    Raises
+    ------
+    UserError
+        There are no such labels.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            self._group = zarr.open_group(_FlushedStore(folder), mode="r+")
+            labels = self._group[_LEVEL]
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{folder} holds no labels, or they are damaged: {error}.") from error
+        if not isinstance(labels, zarr.Array) or labels.dtype.kind not in "ui":
+            raise UserError(f"{folder} holds no labels.")
+        self._labels = labels
+
+    @classmethod
+    def create(cls, folder: Path, annotation: Annotation, dtype: npt.DTypeLike) -> LabelStore:
+        """Make the labels of an annotation, all 0.
+
+        Raises
+        ------
+        UserError
+            They cannot be written there.
+        """
+        shape = annotation.image.shape
+        group = zarr.create_group(_FlushedStore(folder), attributes=_attributes(annotation))
+        group.create_array(
+            _LEVEL,
+            shape=shape,
+            chunks=(*(1 for _ in shape[:-2]), *shape[-2:]),
+            dtype=np.dtype(dtype),
+            compressors=ZstdCodec(level=3, checksum=True),
+            fill_value=0,
+            dimension_names=_axes(annotation),
+        )
+        return cls(folder)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(..., H, W)."""
+        return tuple(self._labels.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """A type of whole numbers."""
+        return np.dtype(self._labels.dtype)
+
+    def read(self, index: Sequence[int]) -> npt.NDArray[np.integer]:
+        """Return the labels of a B-scan, (H, W).
+
+        Raises
+        ------
+        UserError
+            They are damaged, or cannot be read.
+        """
+        try:
+            return np.asarray(self._labels[tuple(index)])
+        except Exception as error:  # decoders fail in many ways on damaged bytes
+            which = f"of B-scan {list(index)} " if index else ""
+            raise UserError(
+                f"The labels {which}in {self._folder} are damaged: {error}. The others are whole."
+            ) from error
+
+    def read_all(self) -> npt.NDArray[np.integer]:
+        """Return the labels of all B-scans, (..., H, W); UserError as of `read`."""
+        labels = np.zeros(self.shape, self.dtype)
+        for index in np.ndindex(self.shape[:-2]):
+            labels[index] = self.read(index)
+        return labels
+
+    def write(self, index: Sequence[int], labels: npt.NDArray[np.integer]) -> None:
+        """Write the labels of a B-scan, (H, W): all of them, or none.
+
+        Raises
+        ------
+        UserError
+            They cannot be written; what was there stays.
+        """
+        self._labels[tuple(index)] = labels
+
+    def describe(self, annotation: Annotation) -> None:
+        """Write names, colours and pixel sizes for programs that read OME-Zarr."""
+        attributes = _attributes(annotation)
+        if self._group.attrs.asdict() != attributes:
+            self._group.attrs.put(attributes)
+
+    def sweep(self) -> None:
+        """Remove what a killed process has left half-written."""
+        for path in self._folder.rglob(_LEFT):
+            path.unlink(missing_ok=True)
+
+
+class _FlushedStore(LocalStore):
+    """A folder whose files are on the disk, and whole, once they are written."""
+
+    async def set(self, key: str, value: Buffer) -> None:
+        await asyncio.to_thread(_write_flushed, self.root / key, value.to_bytes())
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot write {path.parent}: {error.strerror or error}.") from error
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+def _axes(annotation: Annotation) -> tuple[str, ...]:
+    count = len(annotation.image.shape)
+    return _AXES[-count:] if count <= len(_AXES) else tuple(f"d{i}" for i in range(count))
+
+
+def _attributes(annotation: Annotation) -> dict[str, Any]:
+    """Return what OME-Zarr 0.5 wants to know of a labels image."""
+    axes: list[dict[str, str]] = []
+    for name, unit in zip(_axes(annotation), annotation.units, strict=True):
+        kind = {"t": "time", "c": "channel"}.get(name, "space")
+        known = kind == "space" and unit not in ("", "pixel")
+        axes.append({"name": name, "type": kind} | ({"unit": unit} if known else {}))
+    scale = {"type": "scale", "scale": list(annotation.scale)}
+    level = {"path": _LEVEL, "coordinateTransformations": [scale]}
+    return {
+        "ome": {
+            "version": "0.5",
+            "multiscales": [{"name": annotation.name, "axes": axes, "datasets": [level]}],
+            "image-label": _image_label(annotation.label_schema),
+        }
+    }
+
+
+def _image_label(schema: LabelSchema) -> dict[str, Any]:
+    return {
+        "colors": [{"label-value": c.value, "rgba": _rgba(c.color)} for c in schema.classes],
+        "properties": [
+            {"label-value": c.value, "name": c.name, "short": c.short} for c in schema.classes
+        ],
+    }
+
+
+def _rgba(color: str) -> list[int]:
+    return list(bytes.fromhex(color.removeprefix("#").ljust(8, "f")))
