@@ -12,9 +12,10 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["file_name", "replacing", "write_json"]
+__all__ = ["file_name", "flush_folder", "remove_file", "replacing", "sweep", "write_json"]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+_LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
 
 
 def file_name(text: str) -> str:
@@ -43,12 +44,48 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         temporary.replace(path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
         with suppress(OSError):  # a read-only disk refuses even this
             temporary.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk, where the operating system can."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):  # some network disks cannot, and the file is whole either way
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file for good, if it is there: no power cut brings it back.
+
+    Raises
+    ------
+    UserError
+        It cannot be removed.
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"Cannot remove {path}: {error.strerror or error}.") from error
+    flush_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes have left half-written in a folder, however deep."""
+    for path in folder.rglob(_LEFT):
+        with suppress(OSError):
+            path.unlink()
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -68,15 +105,3 @@ def _flush(file: Path) -> None:
     """Wait until a file is on the disk: else a power cut may leave its name and not its content."""
     with file.open("r+b") as opened:
         os.fsync(opened.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk, where the operating system can."""
-    if os.name == "nt":
-        return
-    with suppress(OSError):  # some network disks cannot, and the file is whole either way
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)

@@ -8,16 +8,26 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import write_json
+from napari_octsam.core.files import flush_folder, replacing, sweep, write_json
+from napari_octsam.core.images import times
 from napari_octsam.data.annotations.label_store import LabelStore
 
-__all__ = ["LABELS", "SUFFIX", "AnnotationFolder", "is_annotation", "read_annotation"]
+__all__ = [
+    "LABELS",
+    "RECORD",
+    "SUFFIX",
+    "AnnotationFolder",
+    "is_annotation",
+    "open_labels",
+    "read_annotation",
+]
 
 SUFFIX = ".octsam"
 """Of the folder of an annotation."""
@@ -25,14 +35,16 @@ SUFFIX = ".octsam"
 LABELS = "labels.zarr"
 """Name of the labels in it."""
 
-_RECORD = "annotation.json"
+RECORD = "annotation.json"
+"""Name of all the rest in it."""
+
 _LOCK = "annotation.lock"
 _VERSION = 1
 
 
 def is_annotation(path: Path) -> bool:
     """Whether a folder is one of an annotation."""
-    return path.suffix == SUFFIX and (path / _RECORD).is_file()
+    return path.suffix == SUFFIX and (path / RECORD).is_file()
 
 
 def read_annotation(path: Path) -> Annotation:
@@ -43,9 +55,9 @@ def read_annotation(path: Path) -> Annotation:
     UserError
         The folder is none of an annotation, is damaged, or of a newer version.
     """
-    record = path / _RECORD
+    record = path / RECORD
     if not record.is_file():
-        raise UserError(f"{path} is no annotation: it has no {_RECORD}.")
+        raise UserError(f"{path} is no annotation: it has no {RECORD}.")
     try:
         content = json.loads(record.read_bytes())
         version = content.pop("version", None) if isinstance(content, dict) else None
@@ -62,6 +74,23 @@ def read_annotation(path: Path) -> Annotation:
         raise UserError(f"{record} is damaged: {where}: {first['msg']}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{record} is damaged: it is not JSON.") from error
+
+
+def open_labels(path: Path, annotation: Annotation) -> LabelStore:
+    """Return the labels in the folder of an annotation.
+
+    Raises
+    ------
+    UserError
+        There are none, or they have another shape than the annotation's image.
+    """
+    labels = LabelStore(path / LABELS)
+    if labels.shape != annotation.image.shape:
+        raise UserError(
+            f"The labels in {path} are {times(labels.shape)}, but its image is "
+            f"{times(annotation.image.shape)}."
+        )
+    return labels
 
 
 class AnnotationFolder:
@@ -87,20 +116,30 @@ class AnnotationFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.annotation = read_annotation(path)
+        read_annotation(path)  # or a lock would be put into any folder
         self._lock = _lock(path)
         try:
-            self.labels = LabelStore(path / LABELS)
-            if self.labels.shape != self.annotation.image.shape:
-                raise UserError(f"The labels in {path} have another shape than its image.")
-        except UserError:
+            self.annotation = read_annotation(path)
+            self.labels = open_labels(path, self.annotation)
+        except BaseException:
             self.close()
             raise
-        self.labels.sweep()
+        sweep(path)
 
     @classmethod
-    def create(cls, path: Path, annotation: Annotation, dtype: npt.DTypeLike) -> AnnotationFolder:
-        """Make a folder without labels: it is there as a whole, or not at all.
+    def create(
+        cls,
+        path: Path,
+        annotation: Annotation,
+        dtype: npt.DTypeLike,
+        labels: npt.NDArray[np.integer] | None = None,
+    ) -> AnnotationFolder:
+        """Make a folder: it is there as a whole, or not at all.
+
+        Parameters
+        ----------
+        labels
+            (..., H, W), as the image; else all are 0.
 
         Raises
         ------
@@ -109,7 +148,10 @@ class AnnotationFolder:
         """
         part = _new_part(path)
         try:
-            LabelStore.create(part / LABELS, annotation, dtype)
+            store = LabelStore.create(part / LABELS, annotation, dtype)
+            if labels is not None:
+                for index in np.ndindex(annotation.image.shape[:-2]):
+                    store.write(index, labels[index])
             _write_record(part, annotation)
             _put(part, path)
         finally:
@@ -134,7 +176,11 @@ class AnnotationFolder:
         part = _new_part(path)
         try:
             shutil.copytree(
-                self.path, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(_LOCK)
+                self.path,
+                part,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns(_LOCK),
+                copy_function=_copy_flushed,
             )
             _put(part, path)
         except OSError as error:
@@ -178,13 +224,19 @@ def _new_part(path: Path) -> Path:
     return part
 
 
+def _copy_flushed(source: str, target: str) -> None:
+    with replacing(Path(target)) as part:
+        shutil.copyfile(source, part)
+
+
 def _put(part: Path, path: Path) -> None:
     try:
         part.rename(path)
+        flush_folder(path.parent)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def _write_record(folder: Path, annotation: Annotation) -> None:
     record: dict[str, Any] = {"version": _VERSION, **annotation.model_dump(mode="json")}
-    write_json(folder / _RECORD, record)
+    write_json(folder / RECORD, record)
