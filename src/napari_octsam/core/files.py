@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["file_name", "flush_folder", "remove_file", "replacing", "sweep", "write_json"]
+__all__ = ["building", "file_name", "remove_file", "replacing", "sweep", "write_json"]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
 _LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
@@ -44,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         temporary.replace(path)
-        flush_folder(path.parent)
+        _flush_folder(path.parent)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
@@ -52,16 +53,29 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def flush_folder(folder: Path) -> None:
-    """Wait until a folder's names are on the disk, where the operating system can."""
-    if os.name == "nt":
-        return
-    with suppress(OSError):  # some network disks cannot, and the file is whole either way
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder` to fill; it gets its name at the end.
+
+    Where the block raises, nothing stays.
+
+    Raises
+    ------
+    UserError
+        There is something of that name, or it cannot be written there.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} is there already: choose another name.")
+    unfinished = folder.with_name(f".{folder.name[:_MOST_LETTERS]}.{secrets.token_hex(4)}")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(folder)
+        _flush_folder(folder.parent)
+    except OSError as error:
+        raise UserError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def remove_file(path: Path) -> None:
@@ -78,7 +92,7 @@ def remove_file(path: Path) -> None:
         return
     except OSError as error:
         raise UserError(f"Cannot remove {path}: {error.strerror or error}.") from error
-    flush_folder(path.parent)
+    _flush_folder(path.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -105,3 +119,15 @@ def _flush(file: Path) -> None:
     """Wait until a file is on the disk: else a power cut may leave its name and not its content."""
     with file.open("r+b") as opened:
         os.fsync(opened.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk, where the operating system can."""
+    if os.name == "nt":
+        return
+    with suppress(OSError):  # some network disks cannot, and the file is whole either way
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)

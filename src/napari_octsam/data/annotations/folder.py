@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from pydantic import ValidationError
 
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import flush_folder, replacing, sweep, write_json
+from napari_octsam.core.files import building, replacing, sweep, write_json
 from napari_octsam.core.images import times
-from napari_octsam.data.annotations.label_store import LabelStore
+from napari_octsam.data.annotations.label_store import Labels, LabelStore
 
 __all__ = [
     "LABELS",
@@ -132,7 +131,7 @@ class AnnotationFolder:
         path: Path,
         annotation: Annotation,
         dtype: npt.DTypeLike,
-        labels: npt.NDArray[np.integer] | None = None,
+        labels: Labels | None = None,
     ) -> AnnotationFolder:
         """Make a folder: it is there as a whole, or not at all.
 
@@ -146,16 +145,13 @@ class AnnotationFolder:
         UserError
             There is something of that name, or nothing can be written there.
         """
-        part = _new_part(path)
-        try:
+        _check_suffix(path)
+        with building(path) as part:
             store = LabelStore.create(part / LABELS, annotation, dtype)
             if labels is not None:
                 for index in np.ndindex(annotation.image.shape[:-2]):
                     store.write(index, labels[index])
             _write_record(part, annotation)
-            _put(part, path)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         return cls(path)
 
     def write(self, annotation: Annotation) -> None:
@@ -173,8 +169,8 @@ class AnnotationFolder:
         UserError
             There is something of that name, or nothing can be written there.
         """
-        part = _new_part(path)
-        try:
+        _check_suffix(path)
+        with building(path) as part:
             shutil.copytree(
                 self.path,
                 part,
@@ -182,11 +178,6 @@ class AnnotationFolder:
                 ignore=shutil.ignore_patterns(_LOCK),
                 copy_function=_copy_flushed,
             )
-            _put(part, path)
-        except OSError as error:
-            raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
     def delete(self) -> None:
         """Remove it from the disk."""
@@ -211,30 +202,14 @@ def _lock(path: Path) -> FileLock:
     return lock
 
 
-def _new_part(path: Path) -> Path:
+def _check_suffix(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise UserError(f"{path} must end in {SUFFIX}.")
-    if path.exists():
-        raise UserError(f"{path} is there already: choose another name.")
-    part = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{SUFFIX}")
-    try:
-        part.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
-    return part
 
 
 def _copy_flushed(source: str, target: str) -> None:
     with replacing(Path(target)) as part:
         shutil.copyfile(source, part)
-
-
-def _put(part: Path, path: Path) -> None:
-    try:
-        part.rename(path)
-        flush_folder(path.parent)
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def _write_record(folder: Path, annotation: Annotation) -> None:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from napari_octsam.core.annotation import Annotation
     from napari_octsam.core.classes import LabelSchema
 
-__all__ = ["LabelStore"]
+__all__ = ["LabelStore", "Labels"]
+
+Labels = npt.NDArray[np.integer]
+"""Class values, (..., H, W)."""
 
 _LEVEL = "0"  # OME-Zarr's name of the full resolution
 _AXES = ("t", "c", "z", "y", "x")  # that OME-Zarr knows
@@ -95,7 +98,7 @@ class LabelStore:
         """A type of whole numbers."""
         return np.dtype(self._labels.dtype)
 
-    def read(self, index: Sequence[int]) -> npt.NDArray[np.integer]:
+    def read(self, index: Sequence[int]) -> Labels:
         """Return the labels of a B-scan, (H, W).
 
         Raises
@@ -109,14 +112,14 @@ class LabelStore:
             which = f" of B-scan {list(index)}" if index else ""
             raise UserError(f"The labels{which} in {self._folder} are damaged: {error}.") from error
 
-    def read_all(self) -> npt.NDArray[np.integer]:
+    def read_all(self) -> Labels:
         """Return the labels of all B-scans, (..., H, W); UserError as of `read`."""
         labels = np.zeros(self.shape, self.dtype)
         for index in np.ndindex(self.shape[:-2]):
             labels[index] = self.read(index)
         return labels
 
-    def write(self, index: Sequence[int], labels: npt.NDArray[np.integer]) -> None:
+    def write(self, index: Sequence[int], labels: Labels) -> None:
         """Write the labels of a B-scan, (H, W): all of them, or none.
 
         Raises
@@ -142,6 +145,7 @@ class LabelStore:
         attributes = _attributes(annotation)
         if self._group.attrs.asdict() != attributes:
             self._group.attrs.put(attributes)
+
 
 class _FlushedStore(LocalStore):
     """A folder whose files are on the disk, and whole, once they are written."""
