@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from napari_octsam.core.annotation import ImageLink
 from napari_octsam.core.classes import LabelSchema
@@ -39,7 +39,7 @@ class _RunLengths(BaseModel):
 class _Object(BaseModel):
     image_id: int
     category_id: int
-    segmentation: _RunLengths | list[list[float]]
+    segmentation: _RunLengths | list[list[FiniteFloat]]
 
 
 class _Category(BaseModel):
