@@ -182,7 +182,7 @@ def test_a_full_disk_keeps_the_labels_and_the_record_of_before(folder: Annotatio
 @has_limits
 @pytest.mark.parametrize("size", [0, 600, 2000])
 def test_a_folder_is_made_as_a_whole_or_not_at_all(path: Path, size: int) -> None:
-    with small_files(size), pytest.raises(UserError, match="Cannot write .*File too large"):
+    with small_files(size), pytest.raises(UserError, match=r"Cannot write .*File too large"):
         AnnotationFolder.create(path, ANNOTATION, np.uint8, VOLUME)
 
     assert list(path.parent.iterdir()) == []
@@ -193,7 +193,7 @@ def test_a_copy_is_made_as_a_whole_or_not_at_all(folder: AnnotationFolder) -> No
     folder.labels.write((1,), BSCAN)
     target = folder.path.with_name("copy.octsam")
 
-    with small_files(1000), pytest.raises(UserError, match="Cannot write .*File too large"):
+    with small_files(1000), pytest.raises(UserError, match=r"Cannot write .*File too large"):
         folder.copy_to(target)
     assert list(folder.path.parent.iterdir()) == [folder.path]
     folder.copy_to(target)

@@ -79,7 +79,7 @@ class LabelStore:
                 _LEVEL,
                 shape=shape,
                 chunks=(*(1 for _ in shape[:-2]), *shape[-2:]),
-                dtype=np.dtype(dtype),
+                dtype=_plain(dtype),
                 compressors=ZstdCodec(level=3, checksum=True),
                 fill_value=0,
                 dimension_names=_axes(annotation),
@@ -170,6 +170,11 @@ def _write_flushed(path: Path, content: bytes) -> None:
         raise UserError(f"Cannot write {path.parent}: {error.strerror or error}.") from error
     with replacing(path) as part:
         part.write_bytes(content)
+
+
+def _plain(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a type as this machine has it: that of a file may have another order of bytes."""
+    return np.dtype(np.dtype(dtype).newbyteorder("=").str)
 
 
 def _axes(annotation: Annotation) -> tuple[str, ...]:
