@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,13 @@ def folder(path: Path) -> Iterator[AnnotationFolder]:
 def chunk(path: Path, number: int) -> Path:
     """Return the file of a B-scan's labels."""
     return path / LABELS / "0" / "c" / str(number) / "0" / "0"
+
+
+def described_name(folder: AnnotationFolder) -> str:
+    """Return the name that programs see which read OME-Zarr."""
+    attributes = zarr.open_group(folder.path / LABELS, mode="r").attrs.asdict()
+    name: str = attributes["ome"]["multiscales"][0]["name"]
+    return name
 
 
 def files_in(path: Path) -> list[str]:
@@ -177,6 +185,7 @@ def test_a_full_disk_keeps_the_labels_and_the_record_of_before(folder: Annotatio
     folder.write(changed)
     np.testing.assert_array_equal(folder.labels.read((1,)), BSCAN[::-1])
     assert read_annotation(folder.path) == changed
+    assert described_name(folder) == "other"
 
 
 @has_limits
@@ -253,6 +262,24 @@ def test_a_killed_process_leaves_it_open_to_others(path: Path) -> None:
     folder = AnnotationFolder(path)
     np.testing.assert_array_equal(folder.labels.read_all(), VOLUME)
     folder.close()
+
+
+@pytest.mark.slow("kills a process at many moments")
+def test_each_bscan_is_whole_whenever_its_writer_is_killed(path: Path) -> None:
+    AnnotationFolder.create(path, ANNOTATION, np.uint8).close()
+    name = "tests.data.opening:write_annotation_for_ever"
+    for delay in np.random.default_rng(0).uniform(0, 0.1, 15):
+        writer = forked(run_named, name, path, folder=path.parent)
+        writer.until("writing")
+        time.sleep(delay)
+        writer.kill()
+        writer.end()
+
+        folder = AnnotationFolder(path)
+        for number in range(SHAPE[0]):
+            assert len(np.unique(folder.labels.read((number,)))) == 1
+        folder.close()
+        assert not [p for p in path.rglob("*") if p.name.startswith(".")]
 
 
 def test_what_a_killed_process_left_half_written_goes(folder: AnnotationFolder) -> None:
@@ -382,8 +409,7 @@ def test_what_is_written_is_read(folder: AnnotationFolder) -> None:
 
     assert is_annotation(folder.path)
     assert read_annotation(folder.path) == changed == folder.annotation
-    attributes = zarr.open_group(folder.path / LABELS, mode="r").attrs.asdict()
-    assert attributes["ome"]["multiscales"][0]["name"] == "other"
+    assert described_name(folder) == "other"
 
 
 def test_a_deleted_one_is_gone(folder: AnnotationFolder) -> None:

@@ -62,6 +62,7 @@ class LabelStore:
         if not isinstance(labels, zarr.Array) or labels.dtype.kind not in "ui":
             raise UserError(f"{folder} holds no labels.")
         self._labels = labels
+        self._described = self._group.attrs.asdict()
 
     @classmethod
     def create(cls, folder: Path, annotation: Annotation, dtype: npt.DTypeLike) -> LabelStore:
@@ -143,8 +144,9 @@ class LabelStore:
     def describe(self, annotation: Annotation) -> None:
         """Write names, colours and pixel sizes for programs that read OME-Zarr."""
         attributes = _attributes(annotation)
-        if self._group.attrs.asdict() != attributes:
-            self._group.attrs.put(attributes)
+        if attributes != self._described:
+            self._group.attrs.put(attributes)  # which knows them even where that fails
+            self._described = attributes
 
 
 class _FlushedStore(LocalStore):
