@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import tifffile
 import tomli_w
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -101,6 +100,8 @@ def write_sidecar(path: Path, schema: LabelSchema) -> None:
 
 
 def _read_tiff(path: Path) -> Description:
+    import tifffile  # late: the widgets open sooner
+
     with tifffile.TiffFile(path) as file:
         first, *_ = file.shaped_metadata or ()
     return Description.model_validate(first[KEY])
