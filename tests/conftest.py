@@ -126,6 +126,15 @@ def small_checkpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(autouse=True)
+def own_folder(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    """Keep what windows remember, labels above all, out of the folder of whoever runs the tests."""
+    if _room_of(request.node) in ("gui", "benchmarks") or _has_window(request.node):
+        monkeypatch.setenv("OCTSAM_DATA", str(tmp_path_factory.mktemp("own")))
+
+
+@pytest.fixture(autouse=True)
 def forked_engines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fork the engine's processes from one that has torch, where a test does not want real ones.
 

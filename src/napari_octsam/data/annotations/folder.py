@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 from filelock import FileLock, Timeout
@@ -15,9 +15,11 @@ from pydantic import ValidationError
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
-from napari_octsam.data.annotations.label_store import LabelStore
 
-__all__ = ["LABELS", "SUFFIX", "AnnotationFolder", "is_annotation", "read_annotation"]
+if TYPE_CHECKING:
+    from napari_octsam.data.annotations.label_store import LabelStore
+
+__all__ = ["LABELS", "LOCK", "SUFFIX", "AnnotationFolder", "is_annotation", "read_annotation"]
 
 SUFFIX = ".octsam"
 """Of the folder of an annotation."""
@@ -26,7 +28,9 @@ LABELS = "labels.zarr"
 """Name of the labels in it."""
 
 _RECORD = "annotation.json"
-_LOCK = "annotation.lock"
+LOCK = "annotation.lock"
+"""Name of the file that is locked while a process has it open."""
+
 _VERSION = 1
 
 
@@ -90,7 +94,7 @@ class AnnotationFolder:
         self.annotation = read_annotation(path)
         self._lock = _lock(path)
         try:
-            self.labels = LabelStore(path / LABELS)
+            self.labels = _label_store()(path / LABELS)
             if self.labels.shape != self.annotation.image.shape:
                 raise UserError(f"The labels in {path} have another shape than its image.")
         except UserError:
@@ -109,7 +113,7 @@ class AnnotationFolder:
         """
         part = _new_part(path)
         try:
-            LabelStore.create(part / LABELS, annotation, dtype)
+            _label_store().create(part / LABELS, annotation, dtype)
             _write_record(part, annotation)
             _put(part, path)
         finally:
@@ -134,7 +138,7 @@ class AnnotationFolder:
         part = _new_part(path)
         try:
             shutil.copytree(
-                self.path, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(_LOCK)
+                self.path, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(LOCK)
             )
             _put(part, path)
         except OSError as error:
@@ -152,8 +156,15 @@ class AnnotationFolder:
         self._lock.release()
 
 
+def _label_store() -> type[LabelStore]:
+    """Import late: zarr takes half a second, which no window is to wait for."""
+    from napari_octsam.data.annotations.label_store import LabelStore
+
+    return LabelStore
+
+
 def _lock(path: Path) -> FileLock:
-    lock = FileLock(path / _LOCK, thread_local=False)
+    lock = FileLock(path / LOCK, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

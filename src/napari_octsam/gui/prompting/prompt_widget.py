@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.gui.annotations.keeper import keeper_of
+from napari_octsam.gui.annotations.panel import AnnotationPanel
 from napari_octsam.gui.prompting.class_panel import ClassPanel
 from napari_octsam.gui.prompting.draw_panel import DrawPanel
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet
@@ -29,6 +31,7 @@ from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 __all__ = ["PromptWidget"]
@@ -49,6 +52,10 @@ class PromptWidget(SessionWidget):
         self.when_released(self.prompter.close)
         self.badge = StateBadge(self)
         self.layers = LayersPanel(self, self.prompter)
+        self.keeper = keeper_of(self.viewer)
+        self.annotation = AnnotationPanel(
+            self, self.keeper, self.prompter.shown, lambda: self.prompter.committer.target
+        )
         self.draw = DrawPanel(self, self.prompter)
         self.classes = ClassPanel(self, self.prompter)
         self.masks = MaskPanel(self, self.prompter)
@@ -102,7 +109,7 @@ class PromptWidget(SessionWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for part in (self.layers, self.draw, self.classes, self.masks):
+        for part in (self.layers, self.annotation, self.draw, self.classes, self.masks):
             column.addWidget(part)
         column.addLayout(options)
         column.addStretch(1)
@@ -123,6 +130,16 @@ class PromptWidget(SessionWidget):
         self.listen(self.prompter.notices.changed, self.message.say)
         self.listen(self.session.told, self.prompter.notices.happened)
         self.listen(self.session.schema_changed, self._bind_keys)
+        self.listen(self.keeper.told, self.prompter.notices.happened)
+        self.listen(self.keeper.opened, self._show_opened)
+        self.listen(self.prompter.committer.target_changed, self.annotation.refresh)
+        self.annotation.offer()
+
+    def _show_opened(self, image: Image) -> None:
+        """Go on with the image of an annotation that was opened."""
+        self.prompter.shown.image = image
+        self.prompter.committer.follow(image)
+        self.prompter.drawing.follow(image)
 
     def _on_live(self, live: bool) -> None:
         self.prompter.live = live

@@ -75,7 +75,7 @@ class SessionWidget(QWidget):
         if not self._has_window and isinstance(window, QMainWindow):
             self._has_window = True
             window.destroyed.connect(lambda: session.close())
-            ask_before_closing(window, session.training)
+            ask_before_closing(window, session.closing_questions)
 
 
 def _run_all(functions: list[Callable[[], object]]) -> None:
