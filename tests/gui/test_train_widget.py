@@ -34,7 +34,8 @@ from napari_octsam.engine.train.messages import (
     Refused,
 )
 from napari_octsam.gui.layers.companions import Companions
-from napari_octsam.gui.learning.labelled import labelled_images, read_labelled
+from napari_octsam.gui.layers.labelled_images import labelled_images
+from napari_octsam.gui.learning.labelled import read_labelled
 from napari_octsam.gui.learning.source import write_checked
 from napari_octsam.gui.learning.status_panel import duration
 from napari_octsam.gui.learning.train_widget import TrainWidget

@@ -20,10 +20,10 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_octsam.core.classes import load_schema
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.gui.demo import DemoReport, Scene, open_widgets, place_prompts, predict_scene
-from napari_octsam.gui.layers.new_layers import labels_colormap
+from napari_octsam.gui.layers.labelled_images import PREVIEW_NAME
+from napari_octsam.gui.layers.layer_schema import labels_colormap
 from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL
-from napari_octsam.gui.prompting.preview import PREVIEW_NAME
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.phantoms.bscan import Finding, Phantom, Tissue, make_phantom
 

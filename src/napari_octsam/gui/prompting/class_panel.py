@@ -17,6 +17,7 @@ from superqt import QElidingLabel
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.gui.session.last_schema import remember_schema
 from napari_octsam.gui.widgets.class_chooser import ClassChooser
 
 if TYPE_CHECKING:
@@ -65,8 +66,14 @@ class ClassPanel(QWidget):
         self._title.setText(name)
         self._title.setToolTip(name)
 
-    def use_schema(self, schema: LabelSchema) -> bool:
-        """Change the schema; where there are prompts, the person is asked first."""
+    def use_schema(self, schema: LabelSchema, path: Path | None = None) -> bool:
+        """Change the schema; where there are prompts, the person is asked first.
+
+        Parameters
+        ----------
+        path
+            The file that it is from, which is remembered for the next start.
+        """
         count = sum(len(layer.data) for layer in self._prompter.drawing.all_layers)
         if schema == self._session.schema:
             return True
@@ -75,6 +82,7 @@ class ClassPanel(QWidget):
         if count:
             self._prompter.committer.clear_all()
         self._session.schema = schema
+        remember_schema(schema, path)
         return True
 
     def _show_schema(self, schema: LabelSchema) -> None:
@@ -87,21 +95,22 @@ class ClassPanel(QWidget):
 
     def _on_schema(self, _index: int) -> None:
         try:
-            schema = self._chosen_schema()
+            chosen = self._chosen_schema()
         except UserError as error:
             self._prompter.notices.happened(str(error))
-            schema = None
-        if schema is None or not self.use_schema(schema):
+            chosen = None
+        if chosen is None or not self.use_schema(*chosen):
             self.schemas.setCurrentText(self._session.schema.name)
 
-    def _chosen_schema(self) -> LabelSchema | None:
+    def _chosen_schema(self) -> tuple[LabelSchema, Path | None] | None:
+        """Return the schema that was chosen, and the file that it is from."""
         name = self.schemas.currentText()
         if name == self._session.schema.name:
-            return self._session.schema
+            return self._session.schema, None
         if name != _FROM_FILE:
-            return load_schema(name)
+            return load_schema(name), None
         path, _ = QFileDialog.getOpenFileName(self, "Open a label schema", "", "TOML (*.toml)")
-        return load_schema(Path(path)) if path else None
+        return (load_schema(Path(path)), Path(path)) if path else None
 
     def _confirm(self, schema: LabelSchema, count: int) -> bool:
         prompts = "one prompt" if count == 1 else f"{count} prompts"

@@ -20,6 +20,7 @@ from napari_octsam.gui.annotations.panel import AnnotationPanel
 from napari_octsam.gui.prompting.class_panel import ClassPanel
 from napari_octsam.gui.prompting.draw_panel import DrawPanel
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet
+from napari_octsam.gui.prompting.labels_choice import LabelsChoice
 from napari_octsam.gui.prompting.layers_panel import LayersPanel
 from napari_octsam.gui.prompting.mask_panel import MaskPanel
 from napari_octsam.gui.prompting.prompter import Prompter
@@ -51,13 +52,17 @@ class PromptWidget(SessionWidget):
         self.prompter = Prompter(self.viewer, self.session)
         self.when_released(self.prompter.close)
         self.badge = StateBadge(self)
-        self.layers = LayersPanel(self, self.prompter)
+        self.classes = ClassPanel(self, self.prompter)
+        self.choice = LabelsChoice(
+            self.viewer, self.session, self.prompter, self.classes.use_schema
+        )
+        self.when_released(self.choice.close)
+        self.layers = LayersPanel(self, self.prompter, self.choice)
         self.keeper = keeper_of(self.viewer)
         self.annotation = AnnotationPanel(
             self, self.keeper, self.prompter.shown, lambda: self.prompter.committer.target
         )
         self.draw = DrawPanel(self, self.prompter)
-        self.classes = ClassPanel(self, self.prompter)
         self.masks = MaskPanel(self, self.prompter)
         self.live = QCheckBox("Live preview")
         self.predict = QPushButton("Predict")

@@ -356,8 +356,8 @@ class Prompter:
 
     def _on_schema(self, schema: LabelSchema) -> None:
         self._handle(Event.SCHEMA_CHANGED)
-        self.committer.forget_targets()
         self.drawing.schema = schema
+        self.committer.follow_schema()
 
     def _on_step(self, step: Step) -> None:
         """Show where something was undone or redone, and tell of it."""

@@ -25,6 +25,7 @@ from napari_octsam.engine.predict.messages import (
 )
 from napari_octsam.gui.layers.companions import Companions
 from napari_octsam.gui.session.closing import ClosingQuestion, TrainingQuestion
+from napari_octsam.gui.session.last_schema import last_schema
 from napari_octsam.gui.session.settings import Settings, read_settings
 from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.session.undo import History
@@ -315,6 +316,7 @@ def session_of(viewer: Viewer) -> Session:
     session = _SESSIONS.get(viewer)
     if session is None or not session.is_open:
         session = Session(read_settings())
+        session.schema = last_schema()
         _SESSIONS[viewer] = session
         weakref.finalize(viewer, session.close)
     return session
