@@ -13,6 +13,8 @@ from psygnal import Signal
 from napari_octsam.gui.layers.prompt_layers import (
     adopt,
     class_of_next,
+    is_next_named,
+    missing_features,
     new_points_layer,
     new_shapes_layer,
     restyle,
@@ -78,6 +80,7 @@ class Drawing:
         self.shapes: Shapes | None = None
         self.points: Points | None = None
         self.class_value = schema.foreground[0].value
+        self.is_class_chosen = False
         self.sign = "+"
         viewer.layers.events.removed.connect(self._forget)
         viewer.layers.selection.events.active.connect(self._on_tool)
@@ -115,6 +118,7 @@ class Drawing:
     def schema(self, schema: LabelSchema) -> None:
         self._schema = schema
         self.class_value = schema.foreground[0].value
+        self.is_class_chosen = False
         self._apply_next()
 
     def follow(self, image: Image | None) -> None:
@@ -185,11 +189,13 @@ class Drawing:
 
     def choose_class(self, value: int) -> None:
         """Set the class of the selected prompts and of the next."""
-        self.class_value = value
+        self.class_value, self.is_class_chosen = value, True
         self._apply_next()
         selected = self.selected()
         if selected:
-            self.set_feature(*selected, "class", value)
+            with self.one_edit():
+                set_feature(*selected, "class", value)
+                set_feature(*selected, "named", 1)
 
     def choose_sign(self, sign: str) -> None:
         """Set the sign, "+" or "-", of the selected points and of the next."""
@@ -283,7 +289,7 @@ class Drawing:
             self._disconnect(last)
         if layer is not None:
             layer.visible = True
-            adopt(layer, self._schema, self.class_value)
+            self._adopt(layer)
             layer.events.data.connect(self._on_data)
             layer.events.features.connect(self._on_edit)
             layer.events.feature_defaults.connect(self._on_next)
@@ -293,6 +299,9 @@ class Drawing:
         self.layers_changed.emit()
         if any(len(prompts.data) for prompts in (last, layer) if prompts is not None):
             self.edited.emit()
+
+    def _adopt(self, layer: PromptLayer) -> None:
+        adopt(layer, self._schema, self.class_value, named=self.is_class_chosen)
 
     def _disconnect(self, layer: PromptLayer) -> None:
         layer.events.data.disconnect(self._on_data)
@@ -321,7 +330,13 @@ class Drawing:
     def _apply_next(self) -> None:
         with self._untold():
             for layer in self.layers:
-                set_next(layer, self._schema, class_value=self.class_value, sign=self.sign)
+                set_next(
+                    layer,
+                    self._schema,
+                    class_value=self.class_value,
+                    named=self.is_class_chosen,
+                    sign=self.sign,
+                )
         self.next_changed.emit()
 
     def _on_data(self, event: Any) -> None:
@@ -338,8 +353,8 @@ class Drawing:
     def _restyle_and_tell(self, layers: Sequence[PromptLayer]) -> None:
         with self._untold():
             for layer in layers:
-                if "class" not in layer.features:  # the person has replaced the table
-                    adopt(layer, self._schema, self.class_value)
+                if missing_features(layer):  # the person has replaced the table
+                    self._adopt(layer)
                 restyle(layer, self._schema)
         self.edited.emit()
 
@@ -351,6 +366,7 @@ class Drawing:
         if self._is_untold:
             return
         self.class_value = class_of_next(event.source)
+        self.is_class_chosen = is_next_named(event.source)
         if event.source is self.points:
             self.sign = sign_of_next(event.source)
         self._apply_next()

@@ -40,11 +40,13 @@ class ClassChooser(QWidget):
             self._group.addButton(button, label_class.value)
             self._grid.addWidget(button, i % height, i // height)
 
-    def check(self, value: int) -> None:
-        """Check the button of a class, where there is one."""
-        button = self._group.button(value)
+    def check(self, value: int | None) -> None:
+        """Check the button of a class, where there is one; None checks none."""
+        button = self._group.button(self.checked if value is None else value)
         if button is not None:
-            button.setChecked(True)
+            self._group.setExclusive(value is not None)
+            button.setChecked(value is not None)
+            self._group.setExclusive(True)
 
     @property
     def checked(self) -> int:
