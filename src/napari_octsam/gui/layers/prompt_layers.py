@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.gui.layers.new_layers import placed_as
+from napari_octsam.gui.layers.prompt_names import NAME_SIZE
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
@@ -58,7 +59,7 @@ def new_shapes_layer(image: Image, schema: LabelSchema, class_value: int) -> Sha
         name=f"{image.name} boxes",
         edge_width=2,
         opacity=0.9,
-        text={"string": "", "size": 9, "anchor": "upper_left", "color": "white"},
+        text={"string": "", "size": NAME_SIZE, "anchor": "upper_left", "color": "white"},
         **placed_as(image),
     )
     adopt(layer, schema, class_value)

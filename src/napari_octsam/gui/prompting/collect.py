@@ -131,10 +131,9 @@ def rows_on_plane(layer: PromptLayer, image: Image, plane: Plane) -> list[int]:
 
 def indices_of(layer: PromptLayer, image: Image, plane: Plane) -> list[tuple[int, ...]]:
     """Return on which B-scan of an image each prompt of a layer lies."""
-    return [
-        _index_of(to_image_pixels(np.atleast_2d(vertices), layer, image, plane), plane)
-        for vertices in layer.data
-    ]
+    centres = [np.atleast_2d(vertices).mean(axis=0) for vertices in layer.data]
+    pixels = to_image_pixels(np.array(centres), layer, image, plane)
+    return [_index_of(centre[None], plane) for centre in pixels]
 
 
 def _lies_on(coordinates: npt.NDArray[np.float64], plane: Plane) -> bool:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_octsam.gui.layers.prompt_layers import (
@@ -23,6 +24,7 @@ from napari_octsam.gui.layers.prompt_layers import (
     sign_of_next,
 )
 from napari_octsam.gui.prompting.preview import same_selection
+from napari_octsam.gui.widgets.main_thread import MainThread
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "Tool"]
 
 _DONE = ("added", "removed", "changed")
+_LEAST_DRAG = 3.0  # pixels of the canvas: napari gives a click a rectangle of 2.5
+_NO_DRAG = "Drag to draw a box, or use Point for a click."
 
 
 class Tool(StrEnum):
@@ -69,6 +73,8 @@ class Drawing:
     """Another shapes or points layer is drawn on."""
     tool_changed = Signal()
     """`tool`, or which prompts are selected for editing, may be another."""
+    refused = Signal(str)
+    """Why what was drawn is no prompt, and gone."""
 
     def __init__(self, viewer: ViewerModel, schema: LabelSchema, companions: Companions) -> None:
         self._viewer = viewer
@@ -77,6 +83,7 @@ class Drawing:
         self._image: Image | None = None
         self._is_untold = False
         self._last_drawn_on: PromptLayer | None = None
+        self._main = MainThread()
         self.shapes: Shapes | None = None
         self.points: Points | None = None
         self.class_value = schema.foreground[0].value
@@ -247,6 +254,7 @@ class Drawing:
 
     def close(self) -> None:
         """Follow the layers no more."""
+        self._main.close()
         self._viewer.layers.events.removed.disconnect(self._forget)
         self._viewer.layers.selection.events.active.disconnect(self._on_tool)
         for layer in self.layers:
@@ -345,6 +353,22 @@ class Drawing:
             is_drawn = action == "added" and not self._is_untold
             self._last_drawn_on = event.source if is_drawn else None
             self._on_edit(event)
+            if is_drawn and self.tool is Tool.BOX and self._ends_with_click(event.source):
+                self._main.call(self._remove_click)  # napari has still to finish drawing it
+
+    def _ends_with_click(self, shapes: Shapes) -> bool:
+        """Whether the last shape is what a click without a drag leaves."""
+        if not shapes.data:
+            return False
+        corners = [shapes.data_to_world(corner) for corner in shapes.data[-1]]
+        size = np.ptp(corners, axis=0) * self._viewer.scene.camera.zoom
+        return bool(size.max() < _LEAST_DRAG)
+
+    def _remove_click(self) -> None:
+        if self.shapes is not None and self._ends_with_click(self.shapes):
+            with self.one_edit():
+                self.shapes.remove([len(self.shapes.data) - 1])
+            self.refused.emit(_NO_DRAG)
 
     def _on_edit(self, event: Any) -> None:
         if not self._is_untold:

@@ -82,7 +82,14 @@ class _ClassButton(QPushButton):
 
 def pretty_key(key: str) -> str:
     """Return a key binding as it is shown: Shift-N as ⇧N."""
-    names = {"Shift-": "⇧", "Control-": "Ctrl+", "Enter": "⏎", "Delete": "Del"}
+    names = {
+        "Shift-": "⇧",
+        "Control-": "Ctrl+",
+        "Enter": "⏎",
+        "Delete": "Del",
+        "Right": "→",
+        "Left": "←",
+    }
     for name, sign in names.items():
         key = key.replace(name, sign)
     return key
