@@ -43,7 +43,7 @@ def test_moving_the_slider_drops_the_preview_and_keeps_the_prompts(
     viewer.dims.set_current_step(0, 2)
     assert widget.prompter.predicted is None
     assert (preview(widget) == 255).all()
-    widget.commit.click()
+    widget.prompter.commit()
     assert widget.message.text() == "Nothing was committed. 1 prompt waits on B-scan 1."
     qtbot.wait(150)
     assert widget.prompter.committer.target is None

@@ -133,7 +133,7 @@ def test_a_new_schema_is_asked_about_where_there_are_prompts(
     assert widget.session.schema.name == "oct14"
     assert widget.classes.use_schema(layers7)
     assert not len(widget.prompter.drawing.shapes.data)
-    assert widget.classes.chooser.checked == 1
+    assert widget.classes.chooser.checked == -1
     assert widget.masks.classes.values == frozenset()
 
 

@@ -81,9 +81,7 @@ class _Walk:
         self._viewer.window.resize(*_WINDOW)
         self._prompt: PromptWidget = open_widgets(self._viewer)
         self._train = TrainWidget(self._viewer)
-        self._viewer.window.add_dock_widget(
-            self._train, name="Train (OCT SAM)", area="right", tabify=True
-        )
+        self._viewer.window.add_dock_widget(self._train, name="Train (OCT SAM)", area="right")
         self._prompt.session.schema = SCHEMA
 
     def go(self) -> None:

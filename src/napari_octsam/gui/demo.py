@@ -153,13 +153,13 @@ def _commit(widget: PromptWidget) -> Labels:
 
 
 def open_widgets(viewer: Viewer) -> PromptWidget:
-    """Dock the two widgets on the right and return the Prompt widget."""
+    """Dock the two widgets on the right, as tabs, and return the Prompt widget."""
     from napari_octsam.gui.models.model_widget import ModelWidget
     from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 
     widget = PromptWidget(viewer)
     viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
-    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right", tabify=True)
+    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right")
     return widget
 
 

@@ -63,6 +63,8 @@ class TrainSource(QWidget):
         self.schema = QComboBox()
         self.classes = QElidingLabel()
         self._lay_out()
+        self.from_layers.setToolTip("Learn from the labels layers of this window")
+        self.from_folder.setToolTip("Learn from B-scans and their masks on disk")
         self.from_layers.setChecked(True)
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
@@ -172,6 +174,7 @@ class TrainSource(QWidget):
         self.use_theirs.setText("" if said is None else f"Learn {said.name}, as the layers say")
 
     def _lay_out(self) -> None:
+        self.layers.setToolTip("Labels to learn from, with their images: tick those to take")
         self.layers.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.use_theirs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.layers.setSelectionMode(QListWidget.SelectionMode.NoSelection)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ClassPanel"]
 
 _FROM_FILE = "from a file …"
+_NOT_CHOSEN = "The model is not told a class before you choose one."
 
 
 class ClassPanel(QWidget):
@@ -56,15 +57,17 @@ class ClassPanel(QWidget):
         self._show_schema(self._session.schema)
 
     def refresh(self) -> None:
-        """Show the class of the next prompt."""
-        value = self._prompter.drawing.class_value
-        self.chooser.check(value)
+        """Show the class of the next prompt, or that the person has still to choose one."""
+        drawing = self._prompter.drawing
+        value = drawing.class_value
         try:
             name = self._session.schema[value].name
         except KeyError:
             name = f"class {value}"
-        self._title.setText(name)
-        self._title.setToolTip(name)
+        chosen = drawing.is_class_chosen
+        self.chooser.check(value if chosen else None)
+        self._title.setText(name if chosen else "Choose a class")
+        self._title.setToolTip(name if chosen else f"{_NOT_CHOSEN} Prompts are {name} until then.")
 
     def use_schema(self, schema: LabelSchema, path: Path | None = None) -> bool:
         """Change the schema; where there are prompts, the person is asked first.

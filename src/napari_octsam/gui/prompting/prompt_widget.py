@@ -18,8 +18,9 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.gui.annotations.keeper import keeper_of
 from napari_octsam.gui.annotations.panel import AnnotationPanel
 from napari_octsam.gui.prompting.class_panel import ClassPanel
-from napari_octsam.gui.prompting.draw_panel import DrawPanel
-from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet
+from napari_octsam.gui.prompting.copying import COPY_KEY, PASTE_KEY
+from napari_octsam.gui.prompting.draw_panel import TOOL_KEYS, DrawPanel
+from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet, LayerKeys
 from napari_octsam.gui.prompting.labels_choice import LabelsChoice
 from napari_octsam.gui.prompting.layers_panel import LayersPanel
 from napari_octsam.gui.prompting.mask_panel import MaskPanel
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 __all__ = ["PromptWidget"]
+
+_COMMIT = "Write the predicted masks into the labels layer (Shift-Enter)"
+_NOTHING_TO_COMMIT = "There is nothing to commit on this B-scan: draw a box or a point first"
 
 
 class PromptWidget(SessionWidget):
@@ -78,6 +82,8 @@ class PromptWidget(SessionWidget):
         self.when_released(self._undo_keys.release)
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
+        copying = {COPY_KEY: self.prompter.copy, PASTE_KEY: self.prompter.paste}
+        self.when_released(LayerKeys(self.prompter.drawing, copying).release)
         self._bind_keys(self.session.schema)
         self.message.say(self.prompter.notices.text)
         if self.prompter.shown.image is None:
@@ -94,8 +100,8 @@ class PromptWidget(SessionWidget):
         self.live.setToolTip("Predict after each edit")
         self.predict.setToolTip("Show the masks of the prompts on this B-scan (G)")
         self.predict.hide()
-        self.commit.setToolTip("Write the predicted masks into the labels layer (Shift-Enter)")
         self.commit.setStyleSheet("font-weight: bold; padding: 6px;")
+        self.help.setToolTip("List the keys, and how one prompt is changed")
         self.clear.setToolTip("Clear the prompts of this B-scan (Shift-Delete)")
         for button in (self.predict, self.commit, self.undo, self.redo, self.clear, self.help):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -135,6 +141,10 @@ class PromptWidget(SessionWidget):
         self.listen(self.prompter.notices.changed, self.message.say)
         self.listen(self.session.told, self.prompter.notices.happened)
         self.listen(self.session.schema_changed, self._bind_keys)
+        drawing, shown = self.prompter.drawing, self.prompter.shown
+        for signal in (drawing.edited, drawing.layers_changed, shown.moved, shown.image_changed):
+            self.listen(signal, self._show_commit)
+        self._show_commit()
         self.listen(self.keeper.told, self.prompter.notices.happened)
         self.listen(self.keeper.opened, self._show_opened)
         self.listen(self.prompter.committer.target_changed, self.annotation.refresh)
@@ -145,6 +155,12 @@ class PromptWidget(SessionWidget):
         self.prompter.shown.image = image
         self.prompter.committer.follow(image)
         self.prompter.drawing.follow(image)
+
+    def _show_commit(self) -> None:
+        """Grey out Commit where there is nothing to commit."""
+        can_commit = self.prompter.has_prompts
+        self.commit.setEnabled(can_commit)
+        self.commit.setToolTip(_COMMIT if can_commit else _NOTHING_TO_COMMIT)
 
     def _on_live(self, live: bool) -> None:
         self.prompter.live = live
@@ -168,6 +184,10 @@ class PromptWidget(SessionWidget):
     def _all_keys(self, schema: LabelSchema) -> list[Key]:
         prompter = self.prompter
         drawing = prompter.drawing
+        tools = [
+            Key(TOOL_KEYS[tool], button.text(), partial(self.draw.toggle, tool))
+            for tool, button in self.draw.tools.items()
+        ]
         actions = [
             Key("Q", "point on / off the object", drawing.switch_sign),
             Key("W", "next mask", prompter.next_candidate),
@@ -177,6 +197,8 @@ class PromptWidget(SessionWidget):
             Key(UNDO_KEY, "undo the last stroke or commit", self._undo_keys.undo),
             Key(REDO_KEY, "redo it", self._undo_keys.redo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
+            Key("Shift-Right", "copy them to the next B-scan", partial(prompter.copy_to_next, 1)),
+            Key("Shift-Left", "copy them to the one before", partial(prompter.copy_to_next, -1)),
             Key(SWITCH_MODEL, "the model before, on the same prompts", self._switch_model),
         ]
         classes = [
@@ -184,4 +206,4 @@ class PromptWidget(SessionWidget):
             for c in schema.classes
             if c.hotkey is not None
         ]
-        return actions + classes
+        return tools + actions + classes
