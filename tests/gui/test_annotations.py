@@ -15,6 +15,8 @@ import tifffile
 pytest.importorskip("napari")
 from napari.components import ViewerModel
 from napari.layers import Labels
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_octsam.core.annotation import BScanState, SetBy
 from napari_octsam.core.classes import bundled_schema
@@ -350,3 +352,37 @@ def test_napari_reads_annotations_and_nothing_else(
     assert kind == "labels"
     assert (data == kept.labels.data).all()
     assert arguments["name"] == "scan labels"
+
+
+@pytest.mark.parametrize(
+    ("answers", "closes", "left"),
+    [(["Cancel"], False, 1), (["Keep"], True, 1), (["Discard …", "No"], False, 1)]
+    + [(["Discard …", "Yes"], True, 0)],
+)
+def test_a_window_with_labels_without_a_place_asks(
+    open_in_window: OpenPrompt, qtbot: Any, answers: list[str], closes: bool, left: int
+) -> None:
+    viewer, widget = open_in_window(VOLUME)
+    kept = labelled(viewer, widget.keeper)
+    kept.labels.paint((1, 20, 20), NSR)
+    wait_until_kept(qtbot, kept)
+    window = widget.window()
+    window.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the fixture closes it too
+    window.show()
+    qtbot.waitUntil(widget.isVisible, timeout=PATIENCE)
+    answering = QTimer(interval=10)
+    answering.timeout.connect(lambda: _answer(answers))
+    answering.start()
+    assert window.close() == closes
+    answering.stop()
+    assert not answers
+    widget.session.close()
+    assert len(drafts()) == left
+
+
+def _answer(answers: list[str]) -> None:
+    box = QApplication.activeModalWidget()
+    if isinstance(box, QMessageBox) and answers:
+        buttons = {button.text().replace("&", ""): button for button in box.buttons()}
+        if answers[0] in buttons:
+            buttons[answers.pop(0)].click()

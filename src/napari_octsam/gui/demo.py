@@ -119,6 +119,8 @@ def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
             return report
         with report.step("save"):
             report.files = _save(viewer, labels, output)
+        for kept in widget.keeper.kept:
+            kept.discard()
     finally:
         if headless:
             widget.session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,13 +42,29 @@ class UnsavedQuestion:
             "Kept labels stay in a folder of napari-octsam, and the next start offers them."
         )
         save = box.addButton("Save …", QMessageBox.ButtonRole.AcceptRole)
-        keep = box.addButton("Keep", QMessageBox.ButtonRole.DestructiveRole)
+        keep = box.addButton("Keep", QMessageBox.ButtonRole.ApplyRole)
+        discard = box.addButton("Discard …", QMessageBox.ButtonRole.DestructiveRole)
         box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(save)
         box.exec()
-        if box.clickedButton() is keep:
-            return True
-        return box.clickedButton() is save and all(save_as(kept, window) for kept in unsaved)
+        if box.clickedButton() is save:
+            return all(save_as(kept, window) for kept in unsaved)
+        if box.clickedButton() is discard:
+            return _discards(unsaved, window)
+        return box.clickedButton() is keep
+
+
+def _discards(unsaved: Sequence[KeptLabels], window: QWidget) -> bool:
+    """Delete what the application has kept, where the person is sure."""
+    names = listed((kept.labels.name for kept in unsaved), "and")
+    sure = QMessageBox.question(
+        window, "Delete the labels?", f"Delete {names}? These labels are nowhere else."
+    )
+    if sure != QMessageBox.StandardButton.Yes:
+        return False
+    for kept in unsaved:
+        kept.discard()
+    return True
 
 
 def save_as(kept: KeptLabels, parent: QWidget) -> bool:

@@ -92,6 +92,7 @@ class KeptLabels:
         self._autosave: Autosave | None = None
         begun = writer.submit(self._begin, labels.data, labels.name, folder)
         main.when_done(begun, self._on_begun)
+        self._is_followed = True
         self._is_changed = False
         self._by_others: set[tuple[int, ...]] = set()
         self._saving: Future[Saved] | None = None
@@ -130,7 +131,7 @@ class KeptLabels:
 
     def touch(self, _event: Any = None) -> None:
         """Look soon whether something has changed."""
-        if not self._timer.isActive():
+        if self._is_followed and not self._timer.isActive():
             self._timer.start(max(_DELAY, int(1000 * self._took)))
 
     def set_state(self, index: tuple[int, ...], state: BScanState, by: SetBy | None = None) -> None:
@@ -179,21 +180,28 @@ class KeptLabels:
         UserError
             As of `flush`; all else is done.
         """
-        events = self.labels.events
-        for event in (events.paint, events.labels_update, events.data):
-            event.disconnect(self._on_edit)
-        for event in (events.set_data, events.features, events.scale, events.name):
-            event.disconnect(self.touch)
+        if not self._is_followed:
+            return
+        self._unfollow()
         try:
             self.flush()
         finally:
             self._writer.submit(self._close).result()
 
     def discard(self) -> None:
-        """Delete what the application has kept of it; the layer stays as it is."""
-        self._timer.stop()
+        """Delete what is kept of it, and follow the layer, which stays, no more."""
+        self._unfollow()
         self._writer.submit(self._discard).result()
         self._path = None
+
+    def _unfollow(self) -> None:
+        self._is_followed = False
+        self._timer.stop()
+        events = self.labels.events
+        for event in (events.paint, events.labels_update, events.data):
+            event.disconnect(self._on_edit)
+        for event in (events.set_data, events.features, events.scale, events.name):
+            event.disconnect(self.touch)
 
     def _on_edit(self, _event: Any = None) -> None:
         self._is_changed = True

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 from superqt import QElidingLabel
 
 from napari_octsam.core.annotation import BScanState
@@ -89,6 +89,12 @@ class AnnotationPanel(QWidget):
         self.status.setText(said)
         self.status.setToolTip(why or said)
 
+    def add_to(self, menu: QMenu) -> None:
+        """Add what can be done with annotations to a menu."""
+        menu.addSeparator()
+        menu.addAction("Open an annotation …", self.open_annotation)
+        menu.addAction("Labels that were not saved …", self.offer_all)
+
     def offer(self) -> None:
         """Offer, soon, what is in no place of the person's, and was not postponed."""
         QTimer.singleShot(_OFFER_AFTER, self._offer_new)
@@ -160,5 +166,5 @@ def _told(kept: KeptLabels) -> tuple[str, str]:
     if kept.path is None:
         return "Nothing to save yet", ""
     if kept.is_placed:
-        return f"Saved in {kept.path.name}", str(kept.path)
-    return "Kept, not saved yet", f"Kept by napari-octsam in {kept.path}: choose Save as."
+        return kept.path.name, f"Saved in {kept.path}, with every change"
+    return "Not saved yet", f"Kept by napari-octsam until you say where, in {kept.path}"

@@ -48,7 +48,7 @@ class LabelsRow(QWidget):
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.more.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        menu = QMenu(self.more)
+        self.menu = menu = QMenu(self.more)
         menu.addAction("Open as labels …", self._choose_files)
         meaning = menu.addAction("What its values mean …", self._ask)
         assert meaning is not None  # for mypy

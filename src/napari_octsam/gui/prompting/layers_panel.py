@@ -52,8 +52,8 @@ class LayersPanel(QWidget):
         self.labels.chosen.connect(self._choose_labels)
         self.shapes.chosen.connect(prompter.drawing.use_shapes)
         self.points.chosen.connect(prompter.drawing.use_points)
-        for combo in (self.image, self.labels, self.shapes, self.points):
-            owner.when_released(combo.release)
+        for each in (self.image, self.labels, self.shapes, self.points):
+            owner.when_released(each.release)
         owner.listen(prompter.shown.image_changed, self.refresh)
         owner.listen(prompter.drawing.layers_changed, self.refresh)
         owner.listen(prompter.committer.target_changed, self.refresh)

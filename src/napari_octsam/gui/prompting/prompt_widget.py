@@ -148,6 +148,7 @@ class PromptWidget(SessionWidget):
         self.listen(self.keeper.told, self.prompter.notices.happened)
         self.listen(self.keeper.opened, self._show_opened)
         self.listen(self.prompter.committer.target_changed, self.annotation.refresh)
+        self.annotation.add_to(self.layers.labels_row.menu)
         self.annotation.offer()
 
     def _show_opened(self, image: Image) -> None:

@@ -86,7 +86,9 @@ class SessionWidget(QWidget):
                 self._soon(_LAYOUT_TIME, self.viewer.fit_to_view)
 
     def _share_dock(self) -> None:
-        share_dock(self, self.window().findChildren(SessionWidget))
+        window = self.window()
+        if window is not None:
+            share_dock(self, window.findChildren(SessionWidget))
 
     def _soon(self, milliseconds: int, function: Callable[[], object]) -> None:
         """Call a function later, unless the widget is gone by then."""
