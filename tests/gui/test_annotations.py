@@ -167,6 +167,7 @@ def test_what_was_kept_comes_back_with_image_schema_states_and_prompts(
     image = viewer.open(str(file), plugin="napari")[0]
     image.scale = (0.03, 0.004, 0.011)
     image.units = ("mm", "mm", "mm")
+    viewer.scene.camera.zoom = 1000  # a window fits it, and a box of no size is none
     draw_box(widget, np.array([[1, 9, 9], [1, 9, 30], [1, 20, 30], [1, 20, 9]], float), 4)
     labels = viewer.add_labels(
         np.zeros(VOLUME.shape, np.uint8), name="mine", scale=image.scale, units=image.units
@@ -356,8 +357,12 @@ def test_napari_reads_annotations_and_nothing_else(
 
 @pytest.mark.parametrize(
     ("answers", "closes", "left"),
-    [(["Cancel"], False, 1), (["Keep"], True, 1), (["Discard …", "No"], False, 1)]
-    + [(["Discard …", "Yes"], True, 0)],
+    [
+        (["Cancel"], False, 1),
+        (["Keep"], True, 1),
+        (["Discard …", "No"], False, 1),
+        (["Discard …", "Yes"], True, 0),
+    ],
 )
 def test_a_window_with_labels_without_a_place_asks(
     open_in_window: OpenPrompt, qtbot: Any, answers: list[str], closes: bool, left: int

@@ -130,7 +130,7 @@ class Drawing:
 
     def follow(self, image: Image | None) -> None:
         """Draw on another image; the prompts of the last are hidden until it is back."""
-        if self._image is not None:
+        if self._image is not None and self._image is not image:
             self._set_aside()
         self._image = image
         if image is not None:
