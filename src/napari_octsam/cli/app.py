@@ -8,6 +8,7 @@ import typer
 
 from napari_octsam import __version__
 from napari_octsam.cli import (
+    annotation,
     convert,
     demo,
     doctor,
@@ -42,6 +43,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("preprocess")(preprocess.preprocess)
 app.command("topology")(topology.topology)
 app.command("train")(train.train)
+app.add_typer(annotation.annotation, name="annotation")
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -64,7 +65,7 @@ class Progress(_Value):
 
     state: BScanState
     by: SetBy = SetBy()
-    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 class ImageLink(_Value):
@@ -117,10 +118,15 @@ class Annotation(_Value):
     def _from_list(cls, value: Any) -> Any:
         if not isinstance(value, list):
             return value
-        return {
-            tuple(each.get("bscan", ())): {k: v for k, v in each.items() if k != "bscan"}
-            for each in value
-        }
+        found: dict[tuple[int, ...], Any] = {}
+        for each in value:
+            bscan = each.get("bscan", ()) if isinstance(each, dict) else None
+            if not isinstance(bscan, list | tuple) or not all(isinstance(i, int) for i in bscan):
+                raise ValueError(f"{each!r} does not say of which B-scan it is")
+            if tuple(bscan) in found:
+                raise ValueError(f"B-scan {list(bscan)} is there twice")
+            found[tuple(bscan)] = {k: v for k, v in each.items() if k != "bscan"}
+        return found
 
     @model_validator(mode="after")
     def _axes_agree(self) -> Annotation:

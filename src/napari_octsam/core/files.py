@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["file_name", "replacing", "write_json"]
+__all__ = ["building", "file_name", "remove_file", "replacing", "sweep", "write_json"]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+_LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
 
 
 def file_name(text: str) -> str:
@@ -49,6 +51,55 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a read-only disk refuses even this
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder` to fill; it gets its name at the end.
+
+    Where the block raises, nothing stays.
+
+    Raises
+    ------
+    UserError
+        There is something of that name, or it cannot be written there.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} is there already: choose another name.")
+    unfinished = folder.with_name(f".{folder.name[:_MOST_LETTERS]}.{secrets.token_hex(4)}")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(folder)
+        _flush_folder(folder.parent)
+    except OSError as error:
+        raise UserError(f"Cannot write {folder}: {error.strerror or error}.") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file for good, if it is there: no power cut brings it back.
+
+    Raises
+    ------
+    UserError
+        It cannot be removed.
+    """
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"Cannot remove {path}: {error.strerror or error}.") from error
+    _flush_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes have left half-written in a folder, however deep."""
+    for path in folder.rglob(_LEFT):
+        with suppress(OSError):
+            path.unlink()
 
 
 def write_json(path: Path, values: Any) -> None:

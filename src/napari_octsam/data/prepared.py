@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.dataset import Dataset, Item, Problem, listed
+from napari_octsam.core.files import building
+from napari_octsam.data.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.data.pictures import write_labels
 from napari_octsam.data.sources import LabelFile, PictureFile
 from napari_octsam.data.split.split import SPLIT_FILE, Split, write_split
@@ -53,7 +52,7 @@ class _Manifest(BaseModel):
 def write_prepared(
     folder: Path,
     dataset: Dataset,
-    split: Split,
+    split: Split | None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Write a data set and its split to a new folder, which appears when it is whole.
@@ -65,7 +64,7 @@ def write_prepared(
     Parameters
     ----------
     split
-        Of all items.
+        Of all items; None: none is stored, and a training makes its own.
     progress
         Is told how many items are written.
 
@@ -80,12 +79,12 @@ def write_prepared(
         created=datetime.now(UTC),
         schemas=list(dataset.schemas),
         items=[
-            _Entry(name=item.name, group=item.group, sha256=split.members[item.name].sha256)
+            _Entry(name=item.name, group=item.group, sha256=_sha256(item, split))
             for item in dataset.items
         ],
     )
     folders = _mask_folders(dataset.schemas)
-    with _building(folder) as unfinished, ThreadPoolExecutor(_THREADS) as pool:
+    with building(folder) as unfinished, ThreadPoolExecutor(_THREADS) as pool:
         for name in (_IMAGES, *folders.values()):
             (unfinished / name).mkdir()
         written = pool.map(lambda item: _write_item(item, unfinished, folders), dataset.items)
@@ -93,7 +92,8 @@ def write_prepared(
             progress(done)
         text = manifest.model_dump_json(indent=1)
         (unfinished / DATASET_FILE).write_text(text, "utf-8")
-        write_split(unfinished / SPLIT_FILE, split)
+        if split is not None:
+            write_split(unfinished / SPLIT_FILE, split)
 
 
 def open_prepared(folder: Path) -> Dataset:
@@ -150,6 +150,10 @@ def _manifest(folder: Path) -> _Manifest:
         ) from error
 
 
+def _sha256(item: Item, split: Split | None) -> str:
+    return fingerprint(item.read_image()) if split is None else split.members[item.name].sha256
+
+
 def _item(entry: _Entry, folder: Path, folders: Mapping[str, str]) -> Item:
     file = f"{entry.name}.png"
     labels = {schema: LabelFile(folder / masks / file) for schema, masks in folders.items()}
@@ -182,19 +186,3 @@ def _write_image(item: Item, path: Path) -> None:
     deep = pixels.dtype == np.uint16 and pixels.ndim == 2
     image = pixels if deep else item.read_image()
     path.write_bytes(iio.imwrite("<bytes>", image, extension=".png"))
-
-
-@contextmanager
-def _building(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `folder` that gets its name at the end."""
-    if folder.exists():
-        raise UserError(f"{folder} is there already: choose another name.")
-    unfinished = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    try:
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        unfinished.rename(folder)
-    except OSError as error:
-        raise UserError(f"Cannot write {folder}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)

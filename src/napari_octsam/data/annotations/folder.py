@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import write_json
+from napari_octsam.core.files import building, replacing, sweep, write_json
+from napari_octsam.core.images import times
 
 if TYPE_CHECKING:
-    from napari_octsam.data.annotations.label_store import LabelStore
+    from napari_octsam.data.annotations.label_store import Labels, LabelStore
 
-__all__ = ["LABELS", "LOCK", "SUFFIX", "AnnotationFolder", "is_annotation", "read_annotation"]
+__all__ = [
+    "LABELS",
+    "LOCK",
+    "RECORD",
+    "SUFFIX",
+    "AnnotationFolder",
+    "is_annotation",
+    "open_labels",
+    "read_annotation",
+]
 
 SUFFIX = ".octsam"
 """Of the folder of an annotation."""
@@ -27,7 +37,9 @@ SUFFIX = ".octsam"
 LABELS = "labels.zarr"
 """Name of the labels in it."""
 
-_RECORD = "annotation.json"
+RECORD = "annotation.json"
+"""Name of all the rest in it."""
+
 LOCK = "annotation.lock"
 """Name of the file that is locked while a process has it open."""
 
@@ -36,7 +48,7 @@ _VERSION = 1
 
 def is_annotation(path: Path) -> bool:
     """Whether a folder is one of an annotation."""
-    return path.suffix == SUFFIX and (path / _RECORD).is_file()
+    return path.suffix == SUFFIX and (path / RECORD).is_file()
 
 
 def read_annotation(path: Path) -> Annotation:
@@ -47,9 +59,9 @@ def read_annotation(path: Path) -> Annotation:
     UserError
         The folder is none of an annotation, is damaged, or of a newer version.
     """
-    record = path / _RECORD
+    record = path / RECORD
     if not record.is_file():
-        raise UserError(f"{path} is no annotation: it has no {_RECORD}.")
+        raise UserError(f"{path} is no annotation: it has no {RECORD}.")
     try:
         content = json.loads(record.read_bytes())
         version = content.pop("version", None) if isinstance(content, dict) else None
@@ -66,6 +78,23 @@ def read_annotation(path: Path) -> Annotation:
         raise UserError(f"{record} is damaged: {where}: {first['msg']}.") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{record} is damaged: it is not JSON.") from error
+
+
+def open_labels(path: Path, annotation: Annotation) -> LabelStore:
+    """Return the labels in the folder of an annotation.
+
+    Raises
+    ------
+    UserError
+        There are none, or they have another shape than the annotation's image.
+    """
+    labels = _label_store()(path / LABELS)
+    if labels.shape != annotation.image.shape:
+        raise UserError(
+            f"The labels in {path} are {times(labels.shape)}, but its image is "
+            f"{times(annotation.image.shape)}."
+        )
+    return labels
 
 
 class AnnotationFolder:
@@ -91,33 +120,43 @@ class AnnotationFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.annotation = read_annotation(path)
+        read_annotation(path)  # or a lock would be put into any folder
         self._lock = _lock(path)
         try:
-            self.labels = _label_store()(path / LABELS)
-            if self.labels.shape != self.annotation.image.shape:
-                raise UserError(f"The labels in {path} have another shape than its image.")
-        except UserError:
+            self.annotation = read_annotation(path)
+            self.labels = open_labels(path, self.annotation)
+        except BaseException:
             self.close()
             raise
-        self.labels.sweep()
+        sweep(path)
 
     @classmethod
-    def create(cls, path: Path, annotation: Annotation, dtype: npt.DTypeLike) -> AnnotationFolder:
-        """Make a folder without labels: it is there as a whole, or not at all.
+    def create(
+        cls,
+        path: Path,
+        annotation: Annotation,
+        dtype: npt.DTypeLike,
+        labels: Labels | None = None,
+    ) -> AnnotationFolder:
+        """Make a folder: it is there as a whole, or not at all.
+
+        Parameters
+        ----------
+        labels
+            (..., H, W), as the image; else all are 0.
 
         Raises
         ------
         UserError
             There is something of that name, or nothing can be written there.
         """
-        part = _new_part(path)
-        try:
-            _label_store().create(part / LABELS, annotation, dtype)
+        _check_suffix(path)
+        with building(path) as part:
+            store = _label_store().create(part / LABELS, annotation, dtype)
+            if labels is not None:
+                for index in np.ndindex(annotation.image.shape[:-2]):
+                    store.write(index, labels[index])
             _write_record(part, annotation)
-            _put(part, path)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
         return cls(path)
 
     def write(self, annotation: Annotation) -> None:
@@ -135,16 +174,15 @@ class AnnotationFolder:
         UserError
             There is something of that name, or nothing can be written there.
         """
-        part = _new_part(path)
-        try:
+        _check_suffix(path)
+        with building(path) as part:
             shutil.copytree(
-                self.path, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(LOCK)
+                self.path,
+                part,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns(LOCK),
+                copy_function=_copy_flushed,
             )
-            _put(part, path)
-        except OSError as error:
-            raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
     def delete(self) -> None:
         """Remove it from the disk."""
@@ -176,26 +214,16 @@ def _lock(path: Path) -> FileLock:
     return lock
 
 
-def _new_part(path: Path) -> Path:
+def _check_suffix(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise UserError(f"{path} must end in {SUFFIX}.")
-    if path.exists():
-        raise UserError(f"{path} is there already: choose another name.")
-    part = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{SUFFIX}")
-    try:
-        part.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
-    return part
 
 
-def _put(part: Path, path: Path) -> None:
-    try:
-        part.rename(path)
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
+def _copy_flushed(source: str, target: str) -> None:
+    with replacing(Path(target)) as part:
+        shutil.copyfile(source, part)
 
 
 def _write_record(folder: Path, annotation: Annotation) -> None:
     record: dict[str, Any] = {"version": _VERSION, **annotation.model_dump(mode="json")}
-    write_json(folder / _RECORD, record)
+    write_json(folder / RECORD, record)

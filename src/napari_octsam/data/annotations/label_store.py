@@ -18,7 +18,8 @@ from zarr.codecs import ZstdCodec
 from zarr.storage import LocalStore
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import remove_file, replacing
+from napari_octsam.core.images import times
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from napari_octsam.core.annotation import Annotation
     from napari_octsam.core.classes import LabelSchema
 
-__all__ = ["LabelStore"]
+__all__ = ["LabelStore", "Labels"]
+
+Labels = npt.NDArray[np.integer]
+"""Class values, (..., H, W)."""
 
 _LEVEL = "0"  # OME-Zarr's name of the full resolution
 _AXES = ("t", "c", "z", "y", "x")  # that OME-Zarr knows
-_LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
 
 
 class LabelStore:
@@ -49,10 +52,12 @@ class LabelStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        if not folder.is_dir():  # or zarr would make it
+            raise UserError(f"There are no labels in {folder.parent}: {folder.name} is gone.")
         try:
             self._group = zarr.open_group(_FlushedStore(folder), mode="r+")
             labels = self._group[_LEVEL]
-        except (OSError, KeyError, ValueError) as error:
+        except Exception as error:  # zarr fails in many ways on a damaged zarr.json
             raise UserError(f"{folder} holds no labels, or they are damaged: {error}.") from error
         if not isinstance(labels, zarr.Array) or labels.dtype.kind not in "ui":
             raise UserError(f"{folder} holds no labels.")
@@ -68,16 +73,19 @@ class LabelStore:
             They cannot be written there.
         """
         shape = annotation.image.shape
-        group = zarr.create_group(_FlushedStore(folder), attributes=_attributes(annotation))
-        group.create_array(
-            _LEVEL,
-            shape=shape,
-            chunks=(*(1 for _ in shape[:-2]), *shape[-2:]),
-            dtype=np.dtype(dtype),
-            compressors=ZstdCodec(level=3, checksum=True),
-            fill_value=0,
-            dimension_names=_axes(annotation),
-        )
+        try:
+            group = zarr.create_group(_FlushedStore(folder), attributes=_attributes(annotation))
+            group.create_array(
+                _LEVEL,
+                shape=shape,
+                chunks=(*(1 for _ in shape[:-2]), *shape[-2:]),
+                dtype=_plain(dtype),
+                compressors=ZstdCodec(level=3, checksum=True),
+                fill_value=0,
+                dimension_names=_axes(annotation),
+            )
+        except OSError as error:
+            raise UserError(f"Cannot write {folder}: {error.strerror or error}.") from error
         return cls(folder)
 
     @property
@@ -90,7 +98,7 @@ class LabelStore:
         """A type of whole numbers."""
         return np.dtype(self._labels.dtype)
 
-    def read(self, index: Sequence[int]) -> npt.NDArray[np.integer]:
+    def read(self, index: Sequence[int]) -> Labels:
         """Return the labels of a B-scan, (H, W).
 
         Raises
@@ -101,27 +109,36 @@ class LabelStore:
         try:
             return np.asarray(self._labels[tuple(index)])
         except Exception as error:  # decoders fail in many ways on damaged bytes
-            which = f"of B-scan {list(index)} " if index else ""
-            raise UserError(
-                f"The labels {which}in {self._folder} are damaged: {error}. The others are whole."
-            ) from error
+            which = f" of B-scan {list(index)}" if index else ""
+            raise UserError(f"The labels{which} in {self._folder} are damaged: {error}.") from error
 
-    def read_all(self) -> npt.NDArray[np.integer]:
+    def read_all(self) -> Labels:
         """Return the labels of all B-scans, (..., H, W); UserError as of `read`."""
         labels = np.zeros(self.shape, self.dtype)
         for index in np.ndindex(self.shape[:-2]):
             labels[index] = self.read(index)
         return labels
 
-    def write(self, index: Sequence[int], labels: npt.NDArray[np.integer]) -> None:
+    def write(self, index: Sequence[int], labels: Labels) -> None:
         """Write the labels of a B-scan, (H, W): all of them, or none.
 
         Raises
         ------
         UserError
-            They cannot be written; what was there stays.
+            They cannot be written, or hold values that `dtype` cannot; what was there stays.
+        ValueError
+            They have another shape.
         """
-        self._labels[tuple(index)] = labels
+        rows_cols = self.shape[-2:]
+        if labels.shape != rows_cols:  # or zarr would repeat a row
+            raise ValueError(f"labels are {times(labels.shape)}, B-scans {times(rows_cols)}")
+        fitting = labels.astype(self.dtype, copy=False)
+        if not np.array_equal(fitting, labels):
+            raise UserError(
+                f"The labels in {self._folder} are {self.dtype}, which cannot hold all values from "
+                f"{labels.min()} to {labels.max()}."
+            )
+        self._labels[tuple(index)] = fitting
 
     def describe(self, annotation: Annotation) -> None:
         """Write names, colours and pixel sizes for programs that read OME-Zarr."""
@@ -129,17 +146,21 @@ class LabelStore:
         if self._group.attrs.asdict() != attributes:
             self._group.attrs.put(attributes)
 
-    def sweep(self) -> None:
-        """Remove what a killed process has left half-written."""
-        for path in self._folder.rglob(_LEFT):
-            path.unlink(missing_ok=True)
-
 
 class _FlushedStore(LocalStore):
     """A folder whose files are on the disk, and whole, once they are written."""
 
     async def set(self, key: str, value: Buffer) -> None:
-        await asyncio.to_thread(_write_flushed, self.root / key, value.to_bytes())
+        await asyncio.to_thread(self.set_sync, key, value)
+
+    def set_sync(self, key: str, value: Buffer) -> None:
+        _write_flushed(self.root / key, value.to_bytes())
+
+    async def delete(self, key: str) -> None:  # of labels that are all 0
+        await asyncio.to_thread(self.delete_sync, key)
+
+    def delete_sync(self, key: str) -> None:
+        remove_file(self.root / key)
 
 
 def _write_flushed(path: Path, content: bytes) -> None:
@@ -149,6 +170,11 @@ def _write_flushed(path: Path, content: bytes) -> None:
         raise UserError(f"Cannot write {path.parent}: {error.strerror or error}.") from error
     with replacing(path) as part:
         part.write_bytes(content)
+
+
+def _plain(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return a type as this machine has it: that of a file may have another order of bytes."""
+    return np.dtype(np.dtype(dtype).newbyteorder("=").str)
 
 
 def _axes(annotation: Annotation) -> tuple[str, ...]:
