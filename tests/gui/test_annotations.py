@@ -45,6 +45,12 @@ def wait_until_kept(qtbot: Any, kept: KeptLabels) -> None:
     qtbot.waitUntil(lambda: kept.path is not None and not kept.is_pending, timeout=PATIENCE)
 
 
+def leave(widget: PromptWidget) -> None:
+    """Close the widget, then what lives as long as its window."""
+    close(widget)
+    widget.session.close()
+
+
 def copy_of(kept: KeptLabels) -> AnnotationFolder:
     """Open a copy of its folder as it is now: nobody has had time to close it."""
     assert kept.path is not None
@@ -179,8 +185,7 @@ def test_what_was_kept_comes_back_with_image_schema_states_and_prompts(
     kept.set_state((0,), BScanState.DONE)
     wait_until_kept(qtbot, kept)
     expected = labels.data.copy()
-    widget.session.close()
-    close(widget)
+    leave(widget)
 
     draft = only_draft()
     assert draft.annotation.image.path == str(file)
@@ -284,7 +289,7 @@ def test_closing_the_window_writes_what_is_not_written_yet(
     _, widget, kept = volume
     kept.labels.paint((1, 20, 20), 3)
     expected = kept.labels.data.copy()
-    widget.session.close()
+    leave(widget)
     folder = AnnotationFolder(only_draft().path)
     assert (folder.labels.read_all() == expected).all()
 
@@ -326,7 +331,7 @@ def test_an_image_that_moved_is_asked_for(
     kept = labelled(viewer, widget.keeper)
     kept.labels.paint((1, 20, 20), NSR)
     wait_until_kept(qtbot, kept)
-    widget.session.close()
+    leave(widget)
     file.unlink()
     _, other = open_prompt()
     told: list[str] = []
@@ -381,7 +386,7 @@ def test_a_window_with_labels_without_a_place_asks(
     assert window.close() == closes
     answering.stop()
     assert not answers
-    widget.session.close()
+    leave(widget)
     assert len(drafts()) == left
 
 
