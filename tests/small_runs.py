@@ -20,6 +20,7 @@ from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
 from napari_octsam.phantoms.bscan import make_phantom
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.run.folder import RunFolder
 from tests.running import octsam
 
 SCHEMA = bundled_schema("layers7")
@@ -75,6 +76,13 @@ def fine_tuning(
 ) -> FineTuning:
     training, validation = bscans(count), bscans(1, 50)
     return FineTuning(small_model(), training, validation, SCHEMA, config, folder, workers)
+
+
+def new_folder(root: Path, config: TrainConfig = CONFIG) -> RunFolder:
+    """Make the folder of a run that begins."""
+    folder = RunFolder.named(root, config)
+    folder.make(config)
+    return folder
 
 
 def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], prefix: str = "") -> bool:
