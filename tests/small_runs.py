@@ -37,22 +37,16 @@ def small_model() -> Model:
     return Model(network, HEADER, torch.device("cpu"))
 
 
-def call_it_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let octsam-tiny mean this small network."""
+def call_it_tiny(monkeypatch: pytest.MonkeyPatch | None = None) -> None:
+    """Let octsam-tiny mean this small network; in this process for good, where nobody undoes it."""
     small = replace(ARCHITECTURES["octsam-tiny"], build=lambda: TinyNetwork(SIZES))
-    monkeypatch.setitem(ARCHITECTURES, "octsam-tiny", small)
+    (monkeypatch or pytest.MonkeyPatch()).setitem(ARCHITECTURES, "octsam-tiny", small)
 
 
 def small_octsam(*arguments: str) -> None:
     """What `octsam` does where octsam-tiny means this small network, for `forked`."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        call_it_tiny(monkeypatch)
-        octsam(*arguments)
-
-
-def call_it_octsam_tiny() -> None:
-    """Let octsam-tiny mean the small network in this process, for good."""
-    call_it_tiny(pytest.MonkeyPatch())
+    call_it_tiny()
+    octsam(*arguments)
 
 
 def save_small(path: Path) -> None:
