@@ -120,7 +120,7 @@ def small_checkpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     if sys.platform != "linux":
         checkpoint: Path = request.getfixturevalue("tiny_checkpoint")
         return checkpoint
-    monkeypatch.setattr(ForkedPopen, "first", ["tests.small_runs:call_it_octsam_tiny"])
+    monkeypatch.setattr(ForkedPopen, "first", ["tests.small_runs:call_it_tiny"])
     small: Path = request.getfixturevalue("_small_file")
     return small
 

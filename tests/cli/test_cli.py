@@ -309,7 +309,6 @@ def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) ->
     assert not Path("out.safetensors").exists()
 
 
-@pytest.mark.slow("opens a canvas, and imports torch, in processes of their own")
 @pytest.mark.slow("asks three real processes: of Qt, of OpenGL and of torch")
 def test_doctor_gives_a_verdict_on_everything(octsam: Octsam) -> None:
     result = octsam("doctor")
