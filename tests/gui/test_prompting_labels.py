@@ -123,7 +123,11 @@ def test_a_layer_that_fits_not_is_never_renamed_but_asked_about(open_prompt: Any
     question.answers["Leave it"].click()
     assert question.isHidden()
     assert schema_of(mine) is None
+    mine.data[:2] = 1
     choose_labels(widget, "mine")
+    question.answers["Map its values …"].click()
+    assert [combo.currentData() for combo in question.value_map.combos.values()] == [0, 2]
+    question.value_map.reject()
     question.answers["Use amd"].click()
     assert widget.session.schema == schema_of(mine) == AMD
     assert widget.prompter.committer.target is mine
