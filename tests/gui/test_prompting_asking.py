@@ -247,7 +247,7 @@ def test_bad_images_get_a_sentence(
     qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=PATIENCE)
 
 
-def test_every_viewer_has_its_own_session(engine: PromptEngine) -> None:
+def test_every_viewer_has_its_own_session(engine: PromptEngine, qapp: Any) -> None:
     one, other = PublicOnlyProxy(ViewerModel()), PublicOnlyProxy(ViewerModel())
     assert session_of(one) is session_of(one)
     assert session_of(one) is session_of(one.__wrapped__)

@@ -160,6 +160,7 @@ def open_widgets(viewer: Viewer) -> PromptWidget:
     from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 
     widget = PromptWidget(viewer)
+    widget.session.schema = bundled_schema()  # whatever the person used last
     viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
     viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right")
     return widget

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Collection, Container, Hashable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -68,7 +68,8 @@ class Companions:
         layers = (self.shapes.get(image, among), self.points.get(image, among))
         return [layer for layer in layers if layer is not None]
 
-    def of(self, image: Image, among: Container[Any]) -> list[Layer]:
-        """Return the labels of an image and the layers of prompts on it."""
-        labels = self.labels.get(image, among)
-        return [*([] if labels is None else [labels]), *self.prompts(image, among)]
+    def of(self, image: Image, among: Collection[Any]) -> list[Layer]:
+        """Return all labels of an image and the layers of prompts on it."""
+        last = self.labels.get(image, among)
+        labels = [x for x in among if x is last or self.labels.is_of(image, x)]
+        return [*labels, *self.prompts(image, among)]

@@ -170,8 +170,12 @@ def names_in(labels: Labels) -> dict[int, str]:
     return {
         int(value): name.strip().casefold()
         for value, name in rows
-        if isinstance(name, str) and name.strip() and isinstance(value, int | float | np.number)
+        if isinstance(name, str) and name.strip() and _is_whole(value)
     }
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and float(value).is_integer()
 
 
 def _folded(schema: LabelSchema) -> dict[int, str]:

@@ -13,7 +13,9 @@ from psygnal import Signal
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, bundled_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.data.dataset import listed
 from napari_octsam.gui.layers.layer_schema import (
+    check_meaning,
     fits,
     names_in,
     schema_of,
@@ -91,11 +93,13 @@ class LabelsChoice:
         self._session = session
         self._committer = prompter.committer
         self._notices = prompter.notices
+        self._shown = prompter.shown
         self._use_schema = use_schema
         self._reading: Future[Any] | None = None
         self.question: Question | None = None
         viewer.layers.events.removed.connect(self._forget)
         session.schema_changed.connect(self._drop)
+        self._shown.image_changed.connect(self._drop)
 
     def choose(self, labels: Labels | None) -> None:
         """Have commits go into a layer, or with None into a new one."""
@@ -109,6 +113,15 @@ class LabelsChoice:
         elif self._uses(known):
             self._committer.target = labels
         self.settled.emit()
+
+    def assume(self, labels: Labels) -> bool:
+        """Have a layer that says nothing carry the session's schema, where it fits at a glance."""
+        schema = self._session.schema
+        if schema_of(labels) is not None or not _is_read_at_once(labels):
+            return False
+        if is_fitting := fits(labels, values_of(labels), schema):
+            self._give(labels, schema)
+        return is_fitting
 
     def ask_about(self, labels: Labels) -> None:
         """Ask the person what the values of a layer mean, whatever it says."""
@@ -150,6 +163,7 @@ class LabelsChoice:
         self._drop()
         self._viewer.layers.events.removed.disconnect(self._forget)
         self._session.schema_changed.disconnect(self._drop)
+        self._shown.image_changed.disconnect(self._drop)
 
     def _uses(self, schema: LabelSchema) -> bool:
         return schema.means_as(self._session.schema) or self._use_schema(schema)
@@ -190,7 +204,7 @@ class LabelsChoice:
             text = f"The values of {labels.name} are those of {carried.name}. What do they mean?"
             fitting = [each for each in known if not each.lacking(values)]
         else:
-            text = f"{labels.name} has values or names that are not of {schema.name}. Its schema?"
+            text = f"{_why_not(labels, values, schema)} What do its values mean?"
             fitting = [each for each in known if fits(labels, values, each)]
         schemas = tuple(dict.fromkeys(fitting))
         self._open(Question(labels, values, names_in(labels), schemas, text))
@@ -242,3 +256,15 @@ def _is_read_at_once(labels: Labels) -> bool:
     data = labels.data
     in_memory = isinstance(data, np.ndarray) and not isinstance(data, np.memmap)
     return in_memory and data.nbytes <= _AT_ONCE
+
+
+def _why_not(labels: Labels, values: frozenset[int], schema: LabelSchema) -> str:
+    """Say why a layer is not of a schema."""
+    strange = listed([str(value) for value in schema.lacking(sorted(values))])
+    if strange:
+        return f"{labels.name} has values that {schema.name} does not know: {strange}."
+    try:
+        check_meaning(labels, schema)
+    except UserError as error:
+        return str(error)
+    return f"{labels.name} does not say."

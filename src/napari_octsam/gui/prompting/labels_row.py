@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QWidget
 
+from napari_octsam.data.dataset import listed
 from napari_octsam.gui.prompting.opened_masks import MASK_FILES, open_masks
 from napari_octsam.gui.widgets.layer_combo import LayerCombo
 
@@ -90,8 +91,13 @@ class LabelsRow(QWidget):
     def _take(self, opened: OpenedMasks) -> None:
         """Tell what was opened, and use what lies on the image in use."""
         self._tell(opened.text)
-        mine = [labels for labels, image in opened.layers if image is self._prompter.shown.image]
-        if mine and self._prompter.shown.image is not None:
+        current = self._prompter.shown.image
+        mine = [labels for labels, image in opened.layers if image is not None and image is current]
+        others = [labels for labels, _ in opened.layers if labels not in mine[-1:]]
+        if assumed := [labels.name for labels in others if self._choice.assume(labels)]:
+            schema = self._session.schema.name
+            self._prompter.notices.also(f"Values taken as {schema}: {listed(assumed)}.")
+        if mine:
             self._choice.choose(mine[-1])
 
     def _tell(self, sentence: str) -> None:

@@ -21,7 +21,7 @@ _CHOOSE = "choose …"
 
 
 class ValueMap(QDialog):
-    """A combo of classes for each value, with none chosen but for the background.
+    """A combo of classes for each value; chosen are the background, and what has a class's name.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class ValueMap(QDialog):
         for value, combo in self.combos.items():
             name = question.names.get(value, "")
             form.addRow(f"{value} {name}".strip(), combo)
+            if (known := _class_of(value, name, schema)) is not None:
+                combo.setCurrentIndex(combo.findData(known))
             combo.currentIndexChanged.connect(self._check)
-        if 0 in self.combos:
-            self.combos[0].setCurrentIndex(self.combos[0].findData(0))
         column = QVBoxLayout(self)
         column.addWidget(told)
         column.addWidget(VerticalScroll(rows), 1)
@@ -70,6 +70,12 @@ class ValueMap(QDialog):
 
     def _tell(self) -> None:
         self.mapped.emit({value: combo.currentData() for value, combo in self.combos.items()})
+
+
+def _class_of(value: int, name: str, schema: LabelSchema) -> int | None:
+    """Return the class that has a value's name; without a name, 0 is the background."""
+    named = (c.value for c in schema.classes if c.name.casefold() == name)
+    return next(named, None if name or value else 0)
 
 
 def _combo(schema: LabelSchema) -> QComboBox:
