@@ -82,9 +82,7 @@ def new_points_layer(image: Image, schema: LabelSchema, class_value: int) -> Poi
     return layer
 
 
-def adopt(
-    layer: PromptLayer, schema: LabelSchema, class_value: int, *, named: bool = True
-) -> None:
+def adopt(layer: PromptLayer, schema: LabelSchema, class_value: int, *, named: bool = True) -> None:
     """Give a layer the features of prompts where it lacks them, and the schema's colours.
 
     Parameters

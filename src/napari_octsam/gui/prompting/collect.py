@@ -155,9 +155,7 @@ def _drawn_shapes(
     if layer is None:
         return
     features = layer.features
-    kinds = zip(
-        layer.data, layer.shape_type, features["class"], features["named"], strict=True
-    )
+    kinds = zip(layer.data, layer.shape_type, features["class"], features["named"], strict=True)
     for row, (vertices, kind, class_value, named) in enumerate(kinds):
         if kind == "ellipse":
             vertices = _ellipse(vertices)

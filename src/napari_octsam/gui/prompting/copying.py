@@ -102,9 +102,7 @@ class Copying:
         """Put prompts on a B-scan, as one step; return how many."""
         with self._drawing.one_edit():
             moved = [
-                moved_to(
-                    self._drawing.layer_on(image, for_points=not one.kinds), one, image, plane
-                )
+                moved_to(self._drawing.layer_on(image, for_points=not one.kinds), one, image, plane)
                 for one in prompts
             ]
             for one in moved:
