@@ -17,7 +17,7 @@ __all__ = ["NAME_SIZE", "show_free_names"]
 NAME_SIZE = 9
 """Points."""
 
-_LETTER, _LINE = 8.0, 15.0  # pixels of the canvas, the widest letters of that size
+_LETTER, _LINE = 12.0, 16.0  # pixels of the canvas: capitals of that size
 _WHITE, _CLEAR = (1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 0.0)
 
 

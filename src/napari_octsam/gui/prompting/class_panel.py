@@ -40,10 +40,10 @@ class ClassPanel(QWidget):
         self.schemas = QComboBox()
         self.schemas.setToolTip("The label schema: which classes there are")
         self.chooser = ClassChooser(self._session.schema)
-        self._title = QElidingLabel()
-        self._title.setStyleSheet("font-weight: bold;")
+        self.title = QElidingLabel()
+        self.title.setStyleSheet("font-weight: bold;")
         row = QHBoxLayout()
-        row.addWidget(self._title, 1)
+        row.addWidget(self.title, 1)
         row.addWidget(self.schemas)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -66,8 +66,8 @@ class ClassPanel(QWidget):
             name = f"class {value}"
         chosen = drawing.is_class_chosen
         self.chooser.check(value if chosen else None)
-        self._title.setText(name if chosen else "Choose a class")
-        self._title.setToolTip(name if chosen else f"{_NOT_CHOSEN} Prompts are {name} until then.")
+        self.title.setText(name if chosen else "Choose a class")
+        self.title.setToolTip(name if chosen else f"{_NOT_CHOSEN} Prompts are {name} until then.")
 
     def use_schema(self, schema: LabelSchema, path: Path | None = None) -> bool:
         """Change the schema; where there are prompts, the person is asked first.

@@ -353,21 +353,19 @@ class Drawing:
             is_drawn = action == "added" and not self._is_untold
             self._last_drawn_on = event.source if is_drawn else None
             self._on_edit(event)
-            if is_drawn and self.tool is Tool.BOX and self._ends_with_click(event.source):
+            if is_drawn and self.tool is Tool.BOX:
                 self._main.call(self._remove_click)  # napari has still to finish drawing it
 
-    def _ends_with_click(self, shapes: Shapes) -> bool:
-        """Whether the last shape is what a click without a drag leaves."""
-        if not shapes.data:
-            return False
+    def _remove_click(self) -> None:
+        """Remove the last shape where it is what a click without a drag leaves."""
+        shapes = self.shapes
+        if shapes is None or not len(shapes.data):
+            return
         corners = [shapes.data_to_world(corner) for corner in shapes.data[-1]]
         size = np.ptp(corners, axis=0) * self._viewer.scene.camera.zoom
-        return bool(size.max() < _LEAST_DRAG)
-
-    def _remove_click(self) -> None:
-        if self.shapes is not None and self._ends_with_click(self.shapes):
+        if size.max() < _LEAST_DRAG:
             with self.one_edit():
-                self.shapes.remove([len(self.shapes.data) - 1])
+                shapes.remove([len(shapes.data) - 1])
             self.refused.emit(_NO_DRAG)
 
     def _on_edit(self, event: Any) -> None:

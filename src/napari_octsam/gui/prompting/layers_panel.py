@@ -36,15 +36,15 @@ class LayersPanel(QWidget):
         def is_users_labels(layer: Layer) -> bool:
             return isinstance(layer, Labels) and layer is not preview.layer
 
-        def combo(kind: type, none_text: str, hint: str) -> LayerCombo:
+        def combo_of(kind: type, none_text: str, hint: str) -> LayerCombo:
             return LayerCombo(viewer, lambda x: isinstance(x, kind), none_text, hint)
 
-        self.image = combo(Image, "choose an image", "B-scans to draw prompts on")
+        self.image = combo_of(Image, "choose an image", "B-scans to draw prompts on")
         self.labels = LayerCombo(
             viewer, is_users_labels, "a new layer", "Labels that a commit goes into"
         )
-        self.shapes = combo(Shapes, "a new layer", "Layer of boxes, polygons and scribbles")
-        self.points = combo(Points, "a new layer", "Layer of points")
+        self.shapes = combo_of(Shapes, "a new layer", "Layer of boxes, polygons and scribbles")
+        self.points = combo_of(Points, "a new layer", "Layer of points")
         self.labels_row = LabelsRow(owner, prompter, choice, self.labels)
         self.question = SchemaQuestion(owner, choice)
         self._lay_out()

@@ -43,7 +43,6 @@ class Naming:
 
     def close(self) -> None:
         """Follow the view no more."""
-        self._timer.triggered.disconnect(self.refresh)
         self._zoomed.disconnect(self._on_zoom)
 
     def _on_zoom(self, _event: Any) -> None:

@@ -81,14 +81,9 @@ class SessionWidget(QWidget):
             self._has_window = True
             window.destroyed.connect(lambda: session.close())
             ask_before_closing(window, session.closing_questions)
-            self._soon(0, self._share_dock)
+            self._soon(0, lambda: share_dock(self, window.findChildren(SessionWidget)))
             if self._fitted:
                 self._soon(_LAYOUT_TIME, self.viewer.fit_to_view)
-
-    def _share_dock(self) -> None:
-        window = self.window()
-        if window is not None:
-            share_dock(self, window.findChildren(SessionWidget))
 
     def _soon(self, milliseconds: int, function: Callable[[], object]) -> None:
         """Call a function later, unless the widget is gone by then."""
