@@ -26,8 +26,13 @@ class Run:
     @property
     def environment(self) -> dict[str, str]:
         """Variables that keep settings and caches of napari and the plugin in the folder."""
-        home, settings = self.folder / "home", self.folder / "napari.yaml"
-        return {"OCTSAM_HOME": str(home), "NAPARI_CONFIG": str(settings)}
+        home, data = self.folder / "home", self.folder / "data"
+        settings = self.folder / "napari.yaml"
+        return {
+            "OCTSAM_HOME": str(home),
+            "OCTSAM_DATA": str(data),
+            "NAPARI_CONFIG": str(settings),
+        }
 
     def repeats(self, full: int, quick: int) -> int:
         """Return how often to repeat."""

@@ -120,9 +120,18 @@ def small_checkpoint(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     if sys.platform != "linux":
         checkpoint: Path = request.getfixturevalue("tiny_checkpoint")
         return checkpoint
-    monkeypatch.setattr(ForkedPopen, "first", ["tests.small_runs:call_it_octsam_tiny"])
+    monkeypatch.setattr(ForkedPopen, "first", ["tests.small_runs:call_it_tiny"])
     small: Path = request.getfixturevalue("_small_file")
     return small
+
+
+@pytest.fixture(autouse=True)
+def own_folder(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    """Keep what windows remember, labels above all, out of the folder of whoever runs the tests."""
+    if _room_of(request.node) in ("gui", "benchmarks") or _has_window(request.node):
+        monkeypatch.setenv("OCTSAM_DATA", str(tmp_path_factory.mktemp("own")))
 
 
 @pytest.fixture(autouse=True)

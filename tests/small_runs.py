@@ -20,6 +20,7 @@ from napari_octsam.models.tiny.network import TinyConfig, TinyNetwork
 from napari_octsam.phantoms.bscan import make_phantom
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.run.folder import RunFolder
 from tests.running import octsam
 
 SCHEMA = bundled_schema("layers7")
@@ -36,22 +37,16 @@ def small_model() -> Model:
     return Model(network, HEADER, torch.device("cpu"))
 
 
-def call_it_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let octsam-tiny mean this small network."""
+def call_it_tiny(monkeypatch: pytest.MonkeyPatch | None = None) -> None:
+    """Let octsam-tiny mean this small network; in this process for good, where nobody undoes it."""
     small = replace(ARCHITECTURES["octsam-tiny"], build=lambda: TinyNetwork(SIZES))
-    monkeypatch.setitem(ARCHITECTURES, "octsam-tiny", small)
+    (monkeypatch or pytest.MonkeyPatch()).setitem(ARCHITECTURES, "octsam-tiny", small)
 
 
 def small_octsam(*arguments: str) -> None:
     """What `octsam` does where octsam-tiny means this small network, for `forked`."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        call_it_tiny(monkeypatch)
-        octsam(*arguments)
-
-
-def call_it_octsam_tiny() -> None:
-    """Let octsam-tiny mean the small network in this process, for good."""
-    call_it_tiny(pytest.MonkeyPatch())
+    call_it_tiny()
+    octsam(*arguments)
 
 
 def save_small(path: Path) -> None:
@@ -75,6 +70,13 @@ def fine_tuning(
 ) -> FineTuning:
     training, validation = bscans(count), bscans(1, 50)
     return FineTuning(small_model(), training, validation, SCHEMA, config, folder, workers)
+
+
+def new_folder(root: Path, config: TrainConfig = CONFIG) -> RunFolder:
+    """Make the folder of a run that begins."""
+    folder = RunFolder.named(root, config)
+    folder.make(config)
+    return folder
 
 
 def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], prefix: str = "") -> bool:

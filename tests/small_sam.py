@@ -19,29 +19,29 @@ from torch import nn
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.sam.network import SamNetwork
 
-WIDTH, BLOCKS, SIDE = 192, 2, 128
+WIDTH, BLOCKS, SIDE, DIM = 192, 2, 128, 32
 
 
 def small_sam(masks: int = 4) -> Sam:
     """Return one windowed and one global block, and a decoder of so many masks."""
-    dim, grid = 32, (SIDE // 16, SIDE // 16)
+    grid = (SIDE // 16, SIDE // 16)
     return Sam(
         ImageEncoderViT(
             img_size=SIDE,
             embed_dim=WIDTH,
             depth=BLOCKS,
             num_heads=2,
-            out_chans=dim,
+            out_chans=DIM,
             norm_layer=partial(nn.LayerNorm, eps=1e-6),
             use_rel_pos=True,
             window_size=4,
             global_attn_indexes=(1,),
         ),
-        PromptEncoder(dim, grid, (SIDE, SIDE), mask_in_chans=8),
+        PromptEncoder(DIM, grid, (SIDE, SIDE), mask_in_chans=8),
         MaskDecoder(
             num_multimask_outputs=masks - 1,
-            transformer=TwoWayTransformer(depth=2, embedding_dim=dim, num_heads=4, mlp_dim=64),
-            transformer_dim=dim,
+            transformer=TwoWayTransformer(depth=2, embedding_dim=DIM, num_heads=4, mlp_dim=64),
+            transformer_dim=DIM,
             iou_head_hidden_dim=32,
         ),
     )

@@ -309,7 +309,6 @@ def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) ->
     assert not Path("out.safetensors").exists()
 
 
-@pytest.mark.slow("opens a canvas, and imports torch, in processes of their own")
 @pytest.mark.slow("asks three real processes: of Qt, of OpenGL and of torch")
 def test_doctor_gives_a_verdict_on_everything(octsam: Octsam) -> None:
     result = octsam("doctor")
@@ -413,6 +412,26 @@ def test_topology_shows_what_is_surplus_and_where(octsam: Octsam, tmp_path: Path
     assert rows["retina"]["betti"] == {"components": 2, "holes": 1}
 
 
+def test_topology_reads_masks_as_training_does_and_keeps_to_their_schema(
+    octsam: Octsam, tmp_path: Path
+) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / "raw" / kind).mkdir(parents=True)
+        for eye in ("a_1", "b_1"):
+            values = layers(96, 128).astype(np.float32 if eye == "a_1" else np.uint8)
+            picture = np.stack([values] * 3, -1) if eye == "b_1" else values
+            iio.imwrite(tmp_path / "raw" / kind / f"{eye}.tif", picture)
+    raw = octsam("topology", "raw/masks/b_1.tif", "--schema", "layers7")
+    assert raw.exit_code == 0, raw.output
+    made = octsam("preprocess", "raw", "--schema", "layers7", "--name", "new", "--out", ".")
+    assert made.exit_code == 0, made.output
+    prepared = octsam("topology", "new/masks/a_1.png")
+    assert "as the schema layers7 expects" in prepared.output
+    assert prepared.output == raw.output
+    refused = octsam("topology", "new/masks/a_1.png", "--schema", "oct14")
+    assert "new/masks/a_1.png is labelled with the schema layers7, not with oct14" in said(refused)
+
+
 def test_topology_reports_a_class_that_is_lost_and_never_replaces_its_input(
     octsam: Octsam,
 ) -> None:
@@ -495,11 +514,11 @@ def test_topology_names_the_bscan_of_a_volume(octsam: Octsam) -> None:
     [
         (np.zeros((40, 50), np.uint8), (), "no labels"),
         (np.full((40, 50), 255, np.uint8), (), "no labels"),
-        (np.full((40, 50), 0.5, np.float32), (), "float32 numbers"),
+        (np.full((40, 50), 0.5, np.float32), (), "fractions"),
         (np.full((40, 50), 99, np.uint8), (), "does not know (99)"),
         (np.ones((40, 50), np.uint8), ("--truth", "other.tif"), "40 x 50 pixels, but other.tif"),
         (np.ones((40, 50), np.uint8), ("--connectivity", "6"), "8 or 4, not 6"),
-        (np.ones((40, 50, 3), np.uint8), (), "colour picture"),
+        (np.indices((40, 50, 3))[2].astype(np.uint8), (), "colour picture"),
     ],
 )
 def test_topology_says_what_is_wrong_with_its_input(

@@ -26,6 +26,7 @@ from napari_octsam.data.labels import read_labels
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
 from napari_octsam.data.pairs import read_pairs
 from napari_octsam.data.preflight import Preflight, judge
+from napari_octsam.data.prepared import schema_of_mask
 from napari_octsam.data.split.assignment import make_split
 from napari_octsam.data.split.grouping import group_of, natural_order
 from napari_octsam.data.split.split import Member, Split, read_split, write_split
@@ -201,6 +202,28 @@ def test_a_grey_palette_gives_its_grey_values(tmp_path: Path) -> None:
     picture.save(tmp_path / "mask.png")
 
     assert set(np.unique(read_labels(tmp_path / "mask.png"))) == {0, 2}
+
+
+@pytest.mark.parametrize(
+    ("file", "picture"),
+    [
+        ("two.png", Image.fromarray(mask() == 2)),
+        ("two.png", Image.merge("LA", [Image.fromarray(mask() // 2)] * 2)),
+        ("two.png", Image.merge("RGBA", [Image.fromarray(mask() // 2)] * 4)),
+        ("two.png", Image.fromarray((mask() // 2).astype(np.uint16))),
+        ("two.tif", Image.fromarray((mask() // 2).astype(np.float32))),
+    ],
+)
+def test_whatever_a_mask_is_written_as_it_has_the_same_values(
+    tmp_path: Path, file: str, picture: Image.Image
+) -> None:
+    picture.save(tmp_path / file)
+    expected = np.asarray(picture) if picture.mode == "1" else mask() // 2
+
+    values = read_labels(tmp_path / file)
+
+    assert values.dtype.kind in "ui"
+    np.testing.assert_array_equal(values, expected)
 
 
 @pytest.mark.parametrize(
@@ -595,6 +618,11 @@ def test_duke_becomes_a_data_set_with_two_kinds_of_masks(octsam: Octsam, tmp_pat
     assert list(fluid.items[0].read_maps()) == ["fluid"]
     with pytest.raises(UserError, match="has no labels of oct14: it has layers7, fluid"):
         open_dataset(folder, bundled_schema("oct14"))
+    namesake = bundled_schema("oct14").model_copy(update={"name": "layers7"})
+    with pytest.raises(UserError, match="schema that is called layers7 too"):
+        open_dataset(folder, namesake)
+    assert schema_of_mask(folder / "masks_fluid" / "Subject_01_001.png") == bundled_schema("fluid")
+    assert schema_of_mask(tmp_path / "mask.png") is None
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"version": 9}'])

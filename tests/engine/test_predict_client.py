@@ -134,6 +134,7 @@ def test_starts_on_first_use_without_waiting_and_says_what_it_does(
     assert len(warnings) == 1
 
 
+@pytest.mark.slow("where it is the first to fork, it waits until torch is there to fork from")
 def test_encode_then_decode(engine: EngineClient) -> None:
     events: list[Progress] = []
     encoded = engine.submit(Encode(bscan(1)), on_progress=events.append).result(60)

@@ -16,7 +16,8 @@ from napari.layers import Image, Labels, Points, Shapes
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.layers.bscans import Plane, line_up, read_bscan, shown_plane, to_image_pixels
-from napari_octsam.gui.layers.new_layers import labels_colormap, new_labels, placed_as
+from napari_octsam.gui.layers.layer_schema import labels_colormap
+from napari_octsam.gui.layers.new_layers import new_labels, placed_as
 from napari_octsam.gui.layers.prompt_layers import (
     adopt,
     new_points_layer,

@@ -117,6 +117,19 @@ def click(viewer: Any, position: tuple[float, float]) -> None:
     canvas._scene_canvas.events.mouse_release(pos=(x, y), button=1, modifiers=())
 
 
+def test_a_click_with_the_box_tool_leaves_no_box(open_in_window: Any, qtbot: Any) -> None:
+    viewer, widget = open_in_window(bscan())
+    widget.prompter.start_drawing(Tool.BOX)
+    click(viewer, (20, 20))
+    shapes = widget.prompter.drawing.shapes
+    qtbot.waitUntil(lambda: not len(shapes.data), timeout=PATIENCE)
+    assert widget.message.text() == "Drag to draw a box, or use Point for a click."
+    assert not widget.commit.isEnabled()
+    shapes.add(BOX, shape_type="rectangle")
+    wait_for_prediction(qtbot, widget)
+    assert len(shapes.data) == 1
+
+
 def test_keys_are_gone_when_the_widget_is_closed(open_in_window: Any, qtbot: Any) -> None:
     viewer, widget = open_in_window(bscan())
     draw_box(widget)

@@ -43,7 +43,7 @@ def test_moving_the_slider_drops_the_preview_and_keeps_the_prompts(
     viewer.dims.set_current_step(0, 2)
     assert widget.prompter.predicted is None
     assert (preview(widget) == 255).all()
-    widget.commit.click()
+    widget.prompter.commit()
     assert widget.message.text() == "Nothing was committed. 1 prompt waits on B-scan 1."
     qtbot.wait(150)
     assert widget.prompter.committer.target is None
@@ -247,7 +247,7 @@ def test_bad_images_get_a_sentence(
     qtbot.waitUntil(lambda: sentence in widget.message.text(), timeout=PATIENCE)
 
 
-def test_every_viewer_has_its_own_session(engine: PromptEngine) -> None:
+def test_every_viewer_has_its_own_session(engine: PromptEngine, qapp: Any) -> None:
     one, other = PublicOnlyProxy(ViewerModel()), PublicOnlyProxy(ViewerModel())
     assert session_of(one) is session_of(one)
     assert session_of(one) is session_of(one.__wrapped__)

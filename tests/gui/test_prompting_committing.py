@@ -17,6 +17,7 @@ from tests.gui.prompting_parts import (
     PATIENCE,
     RPE,
     SRF,
+    PromptEngine,
     bscan,
     draw_box,
     preview,
@@ -184,3 +185,26 @@ def test_the_first_commit_says_how_to_save(open_prompt: Any, qtbot: Any) -> None
         wait_for_prediction(qtbot, widget)
         widget.commit.click()
         assert (hint in widget.message.text()) is is_told
+
+
+def test_commit_is_grey_without_prompts(open_prompt: Any, qtbot: Any, engine: PromptEngine) -> None:
+    viewer, widget = open_prompt(np.zeros((3, 60, 80), np.uint8))
+    viewer.dims.set_point(0, 1)
+    assert not widget.commit.isEnabled()
+    assert "nothing to commit" in widget.commit.toolTip()
+
+    engine.hold = True
+    draw_box(widget, np.insert(BOX, 0, 1, axis=1))
+    assert widget.commit.isEnabled()
+    qtbot.waitUntil(lambda: bool(engine.held), timeout=PATIENCE)
+    widget.commit.click()
+    assert widget.commit.isEnabled()  # it waits for the masks
+    engine.release()
+    qtbot.waitUntil(lambda: not widget.commit.isEnabled(), timeout=PATIENCE)
+
+    widget.undo.click()
+    assert widget.commit.isEnabled()
+    viewer.dims.set_point(0, 2)
+    assert not widget.commit.isEnabled()
+    viewer.dims.set_point(0, 1)
+    assert widget.commit.isEnabled()

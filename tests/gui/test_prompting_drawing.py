@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("napari")
+from app_model.types import KeyBinding
+from napari.layers import Image, Labels, Points, Shapes
 
-from napari_octsam.core.classes import bundled_schema
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, bundled_schema
+from napari_octsam.engine.predict.messages import Decode
+from napari_octsam.gui.prompting.draw_panel import TOOL_KEYS
 from napari_octsam.gui.prompting.drawing import Tool
 from tests.gui.prompting_parts import (
     BOX,
@@ -19,6 +23,7 @@ from tests.gui.prompting_parts import (
     PATIENCE,
     RPE,
     SRF,
+    PromptEngine,
     bscan,
     choose_image,
     draw_box,
@@ -133,7 +138,7 @@ def test_a_new_schema_is_asked_about_where_there_are_prompts(
     assert widget.session.schema.name == "oct14"
     assert widget.classes.use_schema(layers7)
     assert not len(widget.prompter.drawing.shapes.data)
-    assert widget.classes.chooser.checked == 1
+    assert widget.classes.chooser.checked == -1
     assert widget.masks.classes.values == frozenset()
 
 
@@ -148,3 +153,83 @@ def test_a_new_schema_clears_the_prompts_of_every_image(open_prompt: Any, qtbot:
     assert widget.classes.use_schema(bundled_schema("layers7"))
     assert asked == [1]
     assert not len(boxes.data)
+
+
+def test_a_prompt_names_its_class_only_once_one_was_chosen(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    drawing = widget.prompter.drawing
+    widget.prompter.start_drawing(Tool.BOX)
+    drawing.shapes.add(BOX, shape_type="rectangle")
+    assert widget.classes.title.text() == "Choose a class"
+    wait_for_prediction(qtbot, widget)
+    press_key(viewer, "Shift-R")
+    drawing.shapes.add(BOX + 5, shape_type="rectangle")
+    wait_for_prediction(qtbot, widget, 2)
+    widget.prompter.start_drawing(Tool.POINT)
+    drawing.points.add([[50, 70]])
+    wait_for_prediction(qtbot, widget, 3)
+
+    told = [(p.class_value, p.names_class) for p in engine.asked_for(Decode)[-1].prompts]
+    assert told == [(1, False), (RPE, True), (RPE, True)]
+    assert widget.classes.title.text() == "retinal pigment epithelium"
+
+    drawing.shapes.mode = "select"
+    viewer.layers.selection.active = drawing.shapes
+    drawing.shapes.selected_data = {0}
+    press_key(viewer, "Shift-E")
+    wait_for_prediction(qtbot, widget, 3)
+    assert engine.asked_for(Decode)[-1].prompts[0].names_class
+
+    drawing.schema = bundled_schema("layers7")
+    assert not drawing.is_class_chosen
+
+
+def test_the_classes_of_a_persons_own_layer_are_named(
+    open_prompt: Any, qtbot: Any, engine: PromptEngine
+) -> None:
+    viewer, widget = open_prompt(bscan())
+    own = viewer.add_shapes([BOX], shape_type="rectangle", features={"class": [IRF]})
+    widget.prompter.drawing.use_shapes(own)
+    wait_for_prediction(qtbot, widget)
+    assert engine.asked_for(Decode)[-1].prompts[0].names_class
+    plain = viewer.add_shapes([BOX], shape_type="rectangle")
+    widget.prompter.drawing.use_shapes(plain)
+    wait_for_prediction(qtbot, widget)
+    assert not engine.asked_for(Decode)[-1].prompts[0].names_class
+
+
+@pytest.mark.parametrize("tool", list(Tool))
+def test_each_tool_has_a_key_that_is_nobody_elses(open_prompt: Any, qtbot: Any, tool: Tool) -> None:
+    viewer, widget = open_prompt(bscan())
+    draw_box(widget)
+    widget.prompter.drawing.stop()
+    key = TOOL_KEYS[tool]
+    layers = (Image, Labels, Points, Shapes)
+    assert not [kind for kind in layers if KeyBinding.from_str(key) in kind.class_keymap]
+    schemas = [bundled_schema(name) for name in BUNDLED_SCHEMAS]
+    assert key not in {c.hotkey for schema in schemas for c in schema.classes}
+
+    press_key(viewer, key)
+    assert widget.prompter.drawing.tool is tool
+    assert f"({key})" in widget.draw.tools[tool].toolTip()
+    press_key(viewer, key)
+    assert widget.prompter.drawing.tool is None
+
+
+def test_names_that_would_overprint_each_other_give_way_to_the_latest(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    viewer, widget = open_prompt(np.zeros((2, 60, 80), np.uint8))
+    viewer.dims.set_point(0, 0)
+    viewer.scene.camera.zoom = 2
+    shapes = [np.insert(BOX + by, 0, i, axis=1) for by, i in ((0, 0), (3, 0), (20, 0), (3, 1))]
+    for vertices in shapes:
+        draw_box(widget, vertices)
+    text = widget.prompter.drawing.shapes.text
+    assert list(text.values) == ["NSR"] * 4
+    assert [alpha for *_, alpha in text.color.array] == [0, 1, 1, 1]
+
+    viewer.scene.camera.zoom = 20
+    qtbot.waitUntil(lambda: text.color.array[0][3] == 1, timeout=PATIENCE)

@@ -98,7 +98,7 @@ def test_prompts_wait_on_the_image_that_they_were_drawn_on(
     assert "2 prompts wait on scan." in widget.message.text()
     assert not boxes.visible
     widget.clear.click()
-    widget.commit.click()
+    widget.prompter.commit()
     assert "nothing to commit" in widget.message.text()
     draw_box(widget, BOX + 20, RPE)
     wait_for_prediction(qtbot, widget)

@@ -34,7 +34,9 @@ from napari_octsam.engine.train.messages import (
     Refused,
 )
 from napari_octsam.gui.layers.companions import Companions
-from napari_octsam.gui.learning.labelled import labelled_images, read_labelled
+from napari_octsam.gui.layers.labelled_images import labelled_images
+from napari_octsam.gui.layers.layer_schema import show_schema
+from napari_octsam.gui.learning.labelled import read_labelled
 from napari_octsam.gui.learning.source import write_checked
 from napari_octsam.gui.learning.status_panel import duration
 from napari_octsam.gui.learning.train_widget import TrainWidget
@@ -247,6 +249,44 @@ def test_a_label_that_the_schema_lacks_stops_the_training_before_it_begins(
     qtbot.waitUntil(lambda: "77" in widget.inputs.message.text(), timeout=30_000)
     assert not jobs.made
     assert widget.inputs.train.isEnabled()
+
+
+def test_layers_of_another_schema_are_refused_and_can_be_learnt_by_theirs(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    source, told = widget.inputs.source, widget.inputs.message
+    widget.session.schema = bundled_schema()
+    for name in ("P1_OD layers", "P2_OD layers"):
+        show_schema(volumes.layers[name], SCHEMA)
+    refusal = "P1_OD layers is labelled with layers7, not with oct14."
+    widget.inputs.check.click()
+    qtbot.waitUntil(lambda: refusal in told.text(), timeout=30_000)
+    widget.inputs.train.click()
+    qtbot.waitUntil(lambda: refusal in told.text(), timeout=30_000)
+    assert not jobs.made
+    assert source.use_theirs.text() == "Learn layers7, as the layers say"
+    source.use_theirs.click()
+    assert source.use_theirs.isHidden()
+    assert source.classes.text().startswith("layers7")
+    assert widget.session.schema == bundled_schema()
+    widget.inputs.train.click()
+    settle(qtbot, widget, "preparing")
+    assert open_prepared(Path(jobs.last.begin.config.data)).schemas[0] == SCHEMA
+
+
+def test_two_layers_of_one_image_are_never_learnt_from_both(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    source, told = widget.inputs.source, widget.inputs.message
+    volumes.add_labels(volumes.layers["P2_OD layers"].data, name="P2_OD predicted")
+    widget.inputs.train.click()
+    both = "P2_OD layers and P2_OD predicted are both labels of P2_OD"
+    qtbot.waitUntil(lambda: both in told.text(), timeout=30_000)
+    assert not jobs.made
+    source.layers.item(2).setCheckState(Qt.CheckState.Unchecked)
+    widget.inputs.check.click()
+    qtbot.waitUntil(lambda: "trains on" in told.text(), timeout=30_000)
+    assert "learnt as layers7: P1_OD layers, P2_OD layers." in told.text()
 
 
 def test_nothing_labelled_is_said(widget: TrainWidget, jobs: Jobs, qtbot: Any) -> None:

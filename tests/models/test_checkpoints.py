@@ -23,6 +23,7 @@ from napari_octsam.models.checkpoints.renaming import to_library
 from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.header import HEADER_KEY, Header
 from napari_octsam.models.sam.transformers import TRANSFORMERS
+from tests.small_sam import DIM, call_it_vit_b
 
 State = dict[str, torch.Tensor]
 SAMS = ("vit_b", "vit_l", "vit_h")
@@ -34,8 +35,10 @@ def constant_weights(architecture: str) -> State:
     return {key: torch.full((1,), i / 100).expand(shape) for i, (key, shape) in enumerate(shapes)}
 
 
-@pytest.fixture(scope="module")
-def vit_b() -> State:
+@pytest.fixture
+def vit_b(monkeypatch: pytest.MonkeyPatch) -> State:
+    """Weights of a small SAM, which vit_b means in this test."""
+    call_it_vit_b(monkeypatch)
     return constant_weights("vit_b")
 
 
@@ -207,11 +210,11 @@ FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
         "1 weight is too many: extra.bias",
     ),
     "shape": (
-        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(2, 256)},
+        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(2, DIM)},
         "1 weight is of another shape: mask_decoder.iou_token.weight",
     ),
     "NaN": (
-        lambda state: state | {"mask_decoder.iou_token.weight": torch.full((1, 256), torch.nan)},
+        lambda state: state | {"mask_decoder.iou_token.weight": torch.full((1, DIM), torch.nan)},
         "1 weight is NaN or infinite: mask_decoder.iou_token.weight",
     ),
     "missing of transformers": (
@@ -242,11 +245,11 @@ FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
         "1 weight is too many: 1",
     ),
     "sparse": (
-        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, 256).to_sparse()},
+        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, DIM).to_sparse()},
         "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
     ),
     "whole numbers": (
-        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, 256).char()},
+        lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, DIM).char()},
         "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
     ),
     "no weights": (lambda _: {}, "holds no weights"),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 from segment_anything import sam_model_registry
 from segment_anything.build_sam import _build_sam
+from segment_anything.modeling import Sam
 from transformers import SamConfig, SamImageProcessor, SamModel, SamProcessor
 
 from napari_octsam.core.errors import UserError
@@ -29,10 +32,15 @@ ENCODINGS = (
 
 @pytest.fixture(scope="module")
 def state_dict() -> dict[str, torch.Tensor]:
-    """Weights of a vit_b, random, none of them 0."""
+    """Weights of a vit_b."""
+    return random_weights(sam_model_registry["vit_b"])
+
+
+def random_weights(build: Callable[[], Sam]) -> dict[str, torch.Tensor]:
+    """Return weights of a SAM, none of them 0."""
     torch.manual_seed(0)
     with torch.device("meta"):
-        sam = sam_model_registry["vit_b"]()
+        sam = build()
     sam = sam.to_empty(device="cpu").requires_grad_(False)
     for name, weights in sam.state_dict().items():
         norm = re.search(r"(norm\w*|neck\.[13])\.weight", name)
@@ -51,16 +59,20 @@ def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
 
 
 def test_logits_are_those_of_transformers(state_dict: dict[str, torch.Tensor]) -> None:
-    """With vit_b's first blocks and one of its global ones: all parts, in a fourth of the time."""
-    shallow = {
-        key.replace("blocks.2.", "blocks.1."): weights
-        for key, weights in state_dict.items()
-        if "blocks" not in key or re.search(r"blocks\.[02]\.", key)
+    """With vit_b's decoder behind a windowed and a global block, and a sixth of its heads."""
+    width, heads = 128, 2
+    build = partial(_build_sam, width, 2, heads, [1])
+    vision = {
+        "hidden_size": width,
+        "num_hidden_layers": 2,
+        "num_attention_heads": heads,
+        "global_attn_indexes": [1],
     }
-    config = SamConfig(vision_config={"num_hidden_layers": 2, "global_attn_indexes": [1]})
-    theirs = SamModel(config).eval().requires_grad_(False)
-    theirs.load_state_dict(to_library(shallow, TRANSFORMERS), strict=True)
-    ours = SamNetwork(_build_sam(768, 2, 12, [1])).requires_grad_(False)
+    theirs = SamModel(SamConfig(vision_config=vision)).eval().requires_grad_(False)
+    others = {name: w for name, w in state_dict.items() if not name.startswith("image_encoder.")}
+    narrow = random_weights(build) | others
+    theirs.load_state_dict(to_library(narrow, TRANSFORMERS), strict=True)
+    ours = SamNetwork(build()).requires_grad_(False)
     ours.load_state_dict(own_names(theirs.state_dict()))
 
     bscan = np.random.default_rng(0).integers(0, 256, (496, 768), np.uint8)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,6 +68,17 @@ def test_the_same_command_goes_on_where_a_training_was_stopped(tmp_path: Path) -
     assert "2 steps to go" in done.stderr
     assert read_checkpoint(output).header.training["steps"] == 3
     assert not state.exists()
+
+
+@pytest.mark.slow("a real process imports torch")
+def test_without_its_data_the_recipe_says_so_in_a_sentence(tmp_path: Path) -> None:
+    words = ["train", str(tmp_path), "-o", str(tmp_path / "mine.safetensors")]
+    command = [sys.executable, "-m", "recipes.octsam_tiny", *words]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    images = tmp_path / "octrima" / "images"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"There is no folder {images}.\n"
 
 
 def pretrain(*words: str) -> None:

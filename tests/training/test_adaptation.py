@@ -20,10 +20,9 @@ from napari_octsam.models.precision import check_precision
 from napari_octsam.training.base_model import check_base_model
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.loop import FineTuning
-from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.views import VIEWS
-from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, same
+from tests.small_runs import CONFIG, SCHEMA, bscans, fine_tuning, new_folder, same
 from tests.small_sam import call_it_vit_b, weights_of
 
 HEADER = Header(name="first", architecture="vit_b", profile="sam")
@@ -104,10 +103,10 @@ def test_the_best_model_of_a_lora_run_loads_and_is_small_unless_its_base_may_cha
     base: Path, tmp_path: Path, of_a_run: bool
 ) -> None:
     if of_a_run:
-        first = RunFolder.create(tmp_path / "runs", LORA)
+        first = new_folder(tmp_path / "runs", LORA)
         save_checkpoint(first.best, weights_of(seed=0), HEADER)
         base = first.best
-    folder = RunFolder.create(tmp_path / "runs", LORA)
+    folder = new_folder(tmp_path / "runs", LORA)
     run = tuning(base, folder.embeddings)
 
     list(recorded(run, folder, SCHEMA))
@@ -132,7 +131,7 @@ def test_a_lora_run_that_was_stopped_goes_on_to_the_same_weights(
     whole = tuning(base, tmp_path)
     list(whole.run())
 
-    folder = RunFolder.create(tmp_path / "runs", LORA)
+    folder = new_folder(tmp_path / "runs", LORA)
     events = recorded(tuning(base, folder.embeddings), folder, SCHEMA, save_every=0)
     for event in events:
         if isinstance(event, StepDone) and event.epoch == 2:
@@ -147,7 +146,7 @@ def test_a_lora_run_that_was_stopped_goes_on_to_the_same_weights(
 
 
 def test_a_lora_run_does_not_go_on_on_another_base(base: Path, tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path / "runs", LORA)
+    folder = new_folder(tmp_path / "runs", LORA)
     folder.save_state(tuning(base, folder.embeddings))
     torch.save(weights_of(seed=1), base)
     with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
@@ -155,9 +154,9 @@ def test_a_lora_run_does_not_go_on_on_another_base(base: Path, tmp_path: Path) -
 
 
 def test_adapters_can_be_trained_on_a_model_that_had_some(base: Path, tmp_path: Path) -> None:
-    first = RunFolder.create(tmp_path / "runs", LORA)
+    first = new_folder(tmp_path / "runs", LORA)
     list(recorded(tuning(base, first.embeddings), first, SCHEMA))
-    second = RunFolder.create(tmp_path / "runs", LORA)
+    second = new_folder(tmp_path / "runs", LORA)
     list(recorded(tuning(first.best, second.embeddings), second, SCHEMA))
 
     one, two = (read_checkpoint(folder.best).state_dict for folder in (first, second))
@@ -267,7 +266,7 @@ def test_a_model_trained_in_colour_says_so_and_sees_colour(
     base: Path, tmp_path: Path, adapts: str
 ) -> None:
     jet = LORA.model_copy(update={"pseudocolor": "jet", "adapts": adapts, "epochs": 1})
-    folder = RunFolder.create(tmp_path / "runs", jet)
+    folder = new_folder(tmp_path / "runs", jet)
     run = tuning(base, folder.embeddings, jet)
     epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
     assert epochs[1].best

@@ -42,6 +42,7 @@ from tests.small_runs import (
     SCHEMA,
     bscans,
     fine_tuning,
+    new_folder,
     same,
     small_model,
     small_octsam,
@@ -134,7 +135,7 @@ def test_a_full_disk_is_said_and_the_last_state_stays_whole(tmp_path: Path) -> N
     import resource
 
     config = CONFIG.model_copy(update={"epochs": 1, **FEW})
-    folder = RunFolder.create(tmp_path, config)
+    folder = new_folder(tmp_path, config)
     run = fine_tuning(folder.embeddings, config, count=1)
     list(recorded(run, folder, SCHEMA))
     before = {path: path.read_bytes() for path in folder.path.glob("*.*") if path.is_file()}
@@ -161,7 +162,7 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
     tmp_path: Path, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "_CHEAP", np.inf)  # each epoch is written, on a slow disk too
-    folder = RunFolder.create(tmp_path, BY_ONE)
+    folder = new_folder(tmp_path, BY_ONE)
     run = fine_tuning(folder.embeddings, BY_ONE, count=2)
     events = recorded(run, folder, SCHEMA, save_every=0)
     while not folder.best.exists():
@@ -184,7 +185,7 @@ def test_after_a_number_is_lost_the_best_file_and_the_last_state_are_good(
 
 
 def test_a_number_that_is_lost_in_the_first_epoch_loses_no_step(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, BY_ONE)
+    folder = new_folder(tmp_path, BY_ONE)
     run = fine_tuning(folder.embeddings, BY_ONE, count=2)
     events = recorded(run, folder, SCHEMA)
     while not isinstance(next(events), StepDone):

@@ -19,10 +19,9 @@ from napari_octsam.training.events import (
     Samples,
     StepDone,
 )
-from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.loggers import chosen_loggers, logged
 from napari_octsam.training.run.prepare import prepare
-from tests.small_runs import CONFIG, SCHEMA
+from tests.small_runs import CONFIG, SCHEMA, new_folder
 
 IMAGE = np.arange(40 * 60, dtype=np.uint8).reshape(40, 60)
 LABELS = np.where(IMAGE > 128, 2, 0).astype(np.uint8)
@@ -45,12 +44,12 @@ def wandb_anew() -> Iterator[None]:
 
 
 def test_without_being_asked_nothing_is_logged(tmp_path: Path) -> None:
-    assert chosen_loggers(CONFIG, RunFolder.create(tmp_path, CONFIG), SCHEMA) == []
+    assert chosen_loggers(CONFIG, new_folder(tmp_path), SCHEMA) == []
 
 
 def test_tensorboard_has_figures_by_class_and_pictures(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"tensorboard": True})
-    folder = RunFolder.create(tmp_path, config)
+    folder = new_folder(tmp_path, config)
 
     assert list(logged(EVENTS, chosen_loggers(config, folder, SCHEMA))) == EVENTS
 
@@ -73,7 +72,7 @@ def test_weights_and_biases_keeps_a_run_in_its_folder(
     monkeypatch.chdir(tmp_path)
     asked = {"project": "oct", "entity": "eye-clinic", "display_name": "lr 1, topology"}
     config = CONFIG.model_copy(update={"wandb": True, "adapts": "lora", **asked})
-    folder = RunFolder.create(tmp_path / "runs", config)
+    folder = new_folder(tmp_path / "runs", config)
 
     loggers = chosen_loggers(config, folder, SCHEMA)
     run = loggers[0]._run
@@ -104,7 +103,7 @@ def test_a_logger_that_is_not_installed_says_how_to_have_it_before_anything_is_m
         prepare(config, fetch=lambda _: pytest.fail("it was downloaded first"))
     assert not out.exists()
     with pytest.raises(UserError, match=sentence):
-        chosen_loggers(config, RunFolder.create(tmp_path, config), SCHEMA)
+        chosen_loggers(config, new_folder(tmp_path, config), SCHEMA)
 
 
 def test_weights_and_biases_without_a_login_is_said(
@@ -117,4 +116,4 @@ def test_weights_and_biases_without_a_login_is_said(
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nothing is sent anywhere
     config = CONFIG.model_copy(update={"wandb": True})
     with pytest.raises(UserError, match=r"Weights & Biases refuses: .*API key"):
-        chosen_loggers(config, RunFolder.create(tmp_path, config), SCHEMA)
+        chosen_loggers(config, new_folder(tmp_path, config), SCHEMA)

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -149,6 +149,68 @@ def test_a_state_is_a_copy_that_training_on_does_not_change(tmp_path: Path) -> N
     again.load_state_dict(state)
     list(again.run())
     assert state["step"] == 1
+
+
+ASKED = ["mask_decoder.asked", "mask_decoder.asked_weights"]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_state_of_before_the_decoder_knew_classes_goes_on_with_zeros_for_them(
+    tmp_path: Path, optimizer: str
+) -> None:
+    config = CONFIG.model_copy(update={"batch_size": 1, "optimizer": optimizer, **FEW})
+    run = fine_tuning(tmp_path, config, count=2)
+    events = run.run()
+    while run.epoch < 1:
+        next(events)
+    state = run.state_dict()
+    again = fine_tuning(tmp_path, config, count=2)
+    weights = dict(again.model.network.named_parameters())  # type: ignore[attr-defined]
+    for name in ASKED:
+        weights[name].data.fill_(1)  # of a newer base model
+    again.load_state_dict(without(state, ASKED))
+
+    for name, weight in again.weights().items():
+        before = torch.zeros_like(weight) if name in ASKED else run.weights()[name]
+        assert torch.equal(weight, before), name
+        assert torch.equal(again.best_weights[name], before), name
+    moments, others = moments_of(again.state_dict()), moments_of(state)
+    assert set(moments) == set(others) - set(ASKED) != set()
+    for name, each in moments.items():
+        assert same(each, others[name]), name
+    list(again.run())
+    assert again.end is not None
+    assert all(again.weights()[name].any() for name in ASKED)
+    assert set(ASKED) < set(moments_of(again.state_dict()))
+
+
+def test_a_state_that_lacks_other_weights_is_refused(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path)
+    for names in (["mask_decoder.point_weights"], [*ASKED, "mask_decoder.point_weights"]):
+        with pytest.raises(UserError, match="another base model"):
+            run.load_state_dict(without(run.state_dict(), names))
+
+
+def without(state: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Return a state as a version wrote it whose network did not have these weights."""
+    kept = [number for number, name in enumerate(state["learnt"]) if name not in names]
+    held, (group,) = state["optimizer"]["state"], state["optimizer"]["param_groups"]
+    optimizer = {
+        "state": {now: held[number] for now, number in enumerate(kept) if number in held},
+        "param_groups": [{**group, "params": list(range(len(kept)))}],
+    }
+    learnt, best = (
+        {name: weight for name, weight in part["learnt"].items() if name not in names}
+        for part in (state, state["best"])
+    )
+    best = {**state["best"], "learnt": best}
+    return copy.deepcopy({**state, "learnt": learnt, "best": best, "optimizer": optimizer})
+
+
+def moments_of(state: dict[str, Any]) -> dict[str, dict[str, Tensor]]:
+    """Return what the optimizer holds of each weight, by its name."""
+    names = list(state["learnt"])
+    return {names[number]: each for number, each in state["optimizer"]["state"].items()}
 
 
 def test_everything_can_be_trained_and_the_prompt_encoder_too(tmp_path: Path) -> None:

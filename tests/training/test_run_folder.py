@@ -28,7 +28,7 @@ from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.recording import recorded
 from napari_octsam.training.run.states import restore_state, write_state
 from tests.running import fork_context
-from tests.small_runs import CONFIG, FEW, SCHEMA, bscans, fine_tuning, same, small_model
+from tests.small_runs import CONFIG, FEW, SCHEMA, bscans, fine_tuning, new_folder, same, small_model
 
 LONG = CONFIG.model_copy(update={"epochs": 50, **FEW})
 
@@ -52,7 +52,7 @@ class Whole(NamedTuple):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """To look at."""
-    folder = RunFolder.create(tmp_path_factory.mktemp("runs"), CONFIG)
+    folder = new_folder(tmp_path_factory.mktemp("runs"))
     run = fine_tuning(folder.embeddings)
     epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
     return Whole(run, folder, epochs)
@@ -72,13 +72,13 @@ def test_a_run_leaves_its_settings_figures_state_and_best_model(whole: Whole) ->
     assert header["label_schema"]["name"] == "layers7"
     assert header["training"]["epoch"] == run.best_epoch
     assert not [path for path in folder.path.iterdir() if path.name.startswith(".")]
-    assert RunFolder.create(folder.path.parent, CONFIG).path != folder.path
+    assert new_folder(folder.path.parent).path != folder.path
 
 
 def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(
     whole: Whole, tmp_path: Path
 ) -> None:
-    folder = RunFolder.create(tmp_path, CONFIG)
+    folder = new_folder(tmp_path)
     events = recorded(fine_tuning(folder.embeddings), folder, SCHEMA, save_every=0)
     for event in events:
         if isinstance(event, StepDone) and (event.epoch, event.step) == (2, 1):
@@ -93,7 +93,7 @@ def test_a_run_that_goes_on_keeps_its_figures_and_ends_the_same(
 
 
 def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, CONFIG)
+    folder = new_folder(tmp_path)
     run = fine_tuning(folder.embeddings)
     folder.save_state(run)
     state = torch.load(folder.path / "last.pt", weights_only=True)
@@ -111,7 +111,7 @@ def test_a_state_holds_what_is_trained_only_and_fits_no_other_base(tmp_path: Pat
 @pytest.mark.slow("ten processes train, one after the other, until they are killed")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 def test_a_kill_at_any_moment_leaves_a_state_to_go_on_from(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, CONFIG)
+    folder = new_folder(tmp_path)
     context = fork_context()  # else most moments are of an import
 
     def started() -> multiprocessing.process.BaseProcess:
@@ -180,7 +180,7 @@ def test_writing_takes_a_small_share_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, saved: list[int]
 ) -> None:
     config = CONFIG.model_copy(update={"epochs": 7, **FEW})
-    folder = SlowFolder(RunFolder.create(tmp_path, config).path, seconds)
+    folder = SlowFolder(new_folder(tmp_path, config).path, seconds)
     monkeypatch.setattr(recording, "time", folder)
     run = fine_tuning(folder.embeddings, config, count=1)
     for event in recorded(run, folder, SCHEMA):
@@ -190,7 +190,7 @@ def test_writing_takes_a_small_share_of_the_time(
 
 
 def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> None:
-    folder = RunFolder.create(tmp_path, CONFIG)
+    folder = new_folder(tmp_path)
     run = fine_tuning(folder.embeddings)
     torch.save({"network": {}}, folder.path / "last.pt")
     with pytest.raises(UserError, match=r"cannot go on from .*last\.pt"):
@@ -213,7 +213,7 @@ def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> N
 
 def test_runs_of_one_name_lie_in_folders_of_that_name_and_never_in_one(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"display_name": "macula"})
-    names = [RunFolder.create(tmp_path / "models" / "custom", config).path.name for _ in range(3)]
+    names = [new_folder(tmp_path / "models" / "custom", config).path.name for _ in range(3)]
     assert all(re.fullmatch(r"macula-[0-9a-f]{6}", name) for name in names)
     assert len(set(names)) == 3
     assert sorted(names) == sorted(path.name for path in (tmp_path / "models/custom").iterdir())
@@ -226,7 +226,7 @@ def test_whatever_a_run_is_called_its_folder_lies_where_it_was_to_be(
     tmp_path: Path, name: str
 ) -> None:
     config = CONFIG.model_copy(update={"display_name": name})
-    folder = RunFolder.create(tmp_path / "runs", config)
+    folder = new_folder(tmp_path / "runs", config)
     assert folder.path.parent == tmp_path / "runs"
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     assert folder.path.name[0] not in ". -"
@@ -239,7 +239,7 @@ def content(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 2, "lr": 1e-12, **FEW})
-    folder = RunFolder.create(tmp_path, config)
+    folder = new_folder(tmp_path, config)
     run = fine_tuning(folder.embeddings, config, count=1)
     for event in recorded(run, folder, SCHEMA):
         if isinstance(event, EpochDone) and event.epoch == 1:
@@ -260,7 +260,7 @@ def test_a_best_model_that_somebody_deleted_is_written_again(tmp_path: Path) -> 
 
 def test_a_best_model_of_another_epoch_than_the_states_is_replaced(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 1, **FEW})
-    folder = RunFolder.create(tmp_path, config)
+    folder = new_folder(tmp_path, config)
     list(recorded(fine_tuning(folder.embeddings, config, count=1), folder, SCHEMA))
     weights, _ = content(folder.best)
     later = fine_tuning(folder.embeddings, config, count=1)

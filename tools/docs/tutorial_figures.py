@@ -20,10 +20,10 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_octsam.core.classes import load_schema
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.gui.demo import DemoReport, Scene, open_widgets, place_prompts, predict_scene
-from napari_octsam.gui.layers.new_layers import labels_colormap
+from napari_octsam.gui.layers.labelled_images import PREVIEW_NAME
+from napari_octsam.gui.layers.layer_schema import described
 from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL
-from napari_octsam.gui.prompting.preview import PREVIEW_NAME
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.phantoms.bscan import Finding, Phantom, Tissue, make_phantom
 
@@ -81,9 +81,7 @@ class _Walk:
         self._viewer.window.resize(*_WINDOW)
         self._prompt: PromptWidget = open_widgets(self._viewer)
         self._train = TrainWidget(self._viewer)
-        self._viewer.window.add_dock_widget(
-            self._train, name="Train (OCT SAM)", area="right", tabify=True
-        )
+        self._viewer.window.add_dock_widget(self._train, name="Train (OCT SAM)", area="right")
         self._prompt.session.schema = SCHEMA
 
     def go(self) -> None:
@@ -112,8 +110,8 @@ class _Walk:
             picture = np.stack([p.image for p in volume])
             self._viewer.add_image(picture, name=name, colormap="gray")
         labels = np.stack([p.labels for p in volume])
-        colors = labels_colormap(SCHEMA)
-        self._viewer.add_labels(labels, name=f"{name} labels", colormap=colors, opacity=0.5)
+        meaning = described(SCHEMA)
+        self._viewer.add_labels(labels, name=f"{name} labels", opacity=0.5, **meaning)
 
     def _check(self) -> None:
         self._raise(self._train)

@@ -15,8 +15,13 @@ from rich.table import Table
 from napari_octsam import __version__
 from napari_octsam.cli.console import out, steps_bar
 from napari_octsam.cli.outputs import Overwrite, check_output
-from napari_octsam.cli.schema_option import Schema
-from napari_octsam.core.classes import NOT_LABELLED, LabelSchema, load_schema
+from napari_octsam.core.classes import (
+    BUNDLED_SCHEMAS,
+    NOT_LABELLED,
+    LabelSchema,
+    bundled_schema,
+    load_schema,
+)
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +43,13 @@ def topology(
     truth: Annotated[
         Path | None, typer.Option(help="Labels image of the same shape to compare with.")
     ] = None,
-    schema: Schema = "oct14",
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Classes: a bundled schema ({', '.join(BUNDLED_SCHEMAS)}) or a TOML file; "
+            "default: as the data set of the labels says, or oct14."
+        ),
+    ] = None,
     connectivity: Annotated[
         int, typer.Option(help="Neighbours that foreground pixels hang together with: 8 or 4.")
     ] = 8,
@@ -58,9 +69,11 @@ def topology(
     if connectivity not in (4, 8):
         raise UserError(f"The connectivity is 8 or 4, not {connectivity}.")
     if json_file is not None:
-        inputs = [labels, Path(schema), *([] if truth is None else [truth])]
-        check_output(json_file, overwrite, inputs)
-    classes = load_schema(schema)
+        given = [path for path in (schema, truth) if path is not None]
+        check_output(json_file, overwrite, [labels, *map(Path, given)])
+    classes = _schema(labels, None if schema is None else load_schema(schema))
+    if truth is not None:
+        _schema(truth, classes)
     values = _read_labels(labels, classes)
     true = None if truth is None else _read_labels(truth, classes)
     if true is not None and true.shape != values.shape:
@@ -86,6 +99,19 @@ def topology(
         write_json(json_file, {"about": about, "classes": [_row(*each) for each in found]})
 
 
+def _schema(labels: Path, chosen: LabelSchema | None) -> LabelSchema:
+    """Return the schema that was chosen, which is that of the labels where they say it."""
+    from napari_octsam.data.prepared import schema_of_mask
+
+    known = schema_of_mask(labels)
+    if known is not None and chosen is not None and not known.means_as(chosen):
+        raise UserError(
+            f"{labels} is labelled with the schema {known.name}, not with {chosen.name}: leave "
+            "--schema out, or choose labels of that schema."
+        )
+    return chosen or known or bundled_schema()
+
+
 def _describe(
     labels: npt.NDArray[np.integer],
     truth: npt.NDArray[np.integer] | None,
@@ -109,16 +135,10 @@ def _describe(
 def _read_labels(path: Path, schema: LabelSchema) -> npt.NDArray[np.integer]:
     import numpy as np
 
-    from napari_octsam.data.pictures import is_rgb, read_picture
+    from napari_octsam.data.labels import read_labels
 
-    labels = read_picture(path)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(f"{path} holds {labels.dtype} numbers: labels are whole numbers.")
-    if is_rgb(labels):
-        raise UserError(f"{path} is a colour picture: labels have one class value a pixel.")
-    known = [c.value for c in schema.classes]
-    unknown = sorted(set(np.unique(labels).tolist()) - {*known, NOT_LABELLED})
-    if unknown:
+    labels = read_labels(path)
+    if unknown := schema.lacking(np.unique(labels).tolist()):
         shown = ", ".join(str(value) for value in unknown[:5])
         raise UserError(
             f"{path} has values that the schema {schema.name} does not know ({shown}): choose "

@@ -147,6 +147,12 @@ class Annotation(_Value):
         found = self.progress.get(index)
         return BScanState.UNTOUCHED if found is None else found.state
 
+    def with_progress(self, changed: Mapping[tuple[int, ...], Progress | None]) -> Annotation:
+        """Return it with other progress of some B-scans; None is untouched."""
+        merged = {**self.progress, **changed}
+        kept = {index: each for index, each in merged.items() if each is not None}
+        return self.model_copy(update={"progress": kept})
+
 
 def edited(before: Progress | None, *, is_empty: bool) -> Progress | None:
     """Return the progress of a B-scan that a person has just changed; None is untouched.

@@ -113,6 +113,14 @@ class LabelSchema(BaseModel):
         known = {c.value for c in self.classes} | {NOT_LABELLED}
         return [value for value in values if value not in known]
 
+    def means_as(self, other: LabelSchema) -> bool:
+        """Whether each label value has one name in both; colours and keys mean nothing."""
+        return self._names == other._names
+
+    @property
+    def _names(self) -> dict[int, str]:
+        return {c.value: c.name.casefold() for c in self.classes}
+
     def __getitem__(self, value: int) -> LabelClass:
         """Return the class of a label value; KeyError where the schema has none."""
         for label_class in self.classes:

@@ -10,9 +10,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.pictures import is_rgb, read_picture
+from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb, read_picture
 
-__all__ = ["read_labels"]
+__all__ = ["LABEL_SUFFIXES", "read_labels"]
+
+_LOSSY = (".jpg", ".jpeg")
+LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _LOSSY)
+"""Suffixes of the files that `read_labels` reads."""
 
 
 def read_labels(path: Path) -> npt.NDArray[Any]:
@@ -26,7 +30,7 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     UserError
         The file cannot be read, is a JPEG, or has colours or fractions.
     """
-    if path.suffix.lower() in (".jpg", ".jpeg"):
+    if path.suffix.lower() in _LOSSY:
         raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
     picture = read_picture(path)
     if is_rgb(picture):

@@ -162,6 +162,11 @@ def _with_schema(dataset: Dataset, schema: LabelSchema | None) -> Dataset:
     if not kept:
         names = ", ".join(known.name for known in dataset.schemas)
         raise UserError(f"{dataset.folder} has no labels of {schema.name}: it has {names}.")
+    if not kept[0].means_as(schema):
+        raise UserError(
+            f"The labels of {dataset.folder} are of a schema that is called {schema.name} too, but "
+            "has other values or names: leave --schema out, or rename yours."
+        )
     items = (replace(i, labels={schema.name: i.labels[schema.name]}) for i in dataset.items)
     return replace(dataset, schemas=kept, items=tuple(items))
 

@@ -22,7 +22,7 @@ from napari_octsam.data.pictures import write_labels
 from napari_octsam.data.sources import LabelFile, PictureFile
 from napari_octsam.data.split.split import SPLIT_FILE, Split, write_split
 
-__all__ = ["DATASET_FILE", "open_prepared", "write_prepared"]
+__all__ = ["DATASET_FILE", "open_prepared", "schema_of_mask", "write_prepared"]
 
 DATASET_FILE = "dataset.json"
 
@@ -104,15 +104,7 @@ def open_prepared(folder: Path) -> Dataset:
     UserError
         `dataset.json` cannot be read or is not of this version.
     """
-    path = folder / DATASET_FILE
-    try:
-        manifest = _Manifest.model_validate(json.loads(path.read_text("utf-8")))
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except (ValueError, ValidationError) as error:
-        raise UserError(
-            f"{path} does not describe a data set: prepare it again with 'octsam preprocess'."
-        ) from error
+    manifest = _manifest(folder)
     folders = _mask_folders(manifest.schemas)
     items = [_item(entry, folder, folders) for entry in manifest.items]
     lost = [item.name for item in items if not _is_there(item)]
@@ -128,6 +120,34 @@ def open_prepared(folder: Path) -> Dataset:
         warnings.append(f"{DATASET_FILE} does not name these pictures: {listed(strange)}.")
     schemas = tuple(manifest.schemas)
     return Dataset(folder, manifest.layout, schemas, kept, tuple(problems), tuple(warnings))
+
+
+def schema_of_mask(path: Path) -> LabelSchema | None:
+    """Return the schema of a mask of a prepared data set; None of any other file.
+
+    Raises
+    ------
+    UserError
+        As of `open_prepared`.
+    """
+    folder = path.absolute().parent
+    if not (folder.parent / DATASET_FILE).is_file():
+        return None
+    schemas = _manifest(folder.parent).schemas
+    folders = _mask_folders(schemas)
+    return next((s for s in schemas if folders[s.name] == folder.name), None)
+
+
+def _manifest(folder: Path) -> _Manifest:
+    path = folder / DATASET_FILE
+    try:
+        return _Manifest.model_validate(json.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValueError, ValidationError) as error:
+        raise UserError(
+            f"{path} does not describe a data set: prepare it again with 'octsam preprocess'."
+        ) from error
 
 
 def _sha256(item: Item, split: Split | None) -> str:

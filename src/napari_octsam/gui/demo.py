@@ -119,6 +119,8 @@ def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
             return report
         with report.step("save"):
             report.files = _save(viewer, labels, output)
+        for kept in widget.keeper.kept:
+            kept.discard()
     finally:
         if headless:
             widget.session.close()
@@ -153,13 +155,14 @@ def _commit(widget: PromptWidget) -> Labels:
 
 
 def open_widgets(viewer: Viewer) -> PromptWidget:
-    """Dock the two widgets on the right and return the Prompt widget."""
+    """Dock the two widgets on the right, as tabs, and return the Prompt widget."""
     from napari_octsam.gui.models.model_widget import ModelWidget
     from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 
     widget = PromptWidget(viewer)
+    widget.session.schema = bundled_schema()  # whatever the person used last
     viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
-    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right", tabify=True)
+    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right")
     return widget
 
 

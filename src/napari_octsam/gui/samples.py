@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_octsam.core.classes import bundled_schema
-from napari_octsam.gui.layers.new_layers import labels_colormap
+from napari_octsam.gui.layers.layer_schema import described
 
 if TYPE_CHECKING:
     from typing import Any
@@ -39,16 +39,11 @@ def phantom_volume() -> list[tuple[Any, ...]]:
 def _layers(
     image: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], name: str
 ) -> list[tuple[Any, ...]]:
-    schema = bundled_schema("oct14")
     truth = {
         "name": f"{name} truth",
-        "colormap": labels_colormap(schema),
-        "features": {
-            "index": [c.value for c in schema.classes],
-            "name": [c.name for c in schema.classes],
-        },
         "opacity": 0.5,
         "visible": False,
+        **described(bundled_schema("oct14")),
     }
     shown = {"name": name, "colormap": "gray", "contrast_limits": (0, 255)}
     return [(image, shown, "image"), (labels, truth, "labels")]

@@ -32,6 +32,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.devices import NotEnoughMemoryError, explaining_memory
 from napari_octsam.models.model import Model
 from napari_octsam.models.named_classes import named_classes
@@ -60,6 +61,7 @@ from napari_octsam.training.events import (
 from napari_octsam.training.losses.objects import object_losses
 from napari_octsam.training.losses.segmentation import segmentation_loss
 from napari_octsam.training.losses.topology import make_topology_loss, topology_loss
+from napari_octsam.training.older_states import completed
 from napari_octsam.training.prompts.corrections import corrected
 from napari_octsam.training.prompts.simulation import SimulatedObject
 from napari_octsam.training.relabelling import label_hashes, relabelled, relabelled_note
@@ -332,10 +334,14 @@ class FineTuning:
             return self._workers.from_first(lambda: in_one_go(looking))
         return (yield from looking)
 
+    def _named(self) -> dict[str, Tensor]:
+        """Return the weights that are trained, in the optimizer's order."""
+        names = {parameter: name for name, parameter in self._network.named_parameters()}
+        return {names[parameter]: parameter for parameter in self._trained}
+
     def _learnt(self) -> dict[str, Tensor]:
         """Return a copy of the weights that are trained."""
-        named = self._network.named_parameters()
-        return {name: value.detach().clone() for name, value in named if value.requires_grad}
+        return {name: value.detach().clone() for name, value in self._named().items()}
 
     @property
     def is_finite(self) -> bool:
@@ -373,11 +379,15 @@ class FineTuning:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state; where labels have changed since, `note` says so.
 
+        Weights that an older version did not have begin at zero, where the architecture says so.
+
         Raises
         ------
         UserError
             It began with another base model.
         """
+        begins_at_zero = ARCHITECTURES[self.model.header.architecture].begins_at_zero
+        state = completed(state, self._named(), begins_at_zero)
         if state["base"] != self._base or _shapes(state["learnt"]) != _shapes(self._best):
             raise UserError(
                 "it began with another base model than that which is there now: put the first one "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,13 @@ from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, replacing, sweep, write_json
 from napari_octsam.core.images import times
-from napari_octsam.data.annotations.label_store import Labels, LabelStore
+
+if TYPE_CHECKING:
+    from napari_octsam.data.annotations.label_store import Labels, LabelStore
 
 __all__ = [
     "LABELS",
+    "LOCK",
     "RECORD",
     "SUFFIX",
     "AnnotationFolder",
@@ -37,7 +40,9 @@ LABELS = "labels.zarr"
 RECORD = "annotation.json"
 """Name of all the rest in it."""
 
-_LOCK = "annotation.lock"
+LOCK = "annotation.lock"
+"""Name of the file that is locked while a process has it open."""
+
 _VERSION = 1
 
 
@@ -83,7 +88,7 @@ def open_labels(path: Path, annotation: Annotation) -> LabelStore:
     UserError
         There are none, or they have another shape than the annotation's image.
     """
-    labels = LabelStore(path / LABELS)
+    labels = _label_store()(path / LABELS)
     if labels.shape != annotation.image.shape:
         raise UserError(
             f"The labels in {path} are {times(labels.shape)}, but its image is "
@@ -147,7 +152,7 @@ class AnnotationFolder:
         """
         _check_suffix(path)
         with building(path) as part:
-            store = LabelStore.create(part / LABELS, annotation, dtype)
+            store = _label_store().create(part / LABELS, annotation, dtype)
             if labels is not None:
                 for index in np.ndindex(annotation.image.shape[:-2]):
                     store.write(index, labels[index])
@@ -175,7 +180,7 @@ class AnnotationFolder:
                 self.path,
                 part,
                 dirs_exist_ok=True,
-                ignore=shutil.ignore_patterns(_LOCK),
+                ignore=shutil.ignore_patterns(LOCK),
                 copy_function=_copy_flushed,
             )
 
@@ -189,8 +194,15 @@ class AnnotationFolder:
         self._lock.release()
 
 
+def _label_store() -> type[LabelStore]:
+    """Import late: zarr takes half a second, which no window is to wait for."""
+    from napari_octsam.data.annotations.label_store import LabelStore
+
+    return LabelStore
+
+
 def _lock(path: Path) -> FileLock:
-    lock = FileLock(path / _LOCK, thread_local=False)
+    lock = FileLock(path / LOCK, thread_local=False)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

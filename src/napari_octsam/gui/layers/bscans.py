@@ -66,11 +66,16 @@ class Plane:
 
     def neighbours(self, shape: Sequence[int]) -> tuple[Plane, ...]:
         """Return the next and the previous plane along the fastest other axis, where they exist."""
+        both = (self.beside(step, shape) for step in (1, -1))
+        return tuple(plane for plane in both if plane is not None)
+
+    def beside(self, step: int, shape: Sequence[int]) -> Plane | None:
+        """Return the plane so many steps on along that axis; None where there is none."""
         if not self.index:
-            return ()
+            return None
         *slower, i = self.index
-        size = shape[self.others[-1]]
-        return tuple(replace(self, index=(*slower, j)) for j in (i + 1, i - 1) if 0 <= j < size)
+        inside = 0 <= i + step < shape[self.others[-1]]
+        return replace(self, index=(*slower, i + step)) if inside else None
 
     @property
     def title(self) -> str:

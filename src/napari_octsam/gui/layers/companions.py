@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Collection, Container, Hashable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -21,6 +21,7 @@ class LayerOf(Generic[L]):
 
     def __init__(self) -> None:
         self._layers: WeakValueDictionary[Hashable, L] = WeakValueDictionary()
+        self._images: WeakKeyDictionary[L, Hashable] = WeakKeyDictionary()
 
     def get(self, image: Image, among: Container[Any]) -> L | None:
         """Return the layer of an image, where it is still among the layers of the viewer."""
@@ -33,16 +34,21 @@ class LayerOf(Generic[L]):
             self._layers.pop(image.unique_id, None)
         else:
             self._layers[image.unique_id] = layer
+            self.note(image, layer)
+
+    def note(self, image: Image, layer: L) -> None:
+        """Note that a layer is of an image, which may go on with another."""
+        self._images[layer] = image.unique_id
+
+    def is_of(self, image: Image, layer: L) -> bool:
+        """Whether a layer was last noted, or made, that of an image."""
+        return bool(self._images.get(layer) == image.unique_id)
 
     def give(self, image: Image, layer: L | None) -> None:
         """Make a layer, or none, that of an image alone."""
         for other in [key for key, value in self._layers.items() if value is layer]:
             del self._layers[other]
         self.set(image, layer)
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._layers.clear()
 
 
 class Companions:
@@ -62,7 +68,8 @@ class Companions:
         layers = (self.shapes.get(image, among), self.points.get(image, among))
         return [layer for layer in layers if layer is not None]
 
-    def of(self, image: Image, among: Container[Any]) -> list[Layer]:
-        """Return the labels of an image and the layers of prompts on it."""
-        labels = self.labels.get(image, among)
-        return [*([] if labels is None else [labels]), *self.prompts(image, among)]
+    def of(self, image: Image, among: Collection[Any]) -> list[Layer]:
+        """Return all labels of an image and the layers of prompts on it."""
+        last = self.labels.get(image, among)
+        labels = [x for x in among if x is last or self.labels.is_of(image, x)]
+        return [*labels, *self.prompts(image, among)]

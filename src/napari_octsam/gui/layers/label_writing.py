@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from napari_octsam.gui.layers.bscans import Plane
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-__all__ = ["Written", "redo_write", "undo_write", "write"]
+__all__ = ["Written", "redo_write", "undo_write", "write", "write_mapped"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +83,38 @@ def write(
     before, after = current[rows, cols], predicted[rows, cols].astype(labels.data.dtype)
     _write_step(labels, indices, after)
     return Written(labels, tuple(labels.data.shape), indices, before, after)
+
+
+def write_mapped(labels: Labels, mapping: Mapping[int, int]) -> Written | None:
+    """Change values everywhere in a labels layer, as one undo step of the layer.
+
+    Parameters
+    ----------
+    mapping
+        Old value -> new one; others stay.
+
+    Returns
+    -------
+    What was changed, or None where nothing was.
+
+    Raises
+    ------
+    UserError
+        As of `write`.
+    """
+    _check_writable(labels)
+    labels.visible = True
+    current = np.asarray(labels.data)
+    changed = [old for old, new in mapping.items() if old != new]
+    indices = np.nonzero(np.isin(current, changed))
+    if not indices[0].size:
+        return None
+    before = current[indices]
+    after = before.copy()
+    for old in changed:
+        after[before == old] = mapping[old]
+    _write_step(labels, indices, after)
+    return Written(labels, tuple(current.shape), indices, before, after)
 
 
 def undo_write(written: Written) -> None:

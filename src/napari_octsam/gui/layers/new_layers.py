@@ -1,4 +1,4 @@
-"""Labels layers of an image: placed as it is, with the names and colours of a label schema."""
+"""Labels layers of an image: placed as it is, of a label schema."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.gui.layers.bscans import data_shape
+from napari_octsam.gui.layers.layer_schema import show_schema
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
-    from napari.utils.colormaps import DirectLabelColormap
 
     from napari_octsam.core.classes import LabelSchema
 
-__all__ = ["LARGE_LABELS", "labels_colormap", "new_labels", "placed_as", "show_schema"]
+__all__ = ["LARGE_LABELS", "new_labels", "placed_as"]
 
 LARGE_LABELS = 4 * 1024**3
 """Bytes of a labels layer above which the person is told of its size."""
-
-_UNKNOWN = "#ff00ff"
 
 
 def placed_as(layer: Layer) -> dict[str, Any]:
@@ -54,28 +51,3 @@ def new_labels(image: Image, schema: LabelSchema, name: str) -> tuple[Labels, st
         else ""
     )
     return layer, note
-
-
-def show_schema(layer: Labels, schema: LabelSchema) -> None:
-    """Give a labels layer the colours of a schema, and its names under the mouse."""
-    layer.colormap = labels_colormap(schema)
-    layer.features = {
-        "index": [c.value for c in schema.classes],
-        "name": [c.name for c in schema.classes],
-    }
-
-
-def labels_colormap(schema: LabelSchema, background: str | None = None) -> DirectLabelColormap:
-    """Return the colours of a schema; values that it lacks are magenta, 255 is clear.
-
-    Parameters
-    ----------
-    background
-        Colour of class 0 instead of the schema's.
-    """
-    from napari.utils.colormaps import DirectLabelColormap
-
-    colors: dict[int | None, str] = {c.value: c.color for c in schema.classes}
-    if background is not None:
-        colors[0] = background
-    return DirectLabelColormap(color_dict={**colors, None: _UNKNOWN, NOT_LABELLED: "transparent"})

@@ -1,7 +1,8 @@
 """The shapes and points layers that hold prompts: their features, colours and names.
 
-Features of both: `class` (label value) and `mask` (0 the model's choice, 1 to 3 a candidate);
-of points also `sign` ("+" or "-").
+Features of both: `class` (label value), `named` (1 where the person has chosen that class, 0 where
+it is the schema's first for want of a choice) and `mask` (0 the model's choice, 1 to 3 a
+candidate); of points also `sign` ("+" or "-").
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.gui.layers.new_layers import placed_as
+from napari_octsam.gui.layers.prompt_names import NAME_SIZE
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
@@ -23,7 +25,9 @@ __all__ = [
     "adopt",
     "class_at",
     "class_of_next",
+    "is_next_named",
     "kind_at",
+    "missing_features",
     "new_points_layer",
     "new_shapes_layer",
     "restyle",
@@ -55,7 +59,7 @@ def new_shapes_layer(image: Image, schema: LabelSchema, class_value: int) -> Sha
         name=f"{image.name} boxes",
         edge_width=2,
         opacity=0.9,
-        text={"string": "", "size": 9, "anchor": "upper_left", "color": "white"},
+        text={"string": "", "size": NAME_SIZE, "anchor": "upper_left", "color": "white"},
         **placed_as(image),
     )
     adopt(layer, schema, class_value)
@@ -78,16 +82,38 @@ def new_points_layer(image: Image, schema: LabelSchema, class_value: int) -> Poi
     return layer
 
 
-def adopt(layer: PromptLayer, schema: LabelSchema, class_value: int) -> None:
-    """Give a layer the features of prompts where it lacks them, and the schema's colours."""
+def adopt(layer: PromptLayer, schema: LabelSchema, class_value: int, *, named: bool = True) -> None:
+    """Give a layer the features of prompts where it lacks them, and the schema's colours.
+
+    Parameters
+    ----------
+    class_value
+        For prompts that have no class.
+    named
+        Whether the person has chosen that one.
+    """
     features = layer.features.copy()
-    for name, value in _defaults(layer, class_value).items():
-        dtype = object if isinstance(value, str) else np.int64
-        if name not in features or (dtype is np.int64 and features[name].dtype.kind not in "iu"):
-            features[name] = np.full(len(features), value, dtype)
+    defaults = _defaults(layer, class_value)
+    missing = missing_features(layer)
+    if "class" in missing:
+        defaults["named"] = int(named)
+    for name in missing:
+        dtype = object if isinstance(defaults[name], str) else np.int64
+        features[name] = np.full(len(features), defaults[name], dtype)
     layer.features = features
     set_next(layer, schema, class_value=class_value)
     restyle(layer, schema)
+
+
+def missing_features(layer: PromptLayer) -> list[str]:
+    """Return the features of prompts that a layer lacks, or has as something else."""
+    features = layer.features
+    return [
+        name
+        for name, value in _defaults(layer, 0).items()
+        if name not in features
+        or (isinstance(value, int) and features[name].dtype.kind not in "iu")
+    ]
 
 
 def restyle(layer: PromptLayer, schema: LabelSchema) -> None:
@@ -106,11 +132,13 @@ def set_next(
     schema: LabelSchema,
     *,
     class_value: int | None = None,
+    named: bool | None = None,
     sign: str | None = None,
 ) -> None:
-    """Set the class and the sign of the next prompt that is drawn; None leaves it."""
+    """Set the class of the next prompt that is drawn, its origin and sign; None leaves it."""
     value = class_of_next(layer) if class_value is None else class_value
     defaults = _defaults(layer, value)
+    defaults["named"] = int(is_next_named(layer) if named is None else named)
     if _holds_points(layer):
         defaults["sign"] = sign_of_next(layer) if sign is None else sign
     others = {n: c[0] for n, c in layer.feature_defaults.items() if n not in defaults}
@@ -130,6 +158,11 @@ def set_next(
 def class_of_next(layer: PromptLayer) -> int:
     """Return the class of the next prompt that is drawn on the layer."""
     return int(layer.feature_defaults["class"][0])
+
+
+def is_next_named(layer: PromptLayer) -> bool:
+    """Return whether the person has chosen the class of the next prompt."""
+    return bool(layer.feature_defaults["named"][0])
 
 
 def sign_of_next(layer: Points) -> str:
@@ -180,7 +213,7 @@ def _restyle_points(layer: Points, colors: list[str]) -> None:
 
 
 def _defaults(layer: PromptLayer, class_value: int) -> dict[str, Any]:
-    values: dict[str, Any] = {"class": class_value, "mask": 0}
+    values: dict[str, Any] = {"class": class_value, "named": 1, "mask": 0}
     return {**values, "sign": "+"} if _holds_points(layer) else values
 
 

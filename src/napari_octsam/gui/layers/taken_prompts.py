@@ -1,4 +1,4 @@
-"""Prompts that are taken from their layer, put back, and taken again."""
+"""Prompts that are taken from their layer, put back or on another B-scan, and taken again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.layers.prompt_layers import PromptLayer
 
-__all__ = ["TakenPrompts", "moved_to", "put_back", "take_again", "take_prompts"]
+__all__ = ["TakenPrompts", "moved_to", "prompts_at", "put_back", "take_again", "take_prompts"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TakenPrompts:
-    """Prompts that were taken from a layer.
+    """Prompts that were taken from a layer, or are still there and to be copied.
 
     Parameters
     ----------
@@ -42,15 +42,20 @@ class TakenPrompts:
     features: pd.DataFrame
 
 
-def take_prompts(layer: PromptLayer, rows: Sequence[int]) -> TakenPrompts:
-    """Remove prompts from a layer and return them."""
+def prompts_at(layer: PromptLayer, rows: Sequence[int]) -> TakenPrompts:
+    """Return prompts of a layer, which stay there."""
     kinds = [str(layer.shape_type[row]) for row in rows] if hasattr(layer, "shape_type") else []
-    taken = TakenPrompts(
+    return TakenPrompts(
         layer,
         [np.array(layer.data[row]) for row in rows],
         kinds,
         layer.features.iloc[list(rows)].reset_index(drop=True),
     )
+
+
+def take_prompts(layer: PromptLayer, rows: Sequence[int]) -> TakenPrompts:
+    """Remove prompts from a layer and return them."""
+    taken = prompts_at(layer, rows)
     layer.remove(list(rows))
     return taken
 
@@ -84,10 +89,11 @@ def take_again(taken: TakenPrompts) -> TakenPrompts:
 
 
 def moved_to(layer: PromptLayer, taken: TakenPrompts, image: Image, plane: Plane) -> TakenPrompts:
-    """Return prompts of one layer as prompts of another, at the same pixels of an image."""
+    """Return prompts as prompts of a layer, at the same rows and columns of a B-scan."""
 
     def move(vertices: npt.NDArray[Any]) -> npt.NDArray[Any]:
         pixels = to_image_pixels(np.atleast_2d(vertices), taken.layer, image, plane)
+        pixels[:, list(plane.others)] = plane.index
         moved = np.array([layer.world_to_data(image.data_to_world(p)) for p in pixels])
         return moved.reshape(*np.shape(vertices)[:-1], layer.ndim)
 

@@ -1,10 +1,10 @@
-"""Which layers of a viewer are labelled B-scans, and what is in them."""
+"""What is in the labels layers of a viewer: B-scans to learn from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, count, product
+from dataclasses import replace
+from itertools import chain, combinations, count, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,58 +14,16 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name
 from napari_octsam.data.arrays import array_item, arrays_as_dataset
-from napari_octsam.data.dataset import Dataset, Item
+from napari_octsam.data.dataset import Dataset, Item, listed
 from napari_octsam.data.split.grouping import group_of, patient_of
-from napari_octsam.gui.layers.bscans import Plane, data_shape, line_up, read_bscan
-from napari_octsam.gui.prompting.preview import PREVIEW_NAME
+from napari_octsam.gui.layers.bscans import Plane, data_shape, read_bscan
+from napari_octsam.gui.layers.labelled_images import LabelledImage
+from napari_octsam.gui.layers.layer_schema import check_meaning, schema_of
 
 if TYPE_CHECKING:
-    from napari.components import LayerList
-    from napari.layers import Image, Labels
+    from napari.layers import Labels
 
-    from napari_octsam.gui.layers.companions import Companions
-
-__all__ = ["LabelledImage", "labelled_images", "read_labelled"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelledImage:
-    """An image layer and the labels layer that belongs to it."""
-
-    image: Image
-    labels: Labels
-
-
-def labelled_images(layers: LayerList, companions: Companions) -> list[LabelledImage]:
-    """Return every labels layer with its image.
-
-    The image is one that lies under the labels pixel for pixel: that which they were used with,
-    else that of the same name, else the only one.
-    """
-    from napari.layers import Image, Labels
-
-    images = [layer for layer in layers if isinstance(layer, Image)]
-    found = []
-    for labels in (layer for layer in layers if isinstance(layer, Labels)):
-        if labels.name == PREVIEW_NAME:
-            continue
-        image = _image_of(labels, images, layers, companions)
-        if image is not None:
-            found.append(LabelledImage(image, labels))
-    return found
-
-
-def _image_of(
-    labels: Labels, images: Sequence[Image], layers: LayerList, companions: Companions
-) -> Image | None:
-    fitting = [image for image in images if line_up(image, labels)]
-    for image in fitting:
-        if companions.labels.get(image, layers) is labels:
-            return image
-    named = [image for image in fitting if labels.name.startswith(image.name)]
-    if named:
-        return max(named, key=lambda image: len(image.name))
-    return fitting[0] if len(fitting) == 1 else None
+__all__ = ["read_labelled"]
 
 
 def read_labelled(pairs: Sequence[LabelledImage], schema: LabelSchema) -> Dataset:
@@ -74,12 +32,33 @@ def read_labelled(pairs: Sequence[LabelledImage], schema: LabelSchema) -> Datase
     Raises
     ------
     UserError
-        Nothing is labelled, or a layer cannot be read.
+        Two layers are of one image, one is of another schema, nothing is labelled, or a layer
+        cannot be read.
     """
+    _check(pairs, schema)
     items = [item for pair in pairs for item in _items(pair, schema)]
     if not items:
         raise UserError("No B-scan of the chosen layers has a label: there is nothing to learn.")
-    return arrays_as_dataset(_uniquely_named(items), schema)
+    dataset = arrays_as_dataset(_uniquely_named(items), schema)
+    unsaid = [pair.labels.name for pair in pairs if schema_of(pair.labels) is None]
+    if not unsaid:
+        return dataset
+    text = f"These do not say what their values mean, and are learnt as {schema.name}"
+    return replace(dataset, warnings=(f"{text}: {listed(unsaid)}.",))
+
+
+def _check(pairs: Sequence[LabelledImage], schema: LabelSchema) -> None:
+    for one, other in combinations(pairs, 2):
+        if one.image is other.image:
+            raise UserError(
+                f"{one.labels.name} and {other.labels.name} are both labels of {one.image.name}, "
+                "which is learnt from one of them: untick the other."
+            )
+    for pair in pairs:
+        try:
+            check_meaning(pair.labels, schema)
+        except UserError as error:
+            raise UserError(f"{error} Untick it, or choose its classes to learn.") from error
 
 
 def _items(pair: LabelledImage, schema: LabelSchema) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_octsam.engine.predict.messages import LoadModel
 from napari_octsam.engine.train.messages import Begun
-from napari_octsam.gui.layers.new_layers import labels_colormap
+from napari_octsam.gui.layers.layer_schema import described
 from napari_octsam.gui.learning.curves import Curves
 from napari_octsam.gui.learning.samples import SampleStrip
 from napari_octsam.gui.learning.status_panel import StatusPanel
@@ -142,10 +142,10 @@ class ResultsPanel(QWidget):
         if history.begun is None or history.samples is None:
             return
         self._viewer.add_image(sample.image, name=sample.name, colormap="gray")
-        colors = labels_colormap(history.begun.schema)
+        meaning = described(history.begun.schema)
         epoch = f"epoch {history.samples.epoch}"
         for labels, name in ((sample.truth, "truth"), (sample.predicted, epoch)):
-            self._viewer.add_labels(labels, name=f"{sample.name} {name}", colormap=colors)
+            self._viewer.add_labels(labels, name=f"{sample.name} {name}", **meaning)
 
     def _paint(self, _event: object = None) -> None:
         theme = get_theme(self._viewer.theme)

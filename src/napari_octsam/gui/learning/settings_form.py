@@ -53,8 +53,8 @@ class TrainSettings(QWidget):
             if shown:
                 group = QWidget()
                 self._add_rows(form_on(group), shown)
-                column.addWidget(Fold(title, group))
-        self.fold = Fold("More settings", rest)
+                column.addWidget(Fold(title, group, ", ".join(map(label_of, shown))))
+        self.fold = Fold("More settings", rest, ", ".join(GROUPS))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)

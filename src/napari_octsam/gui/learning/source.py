@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,24 +13,30 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QRadioButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QElidingLabel
+from superqt.utils import signals_blocked
 
-from napari_octsam.core.classes import BUNDLED_SCHEMAS, load_schema
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
 from napari_octsam.data.checking import Checked, check_dataset, check_folder
 from napari_octsam.data.prepared import write_prepared
 from napari_octsam.data.split.patients import read_patients
 from napari_octsam.data.split.split import Split
-from napari_octsam.gui.learning.labelled import LabelledImage, labelled_images, read_labelled
+from napari_octsam.gui.layers.labelled_images import LabelledImage, labelled_images
+from napari_octsam.gui.layers.layer_schema import schema_of
+from napari_octsam.gui.learning.labelled import read_labelled
 from napari_octsam.gui.widgets.form import captioned, form_on
 from napari_octsam.gui.widgets.path_input import PathInput
 from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_octsam.gui.session.session_widget import SessionWidget
 
 __all__ = ["TrainSource", "write_checked"]
@@ -47,20 +53,26 @@ class TrainSource(QWidget):
         self._viewer = owner.viewer
         self._session = owner.session
         self._pairs: list[LabelledImage] = []
+        self._theirs: LabelSchema | None = None
         self.from_layers = QRadioButton("Labels in napari")
         self.from_folder = QRadioButton("A folder of labelled B-scans")
         self.layers = QListWidget()
         self.none = WrappedLabel()
+        self.use_theirs = QPushButton()
         self.folder = PathInput("Folder of labelled B-scans", QFileDialog.getExistingDirectory)
         self.schema = QComboBox()
         self.classes = QElidingLabel()
         self._lay_out()
+        self.from_layers.setToolTip("Learn from the labels layers of this window")
+        self.from_folder.setToolTip("Learn from B-scans and their masks on disk")
         self.from_layers.setChecked(True)
         events = self._viewer.layers.events
         for event in (events.inserted, events.removed, events.reordered):
             event.connect(self.refresh)
             owner.when_released(partial(event.disconnect, self.refresh))
-        owner.listen(self._session.schema_changed, self.refresh)
+        self.layers.itemChanged.connect(self._show_classes)
+        self.use_theirs.clicked.connect(self._use_theirs)
+        owner.listen(self._session.schema_changed, self._follow_schema)
         self.refresh()
 
     @property
@@ -72,6 +84,11 @@ class TrainSource(QWidget):
             for pair, item in zip(self._pairs, items, strict=True)
             if item is not None and item.checkState() == Qt.CheckState.Checked
         ]
+
+    @property
+    def classes_learnt(self) -> LabelSchema:
+        """The schema of the layers: the session's, or theirs where the person wanted that."""
+        return self._theirs or self._session.schema
 
     @property
     def schema_name(self) -> str:
@@ -94,7 +111,8 @@ class TrainSource(QWidget):
             return None if models is None else read_patients(models)
 
         if self.from_layers.isChecked():
-            pairs, schema = self.chosen, self._session.schema
+            pairs, schema = self.chosen, self.classes_learnt
+            self._show_classes()
             return lambda: check_dataset(read_labelled(pairs, schema), seed, before=before())
         folder, name = self.folder.path or Path(), self.schema_name
         return lambda: check_folder(
@@ -111,12 +129,8 @@ class TrainSource(QWidget):
         """List the labels layers that have an image; what was not ticked stays so."""
         without = {pair.labels for pair in self._pairs} - {pair.labels for pair in self.chosen}
         self._pairs = labelled_images(self._viewer.layers, self._session.companions)
-        self.layers.clear()
-        for pair in self._pairs:
-            item = QListWidgetItem(f"{pair.labels.name}  on  {pair.image.name}", self.layers)
-            item.setToolTip(f"Labels {pair.labels.name} of the image {pair.image.name}")
-            state = Qt.CheckState.Unchecked if pair.labels in without else Qt.CheckState.Checked
-            item.setCheckState(state)
+        with signals_blocked(self.layers):
+            self._list(without)
         self.layers.setVisible(bool(self._pairs))
         self.none.setVisible(not self._pairs)
         self._show_classes()
@@ -124,16 +138,45 @@ class TrainSource(QWidget):
         rows = min(max(len(self._pairs), 1), _ROWS)
         self.layers.setFixedHeight(row * rows + 2 * self.layers.frameWidth())
 
-    def _show_classes(self) -> None:
-        schema = self._session.schema
+    def _list(self, without: Container[Labels]) -> None:
+        self.layers.clear()
+        for pair in self._pairs:
+            item = QListWidgetItem(f"{pair.labels.name}  on  {pair.image.name}", self.layers)
+            item.setToolTip(f"Labels {pair.labels.name} of the image {pair.image.name}")
+            state = Qt.CheckState.Unchecked if pair.labels in without else Qt.CheckState.Checked
+            item.setCheckState(state)
+
+    def _follow_schema(self, _schema: LabelSchema) -> None:
+        self._theirs = None
+        self.refresh()
+
+    def _use_theirs(self) -> None:
+        """Learn what the ticked layers say, whatever schema is in use to label."""
+        self._theirs = self._said
+        self._show_classes()
+
+    @property
+    def _said(self) -> LabelSchema | None:
+        """The schema of the ticked layers, where it is one and another than is learnt."""
+        said = {schema_of(pair.labels) for pair in self.chosen}
+        schema = next(iter(said)) if len(said) == 1 else None
+        return None if schema is None or schema.means_as(self.classes_learnt) else schema
+
+    def _show_classes(self, _item: object = None) -> None:
+        schema = self.classes_learnt
         values = "\n".join(f"{c.value}  {c.name}" for c in schema.classes)
         self.classes.setText(f"{schema.name}: {', '.join(c.short for c in schema.foreground)}")
         self.classes.setToolTip(
             f"What the label values mean. Choose another schema in the Prompt widget.\n{values}"
         )
+        said = self._said
+        self.use_theirs.setVisible(said is not None)
+        self.use_theirs.setText("" if said is None else f"Learn {said.name}, as the layers say")
 
     def _lay_out(self) -> None:
+        self.layers.setToolTip("Labels to learn from, with their images: tick those to take")
         self.layers.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.use_theirs.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.layers.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.layers.setSpacing(3)
         self.layers.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -150,6 +193,7 @@ class TrainSource(QWidget):
         first.addRow(self.layers)
         first.addRow(self.none)
         first.addRow(captioned("Classes"), self.classes)
+        first.addRow(self.use_theirs)
         on_disk = QWidget()
         form = form_on(on_disk)
         form.addRow(captioned("Folder"), self.folder)

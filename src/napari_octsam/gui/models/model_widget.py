@@ -75,6 +75,7 @@ class ModelWidget(SessionWidget):
     def _lay_out(self) -> None:
         for button in (self.load, self.open):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.open.setToolTip("Load a checkpoint: SAM, MedSAM, transformers, or trained here")
         self.load.setStyleSheet("font-weight: bold; padding: 5px;")
         self.open.setStyleSheet("padding: 5px;")
         research = QLabel(_RESEARCH)
@@ -114,6 +115,11 @@ class ModelWidget(SessionWidget):
         model = self.choice.registered
         verb = "Load" if model is None or is_here(model) else "Download"
         self.load.setText("Load" if verb == "Load" else "Download …")
+        self.load.setToolTip(
+            "Load the chosen model, to predict with it from now on"
+            if verb == "Load"
+            else "Ask before the chosen model is downloaded, then load it"
+        )
         in_use = self.session.loaded or self.session.first_load
         self.hint.setText(f"Press {verb} to apply.")
         self.hint.setVisible(self.choice.request not in (in_use, self._asked))

@@ -17,6 +17,7 @@ from superqt import QElidingLabel
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.gui.session.last_schema import remember_schema
 from napari_octsam.gui.widgets.class_chooser import ClassChooser
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["ClassPanel"]
 
 _FROM_FILE = "from a file …"
+_NOT_CHOSEN = "The model is not told a class before you choose one."
 
 
 class ClassPanel(QWidget):
@@ -38,10 +40,10 @@ class ClassPanel(QWidget):
         self.schemas = QComboBox()
         self.schemas.setToolTip("The label schema: which classes there are")
         self.chooser = ClassChooser(self._session.schema)
-        self._title = QElidingLabel()
-        self._title.setStyleSheet("font-weight: bold;")
+        self.title = QElidingLabel()
+        self.title.setStyleSheet("font-weight: bold;")
         row = QHBoxLayout()
-        row.addWidget(self._title, 1)
+        row.addWidget(self.title, 1)
         row.addWidget(self.schemas)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -55,18 +57,26 @@ class ClassPanel(QWidget):
         self._show_schema(self._session.schema)
 
     def refresh(self) -> None:
-        """Show the class of the next prompt."""
-        value = self._prompter.drawing.class_value
-        self.chooser.check(value)
+        """Show the class of the next prompt, or that the person has still to choose one."""
+        drawing = self._prompter.drawing
+        value = drawing.class_value
         try:
             name = self._session.schema[value].name
         except KeyError:
             name = f"class {value}"
-        self._title.setText(name)
-        self._title.setToolTip(name)
+        chosen = drawing.is_class_chosen
+        self.chooser.check(value if chosen else None)
+        self.title.setText(name if chosen else "Choose a class")
+        self.title.setToolTip(name if chosen else f"{_NOT_CHOSEN} Prompts are {name} until then.")
 
-    def use_schema(self, schema: LabelSchema) -> bool:
-        """Change the schema; where there are prompts, the person is asked first."""
+    def use_schema(self, schema: LabelSchema, path: Path | None = None) -> bool:
+        """Change the schema; where there are prompts, the person is asked first.
+
+        Parameters
+        ----------
+        path
+            The file that it is from, which is remembered for the next start.
+        """
         count = sum(len(layer.data) for layer in self._prompter.drawing.all_layers)
         if schema == self._session.schema:
             return True
@@ -75,6 +85,7 @@ class ClassPanel(QWidget):
         if count:
             self._prompter.committer.clear_all()
         self._session.schema = schema
+        remember_schema(schema, path)
         return True
 
     def _show_schema(self, schema: LabelSchema) -> None:
@@ -87,21 +98,22 @@ class ClassPanel(QWidget):
 
     def _on_schema(self, _index: int) -> None:
         try:
-            schema = self._chosen_schema()
+            chosen = self._chosen_schema()
         except UserError as error:
             self._prompter.notices.happened(str(error))
-            schema = None
-        if schema is None or not self.use_schema(schema):
+            chosen = None
+        if chosen is None or not self.use_schema(*chosen):
             self.schemas.setCurrentText(self._session.schema.name)
 
-    def _chosen_schema(self) -> LabelSchema | None:
+    def _chosen_schema(self) -> tuple[LabelSchema, Path | None] | None:
+        """Return the schema that was chosen, and the file that it is from."""
         name = self.schemas.currentText()
         if name == self._session.schema.name:
-            return self._session.schema
+            return self._session.schema, None
         if name != _FROM_FILE:
-            return load_schema(name)
+            return load_schema(name), None
         path, _ = QFileDialog.getOpenFileName(self, "Open a label schema", "", "TOML (*.toml)")
-        return load_schema(Path(path)) if path else None
+        return (load_schema(Path(path)), Path(path)) if path else None
 
     def _confirm(self, schema: LabelSchema, count: int) -> bool:
         prompts = "one prompt" if count == 1 else f"{count} prompts"

@@ -87,6 +87,7 @@ class _DrawnPoint:
     row: int
     point: Point
     class_value: int
+    names_class: bool
 
 
 def collect(shapes: Shapes | None, points: Points | None, image: Image, plane: Plane) -> Collected:
@@ -107,7 +108,10 @@ def collect(shapes: Shapes | None, points: Points | None, image: Image, plane: P
     drawn_rows = [d.rows for d in drawn] + [()] * (len(grouped) - len(drawn))
     placed = []
     for prompt, own_shapes in zip(grouped, drawn_rows, strict=True):
-        own = tuple(m.row for m in marks if any(m.point is p for p in prompt.points))
+        own_marks = [m for m in marks if any(m.point is p for p in prompt.points)]
+        own = tuple(m.row for m in own_marks)
+        if not own_shapes and not any(m.names_class for m in own_marks):
+            prompt = replace(prompt, names_class=False)
         try:
             checked = check_prompt(prompt.on(plane.index), (shape[0], shape[1]))
         except UserError as error:
@@ -127,10 +131,9 @@ def rows_on_plane(layer: PromptLayer, image: Image, plane: Plane) -> list[int]:
 
 def indices_of(layer: PromptLayer, image: Image, plane: Plane) -> list[tuple[int, ...]]:
     """Return on which B-scan of an image each prompt of a layer lies."""
-    return [
-        _index_of(to_image_pixels(np.atleast_2d(vertices), layer, image, plane), plane)
-        for vertices in layer.data
-    ]
+    centres = [np.atleast_2d(vertices).mean(axis=0) for vertices in layer.data]
+    pixels = to_image_pixels(np.array(centres), layer, image, plane)
+    return [_index_of(centre[None], plane) for centre in pixels]
 
 
 def _lies_on(coordinates: npt.NDArray[np.float64], plane: Plane) -> bool:
@@ -151,8 +154,9 @@ def _drawn_shapes(
 ) -> Iterable[_DrawnShape]:
     if layer is None:
         return
-    kinds = zip(layer.data, layer.shape_type, layer.features["class"], strict=True)
-    for row, (vertices, kind, class_value) in enumerate(kinds):
+    features = layer.features
+    kinds = zip(layer.data, layer.shape_type, features["class"], features["named"], strict=True)
+    for row, (vertices, kind, class_value, named) in enumerate(kinds):
         if kind == "ellipse":
             vertices = _ellipse(vertices)
         coordinates = to_image_pixels(vertices, layer, image, plane)
@@ -164,7 +168,7 @@ def _drawn_shapes(
         except UserError as error:
             problems.append(str(error))
         else:
-            yield _DrawnShape((row,), prompt)
+            yield _DrawnShape((row,), replace(prompt, names_class=bool(named)))
 
 
 def _prompt_of(
@@ -236,11 +240,12 @@ def _home_of(scribble: Prompt, drawn: Sequence[_DrawnShape]) -> int | None:
 
 def _drawn_points(layer: Points, image: Image, plane: Plane) -> Iterable[_DrawnPoint]:
     coordinates = to_image_pixels(layer.data, layer, image, plane)
-    features = zip(layer.features["class"], layer.features["sign"], strict=True)
-    for row, (class_value, sign) in enumerate(features):
+    names = ("class", "named", "sign")
+    features = zip(*(layer.features[name] for name in names), strict=True)
+    for row, (class_value, named, sign) in enumerate(features):
         if _lies_on(coordinates[row : row + 1], plane):
             r, c = (float(coordinates[row, axis]) for axis in plane.axes)
-            yield _DrawnPoint(row, Point(r, c, sign != "-"), int(class_value))
+            yield _DrawnPoint(row, Point(r, c, sign != "-"), int(class_value), bool(named))
 
 
 def _home_class(mark: _DrawnPoint, objects: Sequence[Prompt]) -> int | None:

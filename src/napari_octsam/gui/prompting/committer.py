@@ -15,7 +15,9 @@ from napari_octsam.core.masks import Overlap
 from napari_octsam.core.wording import counted
 from napari_octsam.gui.layers.bscans import Plane, line_up
 from napari_octsam.gui.layers.label_writing import write
-from napari_octsam.gui.layers.new_layers import new_labels, show_schema
+from napari_octsam.gui.layers.labelled_images import above_labels, labels_of
+from napari_octsam.gui.layers.layer_schema import check_meaning, schema_of
+from napari_octsam.gui.layers.new_layers import new_labels
 from napari_octsam.gui.layers.taken_prompts import TakenPrompts, take_prompts
 from napari_octsam.gui.prompting.collect import rows_on_plane
 from napari_octsam.gui.prompting.preview import same_selection
@@ -70,44 +72,50 @@ class Committer:
         self._history = history
         self._image: Image | None = None
         self._target: Labels | None = None
+        self._wants_new = False
         self._saving_is_told = False
+        self.held = ""
+        """Why nothing can be committed for a moment; "" where it can."""
         self.overlap = Overlap.KEEP
         self.replaceable: frozenset[int] = frozenset()
         viewer.layers.events.removed.connect(self._forget)
 
     @property
     def target(self) -> Labels | None:
-        """Labels layer that commits write into; None: the next commit makes a new one."""
+        """Labels layer that commits write into.
+
+        None: the next commit takes the labels that the image has, or makes a new layer.
+        """
         return self._target
 
     @target.setter
     def target(self, labels: Labels | None) -> None:
         if self._image is not None:
             self._companions.labels.set(self._image, labels)
+        self._wants_new = False
         if labels is not self._target:
             self._target = labels
-            if labels is not None and _has_default_colors(labels):
-                show_schema(labels, self._drawing.schema)
             self.target_changed.emit()
 
+    def start_new(self) -> None:
+        """Have the next commit make a new layer, whatever labels the image has."""
+        self.target = None
+        self._wants_new = True
+
     def follow(self, image: Image | None) -> None:
-        """Write into the labels layer that was last used with an image, else into a new one."""
+        """Write into the labels layer that was last used with an image, else into another of it."""
         chosen_before_any = self._target if self._image is None else None
         self._image = image
-        if image is None:
-            self.target = None
-        else:
-            self.target = self._companions.labels.get(image, self._viewer.layers) or (
-                chosen_before_any
-            )
+        self._look_for_target(chosen_before_any)
 
-    def forget_targets(self) -> None:
-        """Write into new labels layers, whatever the image."""
-        self._companions.labels.clear()
-        self.target = None
+    def follow_schema(self) -> None:
+        """Write into a labels layer of the schema that is in use now."""
+        self._look_for_target(None)
 
     def commit(self, predicted: Predicted, threshold: float) -> str:
         """Write a prediction from a threshold on; take the prompts that it came from away."""
+        if self.held:
+            raise UserError(self.held)
         image, plane, placed = predicted.image, predicted.plane, predicted.placed
         labels = predicted.labels(threshold)
         target, note = self._target_for(image)
@@ -153,12 +161,59 @@ class Committer:
                     f"{self._target.name} does not lie pixel for pixel on {image.name}: "
                     "choose another labels layer, or a new one."
                 )
+            check_meaning(self._target, self._drawing.schema)
             return self._target, ""
+        present = None if self._wants_new else self._labels_to_take(image)
+        if present is not None:
+            self.target = present
+            return present, f'{image.name} has these labels already; "a new layer" makes others.'
         labels, note = new_labels(image, self._drawing.schema, f"{image.name} labels")
+        layers = self._viewer.layers
         with same_selection(self._viewer):
-            self._viewer.layers.insert(self._viewer.layers.index(image) + 1, labels)
+            layers.insert(above_labels(image, layers, self._companions), labels)
         self.target = labels
         return labels, note
+
+    def _look_for_target(self, otherwise: Labels | None) -> None:
+        image = self._image
+        if image is None:
+            self.target = None
+            return
+        last = self._companions.labels.get(image, self._viewer.layers)
+        if last is None or not self._suits(last):
+            fitting, _ = self._shown_labels(image)
+            last = fitting[0] if len(fitting) == 1 else None
+        self.target = last or otherwise
+
+    def _suits(self, labels: Labels) -> bool:
+        known = schema_of(labels)
+        return known is None or known.means_as(self._drawing.schema)
+
+    def _shown_labels(self, image: Image) -> tuple[list[Labels], list[Labels]]:
+        """Return the labels of an image that are of the schema, and those that do not say.
+
+        What the person has hidden, as the truth beside a phantom, is not written to unasked.
+        """
+        present = labels_of(image, self._viewer.layers, self._companions)
+        known = [(labels, schema_of(labels)) for labels in present if labels.visible]
+        schema = self._drawing.schema
+        return (
+            [labels for labels, carried in known if carried and carried.means_as(schema)],
+            [labels for labels, carried in known if carried is None],
+        )
+
+    def _labels_to_take(self, image: Image) -> Labels | None:
+        """Return the labels that an image has already; UserError where the person is to say."""
+        fitting, unsaid = self._shown_labels(image)
+        if len(fitting) == 1:
+            return fitting[0]
+        names = " and ".join(labels.name for labels in fitting or unsaid)
+        if not names:
+            return None
+        raise UserError(
+            f'{image.name} has labels already, {names}: choose under Labels where this goes, or "a '
+            'new layer".'
+        )
 
     def _left_on(self, image: Image, plane: Plane) -> str:
         """Say how many prompts of a B-scan a commit could not use."""
@@ -204,9 +259,3 @@ def _why_nothing(labels: npt.NDArray[np.uint8], overlap: Overlap) -> str:
     if overlap is Overlap.REPLACE:
         return "All predicted pixels have that class already."
     return f"Nothing is changed: all {predicted:,} predicted pixels have a class. Choose Replace."
-
-
-def _has_default_colors(labels: Labels) -> bool:
-    from napari.utils.colormaps import CyclicLabelColormap
-
-    return isinstance(labels.colormap, CyclicLabelColormap)

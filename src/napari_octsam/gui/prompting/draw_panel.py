@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from napari_octsam.gui.prompting.prompter import Prompter
     from napari_octsam.gui.session.session_widget import SessionWidget
 
-__all__ = ["DrawPanel"]
+__all__ = ["TOOL_KEYS", "DrawPanel"]
+
+TOOL_KEYS = {
+    Tool.BOX: "H",
+    Tool.POLYGON: "J",
+    Tool.SCRIBBLE: "K",
+    Tool.POINT: "N",
+    Tool.SELECT: "U",
+}
+"""Keys that neither napari's layers nor the bundled schemas have; side by side on the keyboard."""
 
 _TOOLS = {
     Tool.BOX: ("Box", "Drag a box around an object"),
@@ -36,10 +45,13 @@ class DrawPanel(QWidget):
     def __init__(self, owner: SessionWidget, prompter: Prompter) -> None:
         super().__init__(owner)
         self._prompter = prompter
-        self.tools = {tool: _button(*texts) for tool, texts in _TOOLS.items()}
+        self.tools = {
+            tool: _button(text, f"{tip} ({TOOL_KEYS[tool]})")
+            for tool, (text, tip) in _TOOLS.items()
+        }
         self.signs = {sign: _button(*texts) for sign, texts in _SIGNS.items()}
         for tool, button in self.tools.items():
-            button.clicked.connect(partial(self._toggle, tool))
+            button.clicked.connect(partial(self.toggle, tool))
         for sign, button in self.signs.items():
             button.clicked.connect(partial(self._choose_sign, sign))
         column = QVBoxLayout(self)
@@ -59,7 +71,8 @@ class DrawPanel(QWidget):
         for sign, button in self.signs.items():
             button.setChecked(drawing.sign == sign)
 
-    def _toggle(self, tool: Tool) -> None:
+    def toggle(self, tool: Tool) -> None:
+        """Take a tool, or lay it down: the mouse moves the view again."""
         if self._prompter.drawing.tool is tool:
             self._prompter.drawing.stop()
         else:

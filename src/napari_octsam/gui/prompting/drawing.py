@@ -8,11 +8,14 @@ from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_octsam.gui.layers.prompt_layers import (
     adopt,
     class_of_next,
+    is_next_named,
+    missing_features,
     new_points_layer,
     new_shapes_layer,
     restyle,
@@ -21,6 +24,7 @@ from napari_octsam.gui.layers.prompt_layers import (
     sign_of_next,
 )
 from napari_octsam.gui.prompting.preview import same_selection
+from napari_octsam.gui.widgets.main_thread import MainThread
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Drawing", "Tool"]
 
 _DONE = ("added", "removed", "changed")
+_LEAST_DRAG = 3.0  # pixels of the canvas: napari gives a click a rectangle of 2.5
+_NO_DRAG = "Drag to draw a box, or use Point for a click."
 
 
 class Tool(StrEnum):
@@ -67,6 +73,8 @@ class Drawing:
     """Another shapes or points layer is drawn on."""
     tool_changed = Signal()
     """`tool`, or which prompts are selected for editing, may be another."""
+    refused = Signal(str)
+    """Why what was drawn is no prompt, and gone."""
 
     def __init__(self, viewer: ViewerModel, schema: LabelSchema, companions: Companions) -> None:
         self._viewer = viewer
@@ -75,9 +83,11 @@ class Drawing:
         self._image: Image | None = None
         self._is_untold = False
         self._last_drawn_on: PromptLayer | None = None
+        self._main = MainThread()
         self.shapes: Shapes | None = None
         self.points: Points | None = None
         self.class_value = schema.foreground[0].value
+        self.is_class_chosen = False
         self.sign = "+"
         viewer.layers.events.removed.connect(self._forget)
         viewer.layers.selection.events.active.connect(self._on_tool)
@@ -115,11 +125,12 @@ class Drawing:
     def schema(self, schema: LabelSchema) -> None:
         self._schema = schema
         self.class_value = schema.foreground[0].value
+        self.is_class_chosen = False
         self._apply_next()
 
     def follow(self, image: Image | None) -> None:
         """Draw on another image; the prompts of the last are hidden until it is back."""
-        if self._image is not None:
+        if self._image is not None and self._image is not image:
             self._set_aside()
         self._image = image
         if image is not None:
@@ -185,11 +196,13 @@ class Drawing:
 
     def choose_class(self, value: int) -> None:
         """Set the class of the selected prompts and of the next."""
-        self.class_value = value
+        self.class_value, self.is_class_chosen = value, True
         self._apply_next()
         selected = self.selected()
         if selected:
-            self.set_feature(*selected, "class", value)
+            with self.one_edit():
+                set_feature(*selected, "class", value)
+                set_feature(*selected, "named", 1)
 
     def choose_sign(self, sign: str) -> None:
         """Set the sign, "+" or "-", of the selected points and of the next."""
@@ -241,6 +254,7 @@ class Drawing:
 
     def close(self) -> None:
         """Follow the layers no more."""
+        self._main.close()
         self._viewer.layers.events.removed.disconnect(self._forget)
         self._viewer.layers.selection.events.active.disconnect(self._on_tool)
         for layer in self.layers:
@@ -283,7 +297,7 @@ class Drawing:
             self._disconnect(last)
         if layer is not None:
             layer.visible = True
-            adopt(layer, self._schema, self.class_value)
+            self._adopt(layer)
             layer.events.data.connect(self._on_data)
             layer.events.features.connect(self._on_edit)
             layer.events.feature_defaults.connect(self._on_next)
@@ -293,6 +307,9 @@ class Drawing:
         self.layers_changed.emit()
         if any(len(prompts.data) for prompts in (last, layer) if prompts is not None):
             self.edited.emit()
+
+    def _adopt(self, layer: PromptLayer) -> None:
+        adopt(layer, self._schema, self.class_value, named=self.is_class_chosen)
 
     def _disconnect(self, layer: PromptLayer) -> None:
         layer.events.data.disconnect(self._on_data)
@@ -321,7 +338,13 @@ class Drawing:
     def _apply_next(self) -> None:
         with self._untold():
             for layer in self.layers:
-                set_next(layer, self._schema, class_value=self.class_value, sign=self.sign)
+                set_next(
+                    layer,
+                    self._schema,
+                    class_value=self.class_value,
+                    named=self.is_class_chosen,
+                    sign=self.sign,
+                )
         self.next_changed.emit()
 
     def _on_data(self, event: Any) -> None:
@@ -330,6 +353,20 @@ class Drawing:
             is_drawn = action == "added" and not self._is_untold
             self._last_drawn_on = event.source if is_drawn else None
             self._on_edit(event)
+            if is_drawn and self.tool is Tool.BOX:
+                self._main.call(self._remove_click)  # napari has still to finish drawing it
+
+    def _remove_click(self) -> None:
+        """Remove the last shape where it is what a click without a drag leaves."""
+        shapes = self.shapes
+        if shapes is None or not len(shapes.data):
+            return
+        corners = [shapes.data_to_world(corner) for corner in shapes.data[-1]]
+        size = np.ptp(corners, axis=0) * self._viewer.scene.camera.zoom
+        if size.max() < _LEAST_DRAG:
+            with self.one_edit():
+                shapes.remove([len(shapes.data) - 1])
+            self.refused.emit(_NO_DRAG)
 
     def _on_edit(self, event: Any) -> None:
         if not self._is_untold:
@@ -338,8 +375,8 @@ class Drawing:
     def _restyle_and_tell(self, layers: Sequence[PromptLayer]) -> None:
         with self._untold():
             for layer in layers:
-                if "class" not in layer.features:  # the person has replaced the table
-                    adopt(layer, self._schema, self.class_value)
+                if missing_features(layer):  # the person has replaced the table
+                    self._adopt(layer)
                 restyle(layer, self._schema)
         self.edited.emit()
 
@@ -351,6 +388,7 @@ class Drawing:
         if self._is_untold:
             return
         self.class_value = class_of_next(event.source)
+        self.is_class_chosen = is_next_named(event.source)
         if event.source is self.points:
             self.sign = sign_of_next(event.source)
         self._apply_next()

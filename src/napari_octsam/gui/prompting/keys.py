@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,16 @@ from app_model.types import KeyBinding
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_octsam.gui.prompting.copying import COPY_KEY, PASTE_KEY
 from napari_octsam.gui.widgets.class_chooser import pretty_key
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["SWITCH_MODEL", "Key", "KeySheet", "Keys"]
+    from napari_octsam.gui.layers.prompt_layers import PromptLayer
+    from napari_octsam.gui.prompting.drawing import Drawing
+
+__all__ = ["SWITCH_MODEL", "Key", "KeySheet", "Keys", "LayerKeys"]
 
 SWITCH_MODEL = "Shift-W"
 """Key that changes between the model in use and the one before."""
@@ -24,6 +28,7 @@ _ONE_PROMPT = (
     ("S, then click", "select it; Shift and a click select another too"),
     ("drag", "move what is selected"),
     ("Del", "delete what is selected"),
+    (f"{COPY_KEY}, {PASTE_KEY}", "copy what is selected, also to another B-scan"),
 )
 _WHERE = "Keys go to the canvas: where one does nothing, click in the Prompt widget first."
 
@@ -73,6 +78,34 @@ class Keys:
         self._bound.clear()
 
 
+class LayerKeys:
+    """Binds keys on the layers that prompts are drawn on, where they win over napari's own."""
+
+    def __init__(self, drawing: Drawing, actions: Mapping[str, Callable[[], object]]) -> None:
+        self._drawing = drawing
+        self._actions = {key: _calling(action) for key, action in actions.items()}
+        self._bound: list[PromptLayer] = []
+        drawing.layers_changed.connect(self._follow)
+        self._follow()
+
+    def release(self) -> None:
+        """Leave the keys to napari again."""
+        self._drawing.layers_changed.disconnect(self._follow)
+        self._unbind()
+
+    def _follow(self) -> None:
+        self._unbind()
+        self._bound = self._drawing.layers
+        for layer in self._bound:
+            for key, action in self._actions.items():
+                layer.bind_key(key, action, overwrite=True)
+
+    def _unbind(self) -> None:
+        for layer in self._bound:
+            for key in self._actions:
+                layer.bind_key(key, None)
+
+
 class KeySheet(QDialog):
     """A small window that lists keys, and says how one prompt is changed."""
 
@@ -107,7 +140,7 @@ def _grid_of(rows: Sequence[tuple[str, str]], columns: int = 1) -> QGridLayout:
 
 
 def _calling(action: Callable[[], object]) -> Callable[[Any], None]:
-    def on_key(_viewer: Any) -> None:
+    def on_key(_pressed_on: Any) -> None:
         action()
 
     return on_key

@@ -76,6 +76,7 @@ class MaskPanel(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setStyleSheet("padding: 3px 2px;")
             row.addWidget(button, 1)
+            button.setToolTip(f"Candidate mask {button.text()} of the object (W shows the next)")
         self.candidates[AUTOMATIC].setToolTip("The model's own choice (W shows the next)")
         self.score.setToolTip("Overlap with the true mask that the model expects, 0 to 1")
         self.score.setMinimumWidth(self.fontMetrics().horizontalAdvance("IoU 0.00"))
@@ -89,6 +90,7 @@ class MaskPanel(QWidget):
         for overlap, text in _OVERLAPS.items():
             self.overlap.addItem(text, overlap)
         self.overlap.setMinimumContentsLength(10)
+        self.overlap.setToolTip("What a commit does to pixels that have a class already")
         self.classes.hide()
         policy = QVBoxLayout()
         policy.setSpacing(2)

@@ -11,15 +11,15 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.gui.layers.bscans import Plane, data_shape
-from napari_octsam.gui.layers.new_layers import labels_colormap, placed_as
+from napari_octsam.gui.layers.labelled_images import PREVIEW_NAME
+from napari_octsam.gui.layers.layer_schema import labels_colormap
+from napari_octsam.gui.layers.new_layers import placed_as
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
-__all__ = ["PREVIEW_NAME", "Preview", "same_selection"]
-
-PREVIEW_NAME = "octsam preview"
+__all__ = ["Preview", "same_selection"]
 
 _BACKGROUND = "#ffffff55"  # a predicted background must be seen
 

@@ -15,9 +15,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.gui.annotations.keeper import keeper_of
+from napari_octsam.gui.annotations.panel import AnnotationPanel
 from napari_octsam.gui.prompting.class_panel import ClassPanel
-from napari_octsam.gui.prompting.draw_panel import DrawPanel
-from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet
+from napari_octsam.gui.prompting.copying import COPY_KEY, PASTE_KEY
+from napari_octsam.gui.prompting.draw_panel import TOOL_KEYS, DrawPanel
+from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet, LayerKeys
+from napari_octsam.gui.prompting.labels_choice import LabelsChoice
 from napari_octsam.gui.prompting.layers_panel import LayersPanel
 from napari_octsam.gui.prompting.mask_panel import MaskPanel
 from napari_octsam.gui.prompting.prompter import Prompter
@@ -29,9 +33,13 @@ from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 __all__ = ["PromptWidget"]
+
+_COMMIT = "Write the predicted masks into the labels layer (Shift-Enter)"
+_NOTHING_TO_COMMIT = "There is nothing to commit on this B-scan: draw a box or a point first"
 
 
 class PromptWidget(SessionWidget):
@@ -48,9 +56,17 @@ class PromptWidget(SessionWidget):
         self.prompter = Prompter(self.viewer, self.session)
         self.when_released(self.prompter.close)
         self.badge = StateBadge(self)
-        self.layers = LayersPanel(self, self.prompter)
-        self.draw = DrawPanel(self, self.prompter)
         self.classes = ClassPanel(self, self.prompter)
+        self.choice = LabelsChoice(
+            self.viewer, self.session, self.prompter, self.classes.use_schema
+        )
+        self.when_released(self.choice.close)
+        self.layers = LayersPanel(self, self.prompter, self.choice)
+        self.keeper = keeper_of(self.viewer)
+        self.annotation = AnnotationPanel(
+            self, self.keeper, self.prompter.shown, lambda: self.prompter.committer.target
+        )
+        self.draw = DrawPanel(self, self.prompter)
         self.masks = MaskPanel(self, self.prompter)
         self.live = QCheckBox("Live preview")
         self.predict = QPushButton("Predict")
@@ -66,6 +82,8 @@ class PromptWidget(SessionWidget):
         self.when_released(self._undo_keys.release)
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
+        copying = {COPY_KEY: self.prompter.copy, PASTE_KEY: self.prompter.paste}
+        self.when_released(LayerKeys(self.prompter.drawing, copying).release)
         self._bind_keys(self.session.schema)
         self.message.say(self.prompter.notices.text)
         if self.prompter.shown.image is None:
@@ -82,8 +100,8 @@ class PromptWidget(SessionWidget):
         self.live.setToolTip("Predict after each edit")
         self.predict.setToolTip("Show the masks of the prompts on this B-scan (G)")
         self.predict.hide()
-        self.commit.setToolTip("Write the predicted masks into the labels layer (Shift-Enter)")
         self.commit.setStyleSheet("font-weight: bold; padding: 6px;")
+        self.help.setToolTip("List the keys, and how one prompt is changed")
         self.clear.setToolTip("Clear the prompts of this B-scan (Shift-Delete)")
         for button in (self.predict, self.commit, self.undo, self.redo, self.clear, self.help):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -102,7 +120,7 @@ class PromptWidget(SessionWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for part in (self.layers, self.draw, self.classes, self.masks):
+        for part in (self.layers, self.annotation, self.draw, self.classes, self.masks):
             column.addWidget(part)
         column.addLayout(options)
         column.addStretch(1)
@@ -123,6 +141,27 @@ class PromptWidget(SessionWidget):
         self.listen(self.prompter.notices.changed, self.message.say)
         self.listen(self.session.told, self.prompter.notices.happened)
         self.listen(self.session.schema_changed, self._bind_keys)
+        drawing, shown = self.prompter.drawing, self.prompter.shown
+        for signal in (drawing.edited, drawing.layers_changed, shown.moved, shown.image_changed):
+            self.listen(signal, self._show_commit)
+        self._show_commit()
+        self.listen(self.keeper.told, self.prompter.notices.happened)
+        self.listen(self.keeper.opened, self._show_opened)
+        self.listen(self.prompter.committer.target_changed, self.annotation.refresh)
+        self.annotation.add_to(self.layers.labels_row.menu)
+        self.annotation.offer()
+
+    def _show_opened(self, image: Image) -> None:
+        """Go on with the image of an annotation that was opened."""
+        self.prompter.shown.image = image
+        self.prompter.committer.follow(image)
+        self.prompter.drawing.follow(image)
+
+    def _show_commit(self) -> None:
+        """Grey out Commit where there is nothing to commit."""
+        can_commit = self.prompter.has_prompts
+        self.commit.setEnabled(can_commit)
+        self.commit.setToolTip(_COMMIT if can_commit else _NOTHING_TO_COMMIT)
 
     def _on_live(self, live: bool) -> None:
         self.prompter.live = live
@@ -146,6 +185,10 @@ class PromptWidget(SessionWidget):
     def _all_keys(self, schema: LabelSchema) -> list[Key]:
         prompter = self.prompter
         drawing = prompter.drawing
+        tools = [
+            Key(TOOL_KEYS[tool], button.text(), partial(self.draw.toggle, tool))
+            for tool, button in self.draw.tools.items()
+        ]
         actions = [
             Key("Q", "point on / off the object", drawing.switch_sign),
             Key("W", "next mask", prompter.next_candidate),
@@ -155,6 +198,8 @@ class PromptWidget(SessionWidget):
             Key(UNDO_KEY, "undo the last stroke or commit", self._undo_keys.undo),
             Key(REDO_KEY, "redo it", self._undo_keys.redo),
             Key("Shift-Delete", "clear the prompts", prompter.clear),
+            Key("Shift-Right", "copy them to the next B-scan", partial(prompter.copy_to_next, 1)),
+            Key("Shift-Left", "copy them to the one before", partial(prompter.copy_to_next, -1)),
             Key(SWITCH_MODEL, "the model before, on the same prompts", self._switch_model),
         ]
         classes = [
@@ -162,4 +207,4 @@ class PromptWidget(SessionWidget):
             for c in schema.classes
             if c.hotkey is not None
         ]
-        return actions + classes
+        return tools + actions + classes

@@ -13,8 +13,9 @@ from napari_octsam.engine.predict.messages import LoadedModel
 from napari_octsam.gui.layers.shown import ShownBScan
 from napari_octsam.gui.layers.stacking import uncover
 from napari_octsam.gui.prompting.asking import Asking, Question
-from napari_octsam.gui.prompting.collect import PlacedPrompt, collect
+from napari_octsam.gui.prompting.collect import PlacedPrompt, collect, rows_on_plane
 from napari_octsam.gui.prompting.committer import Committer
+from napari_octsam.gui.prompting.copying import Copying
 from napari_octsam.gui.prompting.drawing import Drawing, Tool
 from napari_octsam.gui.prompting.machine import (
     Answered,
@@ -34,6 +35,7 @@ from napari_octsam.gui.prompting.machine import (
     ThresholdSet,
     react,
 )
+from napari_octsam.gui.prompting.naming import Naming
 from napari_octsam.gui.prompting.picking import Picking
 from napari_octsam.gui.prompting.predicted import Predicted
 from napari_octsam.gui.prompting.prefetch import Prefetch
@@ -48,6 +50,8 @@ from napari_octsam.gui.prompting.sentences import (
 from napari_octsam.gui.session.notices import Notices
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
     from napari.layers import Image
 
@@ -85,7 +89,9 @@ class Prompter:
         self.shown = ShownBScan(viewer)
         self.drawing = Drawing(viewer, session.schema, session.companions)
         self.committer = Committer(viewer, self.drawing, session.companions, session.history)
+        self.copying = Copying(viewer, self.shown, self.drawing, session.history)
         self.picking = Picking(viewer, self.drawing)
+        self._naming = Naming(viewer, self.drawing)
         self.preview = Preview(viewer)
         self.prefetch = Prefetch(session, self.shown)
         self._asking = Asking(session, self._on_answer, self._on_failure)
@@ -96,6 +102,7 @@ class Prompter:
         self.shown.settled.connect(self._go_on)
         self.shown.image_changed.connect(self._change_image)
         self.drawing.edited.connect(self._on_edit)
+        self.drawing.refused.connect(self.notices.happened)
         self.prefetch.failed.connect(self.notices.stands)
         session.schema_changed.connect(self._on_schema)
         session.model_changed.connect(self._on_model)
@@ -143,13 +150,30 @@ class Prompter:
         """
         self._handle(Event.COMMIT)
 
+    @property
+    def has_prompts(self) -> bool:
+        """Whether there is a prompt on the shown B-scan."""
+        try:
+            image, plane = self.shown.chosen(), self.shown.plane()
+        except UserError:
+            return False
+        return any(rows_on_plane(layer, image, plane) for layer in self.drawing.layers)
+
     def clear(self) -> None:
         """Take all prompts of the shown B-scan away; `undo` brings them back."""
-        try:
-            outcome = self.committer.clear(self.shown.chosen(), self.shown.plane())
-        except UserError as error:
-            outcome = str(error)
-        self.notices.happened(outcome)
+        self._tell_of(lambda: self.committer.clear(self.shown.chosen(), self.shown.plane()))
+
+    def copy(self) -> None:
+        """Remember the selected prompts."""
+        self._tell_of(self.copying.copy)
+
+    def paste(self) -> None:
+        """Put the prompts that were copied on the shown B-scan."""
+        self._tell_of(self.copying.paste)
+
+    def copy_to_next(self, step: int) -> None:
+        """Copy the prompts of the shown B-scan to the next, or with -1 the previous; go there."""
+        self._tell_of(lambda: self.copying.to_next(step))
 
     def undo(self) -> None:
         """Undo the last commit or clearing, bring its prompts back, and show where it was."""
@@ -222,8 +246,16 @@ class Prompter:
         self.prefetch.close()
         self.committer.close()
         self.picking.close()
+        self._naming.close()
         self.drawing.close()
         self.shown.close()
+
+    def _tell_of(self, action: Callable[[], str]) -> None:
+        try:
+            outcome = action()
+        except UserError as error:
+            outcome = str(error)
+        self.notices.happened(outcome)
 
     def _handle(self, event: AnyEvent) -> None:
         self.state, effects = react(self.state, event)
@@ -356,8 +388,8 @@ class Prompter:
 
     def _on_schema(self, schema: LabelSchema) -> None:
         self._handle(Event.SCHEMA_CHANGED)
-        self.committer.forget_targets()
         self.drawing.schema = schema
+        self.committer.follow_schema()
 
     def _on_step(self, step: Step) -> None:
         """Show where something was undone or redone, and tell of it."""

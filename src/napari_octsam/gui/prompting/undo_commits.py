@@ -1,4 +1,4 @@
-"""Undo and redo of commits, and of clearing prompts."""
+"""Undo and redo of commits, and of clearing and copying prompts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.prompting.drawing import Drawing
 
-__all__ = ["ClearStep", "CommitStep"]
+__all__ = ["ClearStep", "CommitStep", "CopyStep"]
 
 _PROMPTS_GONE = "The prompts are gone with their layer."
 
 
-class ClearStep(Step):
-    """Prompts were taken away.
+class _PromptsStep(Step):
+    """Prompts were taken away or added.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class ClearStep(Step):
     place
         Where; None where it was on all B-scans.
     taken
-        The prompts of each layer.
+        The prompts, of each layer.
     viewer
         Where the layers are.
     drawing
@@ -49,15 +49,6 @@ class ClearStep(Step):
         self._taken = list(taken)
         self._viewer = viewer
         self._drawing = drawing
-
-    def take_back(self) -> str:
-        """Bring the prompts back."""
-        return self._bring_back()
-
-    def do_again(self) -> str:
-        """Take the prompts away again."""
-        self._take_away()
-        return f"The prompts{self._where} are cleared again."
 
     @property
     def _where(self) -> str:
@@ -94,13 +85,39 @@ class ClearStep(Step):
         return moved_to(layer, taken, image, self.place.plane)
 
 
-class CommitStep(ClearStep):
+class ClearStep(_PromptsStep):
+    """Prompts were taken away."""
+
+    def take_back(self) -> str:
+        """Bring the prompts back."""
+        return self._bring_back()
+
+    def do_again(self) -> str:
+        """Take the prompts away again."""
+        self._take_away()
+        return f"The prompts{self._where} are cleared again."
+
+
+class CopyStep(_PromptsStep):
+    """Copies of prompts were added."""
+
+    def take_back(self) -> str:
+        """Take the copies away; those that were moved since stay."""
+        self._take_away()
+        return f"The copied prompts{self._where} are gone."
+
+    def do_again(self) -> str:
+        """Bring the copies back."""
+        return self._bring_back()
+
+
+class CommitStep(_PromptsStep):
     """A prediction was written into a labels layer, and its prompts were taken away.
 
     Parameters
     ----------
     text, place, taken, viewer, drawing
-        As of `ClearStep`.
+        As of the other steps.
     written
         The pixels of the labels layer.
     """

@@ -1,8 +1,9 @@
-"""A window is not closed on a training without a question."""
+"""A window is not closed without a question where something would be lost."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from napari.qt import QtViewer
 from qtpy.QtCore import QEvent, QObject
@@ -11,53 +12,82 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 if TYPE_CHECKING:
     from napari_octsam.gui.session.training import Training
 
-__all__ = ["ask_before_closing"]
+__all__ = ["ClosingQuestion", "TrainingQuestion", "ask_before_closing"]
 
 
-def ask_before_closing(window: QWidget, training: Training) -> None:
-    """Have the person asked when `window` is to be closed while `training` is on.
+class ClosingQuestion(Protocol):
+    """Something that may stand against closing a window."""
+
+    def is_needed(self) -> bool:
+        """Whether there is anything to ask."""
+        ...
+
+    def may_close(self, window: QWidget) -> bool:
+        """Ask the person, and return whether the window may be closed."""
+        ...
+
+
+def ask_before_closing(window: QWidget, questions: Sequence[ClosingQuestion]) -> None:
+    """Have the person asked when `window` is to be closed and one of the questions is needed.
 
     `Viewer.close()`, as scripts call it, asks nothing. Harmless when done twice.
+
+    Parameters
+    ----------
+    questions
+        Those that are in it when the window is closed.
     """
-    if window.findChild(_Question) is None:
-        window.installEventFilter(_Question(window, training))
+    if window.findChild(_Asking) is None:
+        window.installEventFilter(_Asking(window, questions))
 
 
-class _Question(QObject):
-    def __init__(self, window: QWidget, training: Training) -> None:
+class _Asking(QObject):
+    def __init__(self, window: QWidget, questions: Sequence[ClosingQuestion]) -> None:
         super().__init__(window)
         self._window = window
-        self._training = training
+        self._questions = questions
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
         """Keep the window open where the person says so."""
-        if event is None or event.type() != QEvent.Type.Close or not self._is_needed:
+        if event is None or event.type() != QEvent.Type.Close or not self._is_closed_by_person:
             return bool(super().eventFilter(watched, event))
-        if self._may_close():
+        needed = [question for question in self._questions if question.is_needed()]
+        if all(question.may_close(self._window) for question in needed):
             return False
         event.ignore()
         return True
 
     @property
-    def _is_needed(self) -> bool:
-        """Whether something would be lost, and a person closes: a script has hidden the canvas."""
+    def _is_closed_by_person(self) -> bool:
+        """A script has hidden the canvas before."""
         canvas = self._window.findChild(QtViewer)
-        return self._training.is_on and canvas is not None and canvas.isVisible()
+        return canvas is not None and canvas.isVisible()
 
-    def _may_close(self) -> bool:
-        box = QMessageBox(self._window)
+
+class TrainingQuestion:
+    """A training is on."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def is_needed(self) -> bool:
+        """Whether one is."""
+        return self._training.is_on
+
+    def may_close(self, window: QWidget) -> bool:
+        """Ask the person."""
+        box = QMessageBox(window)
         box.setIcon(QMessageBox.Icon.Question)
         box.setWindowTitle("Close napari?")
-        box.setText(_said(self._training))
+        box.setText(self._said())
         close = box.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
         cancel = box.addButton(QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(cancel)
         box.exec()
         return box.clickedButton() is close
 
-
-def _said(training: Training) -> str:
-    if training.history.begun is None:
-        return "A training is about to begin. Close napari? Nothing of it is kept."
-    state = "paused" if training.state == "paused" else "running"
-    return f"Training is {state}. Close napari? The run is saved and can be continued."
+    def _said(self) -> str:
+        if self._training.history.begun is None:
+            return "A training is about to begin. Close napari? Nothing of it is kept."
+        state = "paused" if self._training.state == "paused" else "running"
+        return f"Training is {state}. Close napari? The run is saved and can be continued."

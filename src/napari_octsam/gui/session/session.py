@@ -24,6 +24,8 @@ from napari_octsam.engine.predict.messages import (
     Request,
 )
 from napari_octsam.gui.layers.companions import Companions
+from napari_octsam.gui.session.closing import ClosingQuestion, TrainingQuestion
+from napari_octsam.gui.session.last_schema import last_schema
 from napari_octsam.gui.session.settings import Settings, read_settings
 from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.session.undo import History
@@ -112,13 +114,16 @@ class Session:
         self.previous: LoadModel | None = None
         """The request of the model that was in use before `model`."""
         self._schema = bundled_schema()
-        self._main = MainThread()
-        self.training = Training(self._main)
+        self.main = MainThread()
+        self.training = Training(self.main)
+        self.closing_questions: list[ClosingQuestion] = [TrainingQuestion(self.training)]
+        """What the person is asked before the window is closed."""
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="octsam-reader")
         self._running: set[Future[Any]] = set()
         self._loading: Future[Any] | None = None
         self._load_problem = ""
         self._is_open = True
+        self._closings: list[Callable[[], object]] = []
         self.engine.state_changed.connect(self._hear_state)
         self.engine.warned.connect(self._hear_warning)
         self.engine.died.connect(self._hear_death)
@@ -174,7 +179,7 @@ class Session:
             self._ensure_model()
         future = self.engine.submit(request, on_progress=self._hear_progress, background=background)
         self._running.add(future)
-        self._main.when_done(future, partial(self._finish, done, failed))
+        self.main.when_done(future, partial(self._finish, done, failed))
         return future
 
     def read(
@@ -182,7 +187,7 @@ class Session:
     ) -> Future[T]:
         """Run `function` in the reader's thread; `done` and `failed` as in `submit`."""
         future = self._reader.submit(function)
-        self._main.when_done(future, partial(self._finish, done, failed))
+        self.main.when_done(future, partial(self._finish, done, failed))
         return future
 
     def load_model(self, request: LoadModel) -> Future[Any]:
@@ -191,7 +196,7 @@ class Session:
             self._loading.cancel()
         future = self.submit(request, partial(self._take_model, request), self._fail_to_load)
         self._loading = future
-        future.add_done_callback(lambda done: self._main.call(partial(self._forget_load, done)))
+        future.add_done_callback(lambda done: self.main.call(partial(self._forget_load, done)))
         return future
 
     def switch_model(self) -> bool:
@@ -207,12 +212,18 @@ class Session:
             future.cancel()
         self.cancelled.emit()
 
+    def when_closed(self, function: Callable[[], object]) -> None:
+        """Have `function` called when the session is closed, before anything of it ends."""
+        self._closings.append(function)
+
     def close(self) -> None:
         """End the engine; what was pending is dropped. Harmless when done twice."""
         if not self._is_open:
             return
         self._is_open = False
-        self._main.close()
+        while self._closings:
+            self._closings.pop()()
+        self.main.close()
         self.history.clear()
         self.training.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
@@ -278,16 +289,16 @@ class Session:
     # The engine's threads call these.
 
     def _hear_state(self, state: str) -> None:
-        self._main.call(lambda: self._set_state(state))
+        self.main.call(lambda: self._set_state(state))
 
     def _hear_progress(self, progress: Progress) -> None:
-        self._main.call(lambda: self.progressed.emit(progress))
+        self.main.call(lambda: self.progressed.emit(progress))
 
     def _hear_death(self, sentence: str) -> None:
-        self._main.call(lambda: self._announce_death(sentence))
+        self.main.call(lambda: self._announce_death(sentence))
 
     def _hear_warning(self, sentence: str) -> None:
-        self._main.call(lambda: self.told.emit(sentence))
+        self.main.call(lambda: self.told.emit(sentence))
 
 
 _SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
@@ -305,6 +316,7 @@ def session_of(viewer: Viewer) -> Session:
     session = _SESSIONS.get(viewer)
     if session is None or not session.is_open:
         session = Session(read_settings())
+        session.schema = last_schema()
         _SESSIONS[viewer] = session
         weakref.finalize(viewer, session.close)
     return session

@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import SignalInstance
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 from napari_octsam.gui.session.closing import ask_before_closing
+from napari_octsam.gui.session.docking import fits_canvas, share_dock
 from napari_octsam.gui.session.session import session_of
 from napari_octsam.gui.widgets.panel_inputs import PanelInputs
 
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["SessionWidget"]
 
+_LAYOUT_TIME = 150  # milliseconds
+
 
 class SessionWidget(QWidget):
     """A widget of a viewer's session.
 
     It uses no keys itself, so that with the keyboard here, too, they go by its dock to the canvas.
     Taken out of its dock, or destroyed with the window, it runs what `when_released` was given.
-    The session itself ends with the window.
+    The session itself ends with the window. Opened, it is a tab beside the widgets that are open
+    already, and the view is fitted anew where it was before.
 
     Parameters
     ----------
@@ -41,6 +45,7 @@ class SessionWidget(QWidget):
         self._releases: list[Callable[[], object]] = []
         self._was_docked = False
         self._has_window = False
+        self._fitted = fits_canvas(self.viewer)  # a dock shrinks the canvas before it is shown
         self._inputs = PanelInputs(self)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.destroyed.connect(partial(_run_all, self._releases))
@@ -75,7 +80,17 @@ class SessionWidget(QWidget):
         if not self._has_window and isinstance(window, QMainWindow):
             self._has_window = True
             window.destroyed.connect(lambda: session.close())
-            ask_before_closing(window, session.training)
+            ask_before_closing(window, session.closing_questions)
+            self._soon(0, lambda: share_dock(self, window.findChildren(SessionWidget)))
+            if self._fitted:
+                self._soon(_LAYOUT_TIME, self.viewer.fit_to_view)
+
+    def _soon(self, milliseconds: int, function: Callable[[], object]) -> None:
+        """Call a function later, unless the widget is gone by then."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(lambda: function())
+        timer.start(milliseconds)
 
 
 def _run_all(functions: list[Callable[[], object]]) -> None:

@@ -40,11 +40,13 @@ class ClassChooser(QWidget):
             self._group.addButton(button, label_class.value)
             self._grid.addWidget(button, i % height, i // height)
 
-    def check(self, value: int) -> None:
-        """Check the button of a class, where there is one."""
-        button = self._group.button(value)
+    def check(self, value: int | None) -> None:
+        """Check the button of a class, where there is one; None checks none."""
+        button = self._group.button(self.checked if value is None else value)
         if button is not None:
-            button.setChecked(True)
+            self._group.setExclusive(value is not None)
+            button.setChecked(value is not None)
+            self._group.setExclusive(True)
 
     @property
     def checked(self) -> int:
@@ -80,7 +82,14 @@ class _ClassButton(QPushButton):
 
 def pretty_key(key: str) -> str:
     """Return a key binding as it is shown: Shift-N as ⇧N."""
-    names = {"Shift-": "⇧", "Control-": "Ctrl+", "Enter": "⏎", "Delete": "Del"}
+    names = {
+        "Shift-": "⇧",
+        "Control-": "Ctrl+",
+        "Enter": "⏎",
+        "Delete": "Del",
+        "Right": "→",
+        "Left": "←",
+    }
     for name, sign in names.items():
         key = key.replace(name, sign)
     return key

@@ -27,7 +27,7 @@ class Fold(QWidget):
     unfolded = Signal(bool)
     """The person has shown or hidden the content."""
 
-    def __init__(self, title: str, content: QWidget, hint: str = "") -> None:
+    def __init__(self, title: str, content: QWidget, hint: str) -> None:
         super().__init__()
         self._title = title
         self.content = content

@@ -29,6 +29,8 @@ class LayerCombo(QComboBox):
         Which layers to list.
     none_text
         Text of the entry for none.
+    hint
+        What the layer is for, of the tool tip.
     """
 
     chosen = Signal(object)
@@ -39,12 +41,14 @@ class LayerCombo(QComboBox):
         viewer: ViewerModel,
         accepts: Callable[[Layer], bool],
         none_text: str,
+        hint: str,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.viewer = viewer
         self._accepts = accepts
         self._none_text = none_text
+        self._hint = hint
         self._layers: list[Layer] = []
         self._choice: Layer | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -84,7 +88,7 @@ class LayerCombo(QComboBox):
     def _show_choice(self) -> None:
         listed = self._choice in self._layers
         self.setCurrentIndex(self._layers.index(self._choice) + 1 if listed else 0)
-        self.setToolTip(self.currentText())
+        self.setToolTip(f"{self._hint}: {self.currentText()}")
 
     def _on_activated(self, index: int) -> None:
         self._choice = self._layers[index - 1] if index > 0 else None

@@ -32,6 +32,7 @@ class PathInput(QWidget):
         self.button = QPushButton("…")
         self.button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.button.setToolTip(title)
+        self.line.setToolTip(title)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
@@ -49,7 +50,7 @@ class PathInput(QWidget):
     @path.setter
     def path(self, path: Path | None) -> None:
         self.line.setText("" if path is None else _short(path))
-        self.line.setToolTip(str(path or ""))
+        self.line.setToolTip(str(path or self._title))
         self.changed.emit()
 
     def _choose(self) -> None:

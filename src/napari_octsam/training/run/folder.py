@@ -37,7 +37,7 @@ class RunFolder:
     Parameters
     ----------
     path
-        An existing folder, from `create` or of a run to go on with.
+        The folder of a run to go on with, or one to `make`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -46,17 +46,10 @@ class RunFolder:
 
     @classmethod
     def named(cls, root: Path, config: TrainConfig) -> RunFolder:
-        """Return a folder of a name that no other run has; it is not made yet."""
+        """Return a folder of a name that no other run has, to `make`."""
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
         name = file_name(config.display_name).strip(" .") or stamp
         return cls(root / f"{name}-{secrets.token_hex(3)}")
-
-    @classmethod
-    def create(cls, root: Path, config: TrainConfig) -> RunFolder:
-        """Make a folder of such a name; see `make`."""
-        folder = cls.named(root, config)
-        folder.make(config)
-        return folder
 
     def make(self, config: TrainConfig) -> None:
         """Make the folder, and write the settings.

@@ -1,0 +1,1 @@
+"""Labels layers as annotations on disk: kept while they are edited, opened, recovered."""

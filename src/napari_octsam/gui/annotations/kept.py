@@ -1,0 +1,347 @@
+"""A labels layer whose changes are on the disk within a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_octsam.core.annotation import (
+    Annotation,
+    BScanState,
+    Progress,
+    SetBy,
+)
+from napari_octsam.core.errors import UserError
+from napari_octsam.data.annotations.autosave import Autosave, Saved
+from napari_octsam.data.annotations.drafts import PICTURE, is_draft, new_draft_path
+from napari_octsam.data.annotations.picture import write_picture
+from napari_octsam.gui.layers.bscans import read_bscan, shown_plane
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+
+    from napari_octsam.data.annotations.folder import AnnotationFolder
+    from napari_octsam.gui.layers.bscans import Plane
+    from napari_octsam.gui.widgets.main_thread import MainThread
+
+__all__ = ["KeptLabels"]
+
+_DELAY = 250  # milliseconds from a change to its save: strokes and slider moves come in bursts
+_RETRY = 5_000  # milliseconds, where the disk was full
+_PICTURE_EVERY = 10.0  # seconds
+
+
+class KeptLabels:
+    """Follows a labels layer, and has it written by a thread.
+
+    Parameters
+    ----------
+    viewer
+        Of the layer.
+    labels
+        The layer; its array is a numpy one.
+    describe
+        Gives the annotation, without its labels, for the progress so far.
+    image_of
+        Gives the image that the labels belong to.
+    writer
+        One thread.
+    main
+        Brings its answers back.
+    folder
+        Where the labels came from, if they came from an annotation.
+    """
+
+    status_changed = Signal()
+    """Whether and where all is on the disk, or the state of a B-scan, may be another."""
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        labels: Labels,
+        describe: Callable[[KeptLabels], Annotation],
+        image_of: Callable[[Labels], Image | None],
+        writer: Executor,
+        main: MainThread,
+        folder: AnnotationFolder | None = None,
+    ) -> None:
+        self.labels = labels
+        self.progress: dict[tuple[int, ...], Progress] = (
+            dict(folder.annotation.progress) if folder else {}
+        )
+        self.problem = ""
+        """Why the last save failed; "" where it did not."""
+        self._viewer = viewer
+        self._describe = describe
+        self._image_of = image_of
+        self._writer = writer
+        self._main = main
+        self._shape = tuple(labels.data.shape)
+        self._path = None if folder is None else folder.path
+        self._autosave: Autosave | None = None
+        begun = writer.submit(self._begin, labels.data, labels.name, folder)
+        main.when_done(begun, self._on_begun)
+        self._is_followed = True
+        self._is_changed = False
+        self._by_others: set[tuple[int, ...]] = set()
+        self._saving: Future[Saved] | None = None
+        self._is_due = False
+        self._took = 0.0  # seconds
+        self._pictured_at = -_PICTURE_EVERY
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._save)
+        events = labels.events
+        for event in (events.paint, events.labels_update, events.data):
+            event.connect(self._on_edit)
+        for event in (events.set_data, events.features, events.scale, events.name):
+            event.connect(self.touch)
+
+    @property
+    def path(self) -> Path | None:
+        """The folder of the annotation; None where nothing has been changed yet."""
+        return self._path
+
+    @property
+    def image_path(self) -> Path | None:
+        """The file of the image that the labels belong to, where it is known."""
+        link = self._describe(self).image
+        return Path(link.path) if link.path else None
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the person has said where it is to be."""
+        return self._path is not None and not is_draft(self._path)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something may not be on the disk yet."""
+        return self._timer.isActive() or self._saving is not None
+
+    def touch(self, _event: Any = None) -> None:
+        """Look soon whether something has changed."""
+        if self._is_followed and not self._timer.isActive():
+            self._timer.start(max(_DELAY, int(1000 * self._took)))
+
+    def set_state(self, index: tuple[int, ...], state: BScanState, by: SetBy | None = None) -> None:
+        """Set the state of a B-scan, after what was written into it, if something was."""
+        if by is not None and by.kind == "model":
+            self._by_others.add(index)
+        if state is BScanState.UNTOUCHED:
+            self.progress.pop(index, None)
+        else:
+            self.progress[index] = Progress(state=state, by=by or SetBy())
+        self._is_changed = True
+        self.touch()
+        self.status_changed.emit()
+
+    def state_by_labels(self, index: tuple[int, ...]) -> BScanState:
+        """Return the state of a B-scan that is no more done: whether a person has labelled it."""
+        is_labelled = bool(np.any(self.labels.data[index]))
+        return BScanState.CORRECTED if is_labelled else BScanState.UNTOUCHED
+
+    def place(self, path: Path) -> Future[None]:
+        """Go on in a new folder; the future has a `UserError` where that cannot be."""
+        annotation, bscan = self._describe(self), self._picture()
+        future = self._writer.submit(self._place, path, annotation, bscan)
+        self._main.when_done(future, self._on_placed)
+        return future
+
+    def flush(self) -> None:
+        """Write all that has changed, and wait for it.
+
+        Raises
+        ------
+        UserError
+            The disk is full, or cannot be written to.
+        """
+        self._timer.stop()
+        if self._saving is not None:
+            with suppress(UserError):
+                self._saving.result()
+        self._take(self._submit().result())
+
+    def close(self) -> None:
+        """Write all, follow the layer no more, and leave the folder to others.
+
+        Raises
+        ------
+        UserError
+            As of `flush`; all else is done.
+        """
+        if not self._is_followed:
+            return
+        self._unfollow()
+        try:
+            self.flush()
+        finally:
+            self._writer.submit(self._close).result()
+
+    def discard(self) -> None:
+        """Delete what is kept of it, and follow the layer, which stays, no more."""
+        self._unfollow()
+        self._writer.submit(self._discard).result()
+        self._path = None
+
+    def _unfollow(self) -> None:
+        self._is_followed = False
+        self._timer.stop()
+        events = self.labels.events
+        for event in (events.paint, events.labels_update, events.data):
+            event.disconnect(self._on_edit)
+        for event in (events.set_data, events.features, events.scale, events.name):
+            event.disconnect(self.touch)
+
+    def _on_edit(self, _event: Any = None) -> None:
+        self._is_changed = True
+        self.touch()
+
+    def _on_begun(self, labelled: Future[list[tuple[int, ...]]]) -> None:
+        """Take a person to have made the labels that came from nobody knows where."""
+        for index in labelled.result():
+            self.progress.setdefault(index, Progress(state=BScanState.CORRECTED))
+        self.status_changed.emit()
+
+    def _save(self) -> None:
+        if self._saving is not None:
+            self._is_due = True
+            return
+        try:
+            self._saving = self._submit()
+        except UserError as error:
+            self.problem = str(error)
+            self.status_changed.emit()
+            return
+        self._main.when_done(self._saving, self._on_saved)
+
+    def _submit(self) -> Future[Saved]:
+        data = self.labels.data
+        if tuple(data.shape) != self._shape:
+            raise UserError(f"{self.labels.name} has another shape now: save it by File > Save.")
+        is_changed, self._is_changed = self._is_changed, False
+        first = self._shown()
+        index = None if first is None else first.index
+        picture = self._picture() if is_changed and self._picture_is_due() else None
+        by_others, self._by_others = frozenset(self._by_others), set()
+        return self._writer.submit(
+            self._write, data, self._describe(self), is_changed, index, by_others, picture
+        )
+
+    def _on_saved(self, future: Future[Saved]) -> None:
+        self._saving = None
+        try:
+            self._take(future.result())
+        except UserError as error:
+            self.problem = str(error)
+            self._is_changed = True
+            self._timer.start(_RETRY)
+        else:
+            if self._is_due:
+                self._is_due = False
+                self.touch()
+        self.status_changed.emit()
+
+    def _take(self, saved: Saved) -> None:
+        """Note what a save has found."""
+        self.problem = ""
+        for index, progress in saved.progress.items():
+            if progress is None:
+                self.progress.pop(index, None)
+            else:
+                self.progress[index] = progress
+
+    def _shown(self) -> Plane | None:
+        image = self._image_of(self.labels)
+        if image is None:
+            return None
+        with suppress(UserError):
+            plane = shown_plane(image, self._viewer.dims)
+            if plane.axes == (image.ndim - 2, image.ndim - 1):
+                return plane
+        return None
+
+    def _picture_is_due(self) -> bool:
+        return time.monotonic() - self._pictured_at > _PICTURE_EVERY
+
+    def _picture(self) -> Callable[[Path], None] | None:
+        """Return what writes a picture of the B-scan that is shown; it reads the image then."""
+        plane, image = self._shown(), self._image_of(self.labels)
+        if plane is None or image is None:
+            return None
+        self._pictured_at = time.monotonic()
+        data, schema = self.labels.data, self._describe(self).label_schema
+
+        def write(path: Path) -> None:
+            with suppress(UserError):  # a picture is not worth more than the labels
+                bscan = read_bscan(image, plane).pixels
+                write_picture(path / PICTURE, bscan, np.array(data[plane.selector]), schema)
+
+        return write
+
+    def _on_placed(self, future: Future[None]) -> None:
+        error = future.exception()
+        self.problem = str(error) if isinstance(error, UserError) else ""
+        self.status_changed.emit()
+
+    # What follows runs in the writer's thread.
+
+    def _begin(
+        self, labels: npt.NDArray[Any], name: str, folder: AnnotationFolder | None
+    ) -> list[tuple[int, ...]]:
+        import_module("napari_octsam.data.annotations.label_store")  # here nobody waits for it
+        self._autosave = Autosave(labels, lambda: new_draft_path(name), folder)
+        return self._autosave.labelled(labels)
+
+    def _write(
+        self,
+        labels: npt.NDArray[Any],
+        annotation: Annotation,
+        is_changed: bool,
+        first: tuple[int, ...] | None,
+        by_others: frozenset[tuple[int, ...]],
+        picture: Callable[[Path], None] | None,
+    ) -> Saved:
+        assert self._autosave is not None  # for mypy: `_begin` was first
+        started = time.perf_counter()
+        saved = self._autosave.save(
+            labels, annotation, is_changed=is_changed, first=first, by_others=by_others
+        )
+        self._note_path()
+        if picture is not None and self._path is not None:
+            picture(self._path)
+        self._took = time.perf_counter() - started
+        return saved
+
+    def _place(
+        self, path: Path, annotation: Annotation, picture: Callable[[Path], None] | None
+    ) -> None:
+        assert self._autosave is not None
+        self._autosave.save(self.labels.data, annotation, is_changed=True)
+        if picture is not None and self._autosave.folder is not None:
+            picture(self._autosave.folder.path)
+        self._autosave.place(path)
+        self._note_path()
+
+    def _discard(self) -> None:
+        if self._autosave is not None and self._autosave.folder is not None:
+            self._autosave.folder.delete()
+            self._autosave.folder = None
+
+    def _close(self) -> None:
+        if self._autosave is not None:
+            self._autosave.close()
+
+    def _note_path(self) -> None:
+        folder = self._autosave.folder if self._autosave is not None else None
+        self._path = None if folder is None else folder.path
