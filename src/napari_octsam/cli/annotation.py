@@ -36,11 +36,12 @@ def list_annotations(
     folder: Annotated[Path, typer.Argument(help="Where to look, too.")] = Path(),
 ) -> None:
     """List the annotations in a folder, and those that the plugin keeps for you."""
-    from napari_octsam.data.annotations.listing import annotations_in, kept_folder
+    from napari_octsam.data.annotations.drafts import drafts_folder
+    from napari_octsam.data.annotations.listing import annotations_in
 
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    kept = kept_folder()
+    kept = drafts_folder()
     places = [folder] if kept.exists() and folder.samefile(kept) else [folder, kept]
     found = [(place, paths) for place in places if (paths := annotations_in(place))]
     for place, paths in found:

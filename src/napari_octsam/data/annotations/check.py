@@ -14,7 +14,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.data.annotations.folder import open_labels, read_annotation
 from napari_octsam.data.annotations.label_store import LabelStore
 from napari_octsam.data.annotations.linked_image import read_linked
-from napari_octsam.data.annotations.saved import Index, bscan_name, indices, labelled_pixels
+from napari_octsam.data.annotations.saved import Index, bscan_name, indices
 from napari_octsam.data.dataset import listed
 
 __all__ = ["check_annotation"]
@@ -66,7 +66,7 @@ def _faults_of_labels(path: Path, annotation: Annotation) -> Iterator[str]:
 def _look(labels: LabelStore, index: Index, schema: LabelSchema) -> tuple[Iterable[int], bool]:
     """Return the values that the schema lacks, and whether nothing is labelled."""
     found = labels.read(index)
-    return schema.lacking(np.unique(found).tolist()), not labelled_pixels(found)
+    return schema.lacking(np.unique(found).tolist()), not found.any()
 
 
 def _fault_of_state(state: BScanState, is_empty: bool) -> str:

@@ -8,7 +8,7 @@ from napari_octsam.core.annotation import BScanState
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.wording import listed
 from napari_octsam.data.annotations.label_store import Labels
-from napari_octsam.data.annotations.saved import Index, Saved, labelled_pixels
+from napari_octsam.data.annotations.saved import Index, SavedAnnotation, labelled_pixels
 
 __all__ = ["BY_A_PERSON", "chosen"]
 
@@ -16,7 +16,7 @@ BY_A_PERSON = (BScanState.CORRECTED, BScanState.DONE)
 """The states of B-scans that a person did."""
 
 
-def chosen(saved: Saved, states: Collection[BScanState]) -> list[tuple[Index, Labels]]:
+def chosen(saved: SavedAnnotation, states: Collection[BScanState]) -> list[tuple[Index, Labels]]:
     """Return the B-scans of these states with their labels.
 
     One without a label is left out, unless a person said that it is done.
@@ -35,7 +35,9 @@ def chosen(saved: Saved, states: Collection[BScanState]) -> list[tuple[Index, La
     return found
 
 
-def _chosen(saved: Saved, states: Collection[BScanState]) -> Iterator[tuple[Index, Labels]]:
+def _chosen(
+    saved: SavedAnnotation, states: Collection[BScanState]
+) -> Iterator[tuple[Index, Labels]]:
     for index in saved.indices:
         state = saved.annotation.state(index)
         if state in states:

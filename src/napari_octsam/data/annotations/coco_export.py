@@ -19,7 +19,7 @@ from napari_octsam.data.annotations.chosen import chosen
 from napari_octsam.data.annotations.description import KEY, Description
 from napari_octsam.data.annotations.label_store import Labels
 from napari_octsam.data.annotations.rle import run_lengths
-from napari_octsam.data.annotations.saved import Saved, bscan_name
+from napari_octsam.data.annotations.saved import SavedAnnotation, bscan_name
 
 __all__ = ["SUFFIX", "write_coco"]
 
@@ -27,7 +27,7 @@ SUFFIX = ".json"
 """Of a file that `write_coco` writes."""
 
 
-def write_coco(saved: Saved, path: Path, states: Collection[BScanState]) -> None:
+def write_coco(saved: SavedAnnotation, path: Path, states: Collection[BScanState]) -> None:
     """Write the B-scans of these states: an image each, and an annotation each piece of a class.
 
     The names of the images are those of `write_masks`. What nobody has labelled (255) is left out.

@@ -13,7 +13,7 @@ from napari_octsam.data.annotations.coco_export import write_coco
 from napari_octsam.data.annotations.description import sidecar_of
 from napari_octsam.data.annotations.masks_export import write_masks
 from napari_octsam.data.annotations.png_export import write_png
-from napari_octsam.data.annotations.saved import Saved
+from napari_octsam.data.annotations.saved import SavedAnnotation
 from napari_octsam.data.annotations.tiff_export import write_tiff
 
 __all__ = ["Kind", "export", "files_of"]
@@ -28,13 +28,13 @@ class Kind(StrEnum):
     COCO = "coco"
 
 
-_COPIES: dict[Kind, Callable[[Saved, Path], None]] = {
+_COPIES: dict[Kind, Callable[[SavedAnnotation, Path], None]] = {
     Kind.TIFF: write_tiff,
     Kind.PNG: write_png,
 }
 """All labels as they are."""
 
-_DATA_SETS: dict[Kind, Callable[[Saved, Path, Collection[BScanState]], None]] = {
+_DATA_SETS: dict[Kind, Callable[[SavedAnnotation, Path, Collection[BScanState]], None]] = {
     Kind.MASKS: write_masks,
     Kind.COCO: write_coco,
 }
@@ -42,7 +42,7 @@ _DATA_SETS: dict[Kind, Callable[[Saved, Path, Collection[BScanState]], None]] = 
 
 
 def export(
-    saved: Saved, kind: Kind, path: Path, states: Collection[BScanState] | None = None
+    saved: SavedAnnotation, kind: Kind, path: Path, states: Collection[BScanState] | None = None
 ) -> None:
     """Export an annotation.
 

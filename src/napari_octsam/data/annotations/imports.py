@@ -16,10 +16,10 @@ from napari_octsam.data.annotations.folder import AnnotationFolder
 from napari_octsam.data.annotations.found import FoundLabels, required
 from napari_octsam.data.annotations.label_store import Labels
 from napari_octsam.data.annotations.linked_image import link_to
-from napari_octsam.data.annotations.saved import indices, labelled_pixels
+from napari_octsam.data.annotations.saved import indices
 from napari_octsam.data.dataset import listed
-from napari_octsam.data.labels import read_labels
-from napari_octsam.data.pictures import PICTURE_SUFFIXES, read_picture
+from napari_octsam.data.labels import LABEL_SUFFIXES, read_labels
+from napari_octsam.data.pictures import read_picture
 from napari_octsam.data.split.grouping import natural_order
 
 __all__ = ["import_labels"]
@@ -80,7 +80,7 @@ def _pictures(folder: Path) -> list[Path]:
     files = [
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in LABEL_SUFFIXES and not path.name.startswith(".")
     ]
     if not files:
         raise UserError(f"{folder} has no pictures with labels.")
@@ -106,7 +106,7 @@ def _fitting(labels: Labels, path: Path, image: ImageLink) -> Labels:
 
 
 def _annotation(name: str, link: ImageLink, found: FoundLabels, values: Labels) -> Annotation:
-    labelled = (index for index in indices(link) if labelled_pixels(values[index]))
+    labelled = (index for index in indices(link) if values[index].any())
     axes = found.description
     count = len(link.shape)
     if axes is None or len(axes.scale) != count:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from napari_octsam.core.annotation import Annotation, BScanState
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.folders import data_folder
 from napari_octsam.data.annotations.folder import RECORD, SUFFIX, is_annotation
-from napari_octsam.data.annotations.saved import Saved, labelled_pixels, open_saved
+from napari_octsam.data.annotations.saved import SavedAnnotation, labelled_pixels, open_saved
 
-__all__ = ["Summary", "annotations_in", "kept_folder", "summarise"]
+__all__ = ["Summary", "annotations_in", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,6 @@ class Summary:
     changed: datetime
     states: Mapping[BScanState, int]
     pixels: int
-
-
-def kept_folder() -> Path:
-    """Return where annotations are kept that nobody has given a place; it need not exist yet."""
-    return data_folder() / "annotations"
 
 
 def annotations_in(folder: Path) -> list[Path]:
@@ -65,7 +59,7 @@ def summarise(path: Path) -> Summary:
     return Summary(path, saved.annotation, _changed(saved), states, pixels)
 
 
-def _changed(saved: Saved) -> datetime:
+def _changed(saved: SavedAnnotation) -> datetime:
     times = [each.at for each in saved.annotation.progress.values()]
     made = (saved.path / RECORD).stat().st_mtime
     return max(times, default=datetime.fromtimestamp(made, UTC))

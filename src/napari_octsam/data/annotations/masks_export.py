@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_octsam.core.annotation import BScanState
 from napari_octsam.data.annotations.chosen import chosen
 from napari_octsam.data.annotations.linked_image import read_linked
-from napari_octsam.data.annotations.saved import Saved, bscan_name, stem
+from napari_octsam.data.annotations.saved import SavedAnnotation, bscan_name, stem
 from napari_octsam.data.arrays import ArraySource
 from napari_octsam.data.dataset import Dataset, Item
 from napari_octsam.data.prepared import write_prepared
@@ -17,7 +17,7 @@ from napari_octsam.data.split.grouping import group_of, patient_of
 __all__ = ["write_masks"]
 
 
-def write_masks(saved: Saved, path: Path, states: Collection[BScanState]) -> None:
+def write_masks(saved: SavedAnnotation, path: Path, states: Collection[BScanState]) -> None:
     """Write a prepared data set with the B-scans of these states; it stores no split.
 
     Raises

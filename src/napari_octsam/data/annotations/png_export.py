@@ -17,7 +17,7 @@ from napari_octsam.data.annotations.description import (
     write_sidecar,
 )
 from napari_octsam.data.annotations.label_store import Labels
-from napari_octsam.data.annotations.saved import Saved, bscan_name
+from napari_octsam.data.annotations.saved import SavedAnnotation, bscan_name
 
 __all__ = ["SUFFIX", "write_png"]
 
@@ -25,7 +25,7 @@ SUFFIX = ".png"
 """Of a file that `write_png` writes."""
 
 
-def write_png(saved: Saved, path: Path) -> None:
+def write_png(saved: SavedAnnotation, path: Path) -> None:
     """Write labels of 8 bit, or of 16 where they need it.
 
     Raises
@@ -52,7 +52,7 @@ def write_png(saved: Saved, path: Path) -> None:
         write_sidecar(sidecar_of(folder), annotation.label_schema)
 
 
-def _fitting(saved: Saved) -> Labels:
+def _fitting(saved: SavedAnnotation) -> Labels:
     labels = saved.labels.read_all()
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high > np.iinfo(np.uint16).max:

@@ -16,14 +16,22 @@ from napari_octsam.data.annotations.folder import open_labels, read_annotation
 from napari_octsam.data.annotations.label_store import Labels, LabelStore
 from napari_octsam.data.dataset import listed
 
-__all__ = ["Index", "Saved", "bscan_name", "indices", "labelled_pixels", "open_saved", "stem"]
+__all__ = [
+    "Index",
+    "SavedAnnotation",
+    "bscan_name",
+    "indices",
+    "labelled_pixels",
+    "open_saved",
+    "stem",
+]
 
 Index = tuple[int, ...]
 """Of a B-scan in its image, slowest axis first; () where the image is one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedAnnotation:
     """What a folder of an annotation holds."""
 
     path: Path
@@ -54,10 +62,10 @@ class Saved:
         return labels
 
 
-def open_saved(path: Path) -> Saved:
+def open_saved(path: Path) -> SavedAnnotation:
     """Open an annotation; UserError where it is none, is damaged or of a newer version."""
     annotation = read_annotation(path)
-    return Saved(path, annotation, open_labels(path, annotation))
+    return SavedAnnotation(path, annotation, open_labels(path, annotation))
 
 
 def indices(image: ImageLink) -> Iterator[Index]:

@@ -16,7 +16,7 @@ from napari_octsam.data.annotations.description import (
     sidecar_of,
     write_sidecar,
 )
-from napari_octsam.data.annotations.saved import Saved
+from napari_octsam.data.annotations.saved import SavedAnnotation
 
 __all__ = ["SUFFIXES", "write_tiff"]
 
@@ -33,7 +33,7 @@ _CENTIMETRES = {
 _RATIONAL = (2.0**-31, 2.0**31)  # between which a TIFF can have a resolution
 
 
-def write_tiff(saved: Saved, path: Path) -> None:
+def write_tiff(saved: SavedAnnotation, path: Path) -> None:
     """Write the labels as they are; UserError where the file cannot be written."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path} is no TIFF: name a file that ends in .tif.")
