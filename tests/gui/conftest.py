@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,9 +84,3 @@ def open_in_window(
         return viewer, widget
 
     return open_
-
-
-@pytest.fixture(autouse=True)
-def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remember schemas elsewhere than a person does, and none that the person used."""
-    monkeypatch.setenv("OCTSAM_DATA", str(tmp_path / "own"))

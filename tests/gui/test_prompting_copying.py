@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("napari")
-from qtpy.QtCore import Qt
-
+from napari_octsam.gui.prompting.copying import COPY_KEY, PASTE_KEY
 from napari_octsam.gui.prompting.drawing import Tool
+from napari_octsam.gui.session.undo_keys import UNDO_KEY
 from tests.gui.prompting_parts import (
     BOX,
     IRF,
     NSR,
-    PATIENCE,
     bscan,
     draw_box,
     press_key,
@@ -37,24 +35,19 @@ def draw_prompts(viewer: Any, widget: Any) -> None:
     widget.prompter.drawing.points.add([[0, 50, 70]])
 
 
-def test_ctrl_c_and_ctrl_v_copy_a_prompt_to_another_bscan(open_in_window: Any, qtbot: Any) -> None:
-    viewer, widget = open_in_window(VOLUME)
-    window = viewer.__wrapped__.window
-    window._qt_window.show()
-    canvas = window._qt_viewer.canvas.native
-    qtbot.waitUntil(canvas.isVisible, timeout=PATIENCE)
-    press = partial(qtbot.keyClick, canvas, modifier=Qt.KeyboardModifier.ControlModifier)
+def test_ctrl_c_and_ctrl_v_copy_a_prompt_to_another_bscan(open_prompt: Any, qtbot: Any) -> None:
+    viewer, widget = open_prompt(VOLUME)
     draw_prompts(viewer, widget)
     drawing = widget.prompter.drawing
 
     for layer, selected in ((drawing.points, [0, 50, 70]), (drawing.shapes, ON_FIRST.tolist())):
         viewer.dims.set_point(0, 0)
-        viewer.__wrapped__.layers.selection.active = layer
+        viewer.layers.selection.active = layer
         layer.mode = "select"
         layer.selected_data = {0}
-        press(Qt.Key.Key_C)
+        press_key(viewer, COPY_KEY)
         viewer.dims.set_point(0, 2)
-        press(Qt.Key.Key_V)
+        press_key(viewer, PASTE_KEY)
         moved = np.array(selected)
         moved[..., 0] = 2
         assert layer.data[1].tolist() == moved.tolist()
@@ -69,7 +62,7 @@ def test_ctrl_c_and_ctrl_v_copy_a_prompt_to_another_bscan(open_in_window: Any, q
     wait_for_prediction(qtbot, widget)
     assert widget.prompter.predicted.plane.index == (2,)
 
-    press(Qt.Key.Key_Z)
+    press_key(viewer, UNDO_KEY)
     assert len(drawing.shapes.data) == 1
     assert "copied" in widget.message.text()
 

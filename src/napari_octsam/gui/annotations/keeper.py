@@ -55,7 +55,7 @@ class Keeper:
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self._viewer: Viewer = weakref.proxy(viewer)  # which the session must not keep alive
-        self._session = session
+        self.session = session
         self._kept: dict[Labels, KeptLabels] = {}
         self._hashes: weakref.WeakKeyDictionary[Image, str] = weakref.WeakKeyDictionary()
         self._links: weakref.WeakKeyDictionary[Labels, ImageLink] = weakref.WeakKeyDictionary()
@@ -87,7 +87,7 @@ class Keeper:
         events = self._viewer.layers.events
         events.inserted.disconnect(self._on_inserted)
         events.removed.disconnect(self._on_removed)
-        self._session.model_changed.disconnect(self._on_model, missing_ok=True)
+        self.session.model_changed.disconnect(self._on_model, missing_ok=True)
         for labels in list(self._kept):
             self._let_go(labels)
         self._writer.shutdown(wait=True)
@@ -109,13 +109,13 @@ class Keeper:
             self._describe,
             self._image_of,
             self._writer,
-            self._session.main,
+            self.session.main,
             folder,
         )
         kept.status_changed.connect(self.changed.emit)
         self._kept[labels] = kept
         if folder is not None:
-            self._session.main.call(partial(self._bring_back, labels, folder.annotation))
+            self.session.main.call(partial(self._bring_back, labels, folder.annotation))
         image = self._image_of(labels)
         if image is not None:
             self._look_at(image)
@@ -138,14 +138,14 @@ class Keeper:
         """Open what belongs to labels that were opened: their image, and the prompts on it."""
         if labels not in self._kept:
             return
-        if annotation.label_schema != self._session.schema:
-            self._session.schema = annotation.label_schema
+        if annotation.label_schema != self.session.schema:
+            self.session.schema = annotation.label_schema
         try:
             image = bring_image(self._viewer, annotation)
         except UserError as error:
             self.told.emit(str(error))
             return
-        companions = self._session.companions
+        companions = self.session.companions
         companions.labels.set(image, labels)
         bring_prompts(self._viewer, image, annotation, companions)
         self.opened.emit(image)
@@ -153,7 +153,7 @@ class Keeper:
     def _describe(self, kept: KeptLabels) -> Annotation:
         labels = kept.labels
         image = self._image_of(labels)
-        schema = schema_of(labels) or self._session.schema
+        schema = schema_of(labels) or self.session.schema
         prompts = [] if image is None else list(drawn_prompts(self._prompts(image), image))
         return described(
             labels, self._link(labels, image), schema, kept.progress, prompts, self._models
@@ -165,10 +165,10 @@ class Keeper:
         return image_link(labels, image, self._hashes.get(image, ""))
 
     def _prompts(self, image: Image) -> list[Any]:
-        return self._session.companions.prompts(image, self._viewer.layers)
+        return self.session.companions.prompts(image, self._viewer.layers)
 
     def _image_of(self, labels: Labels) -> Image | None:
-        pairs = labelled_images(self._viewer.layers, self._session.companions)
+        pairs = labelled_images(self._viewer.layers, self.session.companions)
         return next((pair.image for pair in pairs if pair.labels is labels), None)
 
     def _look_at(self, image: Image) -> None:
@@ -178,7 +178,7 @@ class Keeper:
         data = image.data[0] if image.multiscale else image.data
         future = self._writer.submit(pixels_hash, data, data_shape(image)[:-2])
         note = partial(self._note_hash, weakref.ref(image))
-        self._session.main.when_done(future, note)
+        self.session.main.when_done(future, note)
 
     def _note_hash(self, image: weakref.ref[Image], future: Any) -> None:
         there = image()
@@ -211,7 +211,7 @@ class Keeper:
             self._models = [name for name in self._models if name != model.name] + [model.name]
 
 
-_KEEPERS: weakref.WeakKeyDictionary[Session, Keeper] = weakref.WeakKeyDictionary()
+_KEEPERS: weakref.WeakKeyDictionary[Viewer, Keeper] = weakref.WeakKeyDictionary()
 
 
 def keeper_of(viewer: Viewer) -> Keeper:
@@ -224,9 +224,9 @@ def keeper_of(viewer: Viewer) -> Keeper:
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     session = session_of(viewer)
-    keeper = _KEEPERS.get(session)
-    if keeper is None:
-        keeper = _KEEPERS[session] = Keeper(viewer, session)
+    keeper = _KEEPERS.get(viewer)
+    if keeper is None or keeper.session is not session:
+        keeper = _KEEPERS[viewer] = Keeper(viewer, session)
         session.when_closed(keeper.close)
         session.closing_questions.append(UnsavedQuestion(keeper))
     return keeper

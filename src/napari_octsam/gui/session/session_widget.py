@@ -81,16 +81,17 @@ class SessionWidget(QWidget):
             self._has_window = True
             window.destroyed.connect(lambda: session.close())
             ask_before_closing(window, session.closing_questions)
-            self._soon(0, lambda: share_dock(self, window.findChildren(SessionWidget)))
+            QTimer.singleShot(0, self._share_dock)
             if self._fitted:
-                self._soon(_LAYOUT_TIME, self.viewer.fit_to_view)
+                QTimer.singleShot(_LAYOUT_TIME, self._fit_view)
 
-    def _soon(self, milliseconds: int, function: Callable[[], object]) -> None:
-        """Call a function later, unless the widget is gone by then."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(lambda: function())
-        timer.start(milliseconds)
+    def _share_dock(self) -> None:
+        window = self.window()
+        if window is not None:
+            share_dock(self, window.findChildren(SessionWidget))
+
+    def _fit_view(self) -> None:
+        self.viewer.fit_to_view()
 
 
 def _run_all(functions: list[Callable[[], object]]) -> None:
