@@ -22,9 +22,12 @@ from napari_octsam.core.annotation import BScanState, SetBy
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.data.annotations.drafts import Draft, drafts
 from napari_octsam.data.annotations.folder import AnnotationFolder
+from napari_octsam.data.annotations.saved import open_saved
+from napari_octsam.data.annotations.tiff_export import write_tiff
 from napari_octsam.gui.annotations.files import get_reader
 from napari_octsam.gui.annotations.keeper import Keeper
 from napari_octsam.gui.annotations.kept import KeptLabels
+from napari_octsam.gui.layers.layer_schema import schema_of, show_schema
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from tests.gui.prompting_parts import NSR, PATIENCE, RPE, close, draw_box, wait_for_prediction
 
@@ -396,3 +399,19 @@ def _answer(answers: list[str]) -> None:
         buttons = {button.text().replace("&", ""): button for button in box.buttons()}
         if answers[0] in buttons:
             buttons[answers.pop(0)].click()
+
+
+def test_an_exported_tiff_says_its_schema_when_it_is_opened_as_labels(
+    open_prompt: OpenPrompt, qtbot: Any, tmp_path: Path
+) -> None:
+    _, widget = open_prompt(VOLUME)
+    kept = labelled(widget.viewer, widget.keeper)
+    show_schema(kept.labels, bundled_schema("layers7"))
+    kept.labels.paint((1, 20, 20), 7)
+    kept.place(tmp_path / "P012.octsam").result()
+    write_tiff(open_saved(tmp_path / "P012.octsam"), tmp_path / "labels.tif")
+    widget.layers.labels_row.open([tmp_path / "labels.tif"])
+    qtbot.waitUntil(lambda: "labels" in widget.viewer.layers, timeout=PATIENCE)
+    opened = widget.viewer.layers["labels"]
+    assert schema_of(opened) == bundled_schema("layers7")
+    assert (opened.data == kept.labels.data).all()

@@ -13,9 +13,12 @@ import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
+from napari_octsam.data.annotations.description import schema_in
 from napari_octsam.data.labels import LABEL_SUFFIXES, read_labels
+from napari_octsam.data.prepared import schema_of_mask
 from napari_octsam.gui.layers.bscans import data_shape
 from napari_octsam.gui.layers.labelled_images import above_labels
+from napari_octsam.gui.layers.layer_schema import described
 from napari_octsam.gui.layers.new_layers import placed_as
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
+    from napari_octsam.core.classes import LabelSchema
     from napari_octsam.gui.layers.companions import Companions
     from napari_octsam.gui.session.session import Session
 
@@ -80,8 +84,15 @@ def ask_for_masks(viewer: Viewer) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Mask:
+    name: str
+    values: npt.NDArray[Any]
+    schema: LabelSchema | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Read:
-    masks: list[tuple[str, npt.NDArray[Any]]]
+    masks: list[_Mask]
     problems: list[str]
 
 
@@ -89,7 +100,8 @@ def _read(paths: Sequence[Path]) -> _Read:
     read = _Read([], [])
     for path in paths:
         try:
-            read.masks.append((path.stem, _compact(read_labels(path))))
+            schema = schema_in(path) or schema_of_mask(path)
+            read.masks.append(_Mask(path.stem, _compact(read_labels(path)), schema))
         except UserError as error:
             read.problems.append(str(error))
     if not read.masks:
@@ -108,10 +120,12 @@ def _add(viewer: Viewer, session: Session, read: _Read, preferred: Image | None)
 
     made: list[tuple[Labels, Image | None]] = []
     lost = []
-    for name, values in read.masks:
+    for mask in read.masks:
+        name, values = mask.name, mask.values
         image = _image_for(name, values.shape, viewer.layers, preferred)
         place = {} if image is None else placed_as(image)
-        labels = Labels(values, name=name, opacity=0.5, **place)
+        meaning = {} if mask.schema is None else described(mask.schema)
+        labels = Labels(values, name=name, opacity=0.5, **place, **meaning)
         _insert(viewer.layers, labels, image, session.companions)
         made.append((labels, image))
         if image is None:
