@@ -141,11 +141,28 @@ def test_each_bscan_says_who_did_it(
     kept.labels.paint((0, 30, 30), 3)
     wait_until_kept(qtbot, kept)
     assert kept.progress[0,].state is BScanState.CORRECTED
+    kept.set_state((0,), BScanState.AUTOMATIC, by_model)  # and nothing is written
+    wait_until_kept(qtbot, kept)
+    kept.labels.paint((0, 40, 40), 3)
+    wait_until_kept(qtbot, kept)
+    assert kept.progress[0,].state is BScanState.CORRECTED
     kept.labels.undo()  # what the model did is there again, and a person has looked at it
     kept.labels.paint((1, 20, 20), 0)
     kept.labels.paint((2, 20, 20), 1)
     qtbot.waitUntil(lambda: (1,) not in kept.progress, timeout=PATIENCE)
     assert kept.progress[2,].state is BScanState.DONE
+
+
+def test_a_stroke_just_after_a_model_is_the_persons(
+    volume: tuple[ViewerModel, PromptWidget, KeptLabels], qtbot: Any
+) -> None:
+    viewer, _, kept = volume
+    viewer.dims.set_point(0, 0)
+    kept.labels.data[0] = 2
+    kept.set_state((0,), BScanState.AUTOMATIC, SetBy(kind="model", model="octsam-tiny"))
+    kept.labels.paint((0, 20, 20), 3)
+    wait_until_kept(qtbot, kept)
+    assert kept.progress[0,].state is BScanState.CORRECTED
 
 
 def test_a_commit_and_its_undo_are_kept(open_prompt: OpenPrompt, qtbot: Any) -> None:

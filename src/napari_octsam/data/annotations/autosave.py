@@ -61,6 +61,7 @@ class Autosave:
     ) -> None:
         self._new_path = new_path
         self.folder = folder
+        self._by_others: set[Index] = set()
         self._sums = {index: _sum(labels[index]) for index in _bscans(labels)}
 
     def save(
@@ -100,6 +101,7 @@ class Autosave:
             self._begin(labels, annotation)
         assert self.folder is not None  # for mypy
         order = sorted(_bscans(labels), key=lambda index: index != first)
+        self._by_others.update(by_others)  # until they are written, which may fail
         progress: dict[Index, Progress | None] = {}
         for index in order:
             bscan = np.array(labels[index])
@@ -107,9 +109,10 @@ class Autosave:
             if content != self._sums[index]:
                 self.folder.labels.write(index, bscan)
                 self._sums[index] = content
-                if index not in by_others:
+                if index not in self._by_others:
                     before = annotation.progress.get(index)
                     progress[index] = edited(before, is_empty=not bscan.any())
+        self._by_others.clear()
         self.folder.write(annotation.with_progress(progress))
         return Saved(progress, on_disk=True)
 
@@ -130,6 +133,12 @@ class Autosave:
         self.folder.copy_to(path)
         before, self.folder = self.folder, AnnotationFolder(path)
         before.delete()
+
+    def discard(self) -> None:
+        """Delete the folder."""
+        if self.folder is not None:
+            self.folder.delete()
+            self.folder = None
 
     def close(self) -> None:
         """Leave the folder to others."""

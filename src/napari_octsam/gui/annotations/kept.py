@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,13 @@ from napari_octsam.core.annotation import (
     SetBy,
 )
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.annotations.autosave import Autosave, Saved
-from napari_octsam.data.annotations.drafts import PICTURE, is_draft, new_draft_path
+from napari_octsam.data.annotations.autosave import Saved
+from napari_octsam.data.annotations.drafts import PICTURE, is_draft
 from napari_octsam.data.annotations.picture import write_picture
+from napari_octsam.gui.annotations.disk_side import DiskSide, Snapshot
 from napari_octsam.gui.layers.bscans import read_bscan, shown_plane
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
@@ -88,16 +87,14 @@ class KeptLabels:
         self._writer = writer
         self._main = main
         self._shape = tuple(labels.data.shape)
-        self._path = None if folder is None else folder.path
-        self._autosave: Autosave | None = None
-        begun = writer.submit(self._begin, labels.data, labels.name, folder)
+        self._disk = DiskSide(folder)
+        begun = writer.submit(self._disk.begin, labels.data, labels.name)
         main.when_done(begun, self._on_begun)
         self._is_followed = True
         self._is_changed = False
         self._by_others: set[tuple[int, ...]] = set()
         self._saving: Future[Saved] | None = None
         self._is_due = False
-        self._took = 0.0  # seconds
         self._pictured_at = -_PICTURE_EVERY
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -111,7 +108,7 @@ class KeptLabels:
     @property
     def path(self) -> Path | None:
         """The folder of the annotation; None where nothing has been changed yet."""
-        return self._path
+        return self._disk.path
 
     @property
     def image_path(self) -> Path | None:
@@ -122,7 +119,7 @@ class KeptLabels:
     @property
     def is_placed(self) -> bool:
         """Whether the person has said where it is to be."""
-        return self._path is not None and not is_draft(self._path)
+        return self.path is not None and not is_draft(self.path)
 
     @property
     def is_pending(self) -> bool:
@@ -132,7 +129,7 @@ class KeptLabels:
     def touch(self, _event: Any = None) -> None:
         """Look soon whether something has changed."""
         if self._is_followed and not self._timer.isActive():
-            self._timer.start(max(_DELAY, int(1000 * self._took)))
+            self._timer.start(max(_DELAY, int(1000 * self._disk.took)))
 
     def set_state(self, index: tuple[int, ...], state: BScanState, by: SetBy | None = None) -> None:
         """Set the state of a B-scan, after what was written into it, if something was."""
@@ -153,8 +150,7 @@ class KeptLabels:
 
     def place(self, path: Path) -> Future[None]:
         """Go on in a new folder; the future has a `UserError` where that cannot be."""
-        annotation, bscan = self._describe(self), self._picture()
-        future = self._writer.submit(self._place, path, annotation, bscan)
+        future = self._writer.submit(self._disk.place, self._snapshot(is_changed=True), path)
         self._main.when_done(future, self._on_placed)
         return future
 
@@ -170,7 +166,7 @@ class KeptLabels:
         if self._saving is not None:
             with suppress(UserError):
                 self._saving.result()
-        self._take(self._submit().result())
+        self._take(self._writer.submit(self._disk.save, self._snapshot()).result())
 
     def close(self) -> None:
         """Write all, follow the layer no more, and leave the folder to others.
@@ -186,13 +182,12 @@ class KeptLabels:
         try:
             self.flush()
         finally:
-            self._writer.submit(self._close).result()
+            self._writer.submit(self._disk.close).result()
 
     def discard(self) -> None:
         """Delete what is kept of it, and follow the layer, which stays, no more."""
         self._unfollow()
-        self._writer.submit(self._discard).result()
-        self._path = None
+        self._writer.submit(self._disk.discard).result()
 
     def _unfollow(self) -> None:
         self._is_followed = False
@@ -204,6 +199,9 @@ class KeptLabels:
             event.disconnect(self.touch)
 
     def _on_edit(self, _event: Any = None) -> None:
+        plane = self._shown() if self._by_others else None
+        if plane is not None:  # a person changes what is shown, and that counts more
+            self._by_others.discard(plane.index)
         self._is_changed = True
         self.touch()
 
@@ -218,34 +216,39 @@ class KeptLabels:
             self._is_due = True
             return
         try:
-            self._saving = self._submit()
+            snapshot = self._snapshot()
         except UserError as error:
             self.problem = str(error)
             self.status_changed.emit()
             return
+        self._saving = self._writer.submit(self._disk.save, snapshot)
         self._main.when_done(self._saving, self._on_saved)
 
-    def _submit(self) -> Future[Saved]:
+    def _snapshot(self, *, is_changed: bool = False) -> Snapshot:
         data = self.labels.data
         if tuple(data.shape) != self._shape:
             raise UserError(f"{self.labels.name} has another shape now: save it by File > Save.")
-        is_changed, self._is_changed = self._is_changed, False
-        first = self._shown()
-        index = None if first is None else first.index
-        picture = self._picture() if is_changed and self._picture_is_due() else None
+        is_changed, self._is_changed = is_changed or self._is_changed, False
         by_others, self._by_others = frozenset(self._by_others), set()
-        return self._writer.submit(
-            self._write, data, self._describe(self), is_changed, index, by_others, picture
+        plane = self._shown()
+        return Snapshot(
+            data,
+            self._describe(self),
+            is_changed,
+            None if plane is None else plane.index,
+            by_others,
+            self._picture() if is_changed and self._picture_is_due() else None,
         )
 
     def _on_saved(self, future: Future[Saved]) -> None:
         self._saving = None
         try:
             self._take(future.result())
-        except UserError as error:
-            self.problem = str(error)
+        except Exception as error:  # whatever it is, the labels are to be written
+            self.problem = str(error) or type(error).__name__
             self._is_changed = True
-            self._timer.start(_RETRY)
+            if self._is_followed:
+                self._timer.start(_RETRY)
         else:
             if self._is_due:
                 self._is_due = False
@@ -293,55 +296,3 @@ class KeptLabels:
         error = future.exception()
         self.problem = str(error) if isinstance(error, UserError) else ""
         self.status_changed.emit()
-
-    # What follows runs in the writer's thread.
-
-    def _begin(
-        self, labels: npt.NDArray[Any], name: str, folder: AnnotationFolder | None
-    ) -> list[tuple[int, ...]]:
-        import_module("napari_octsam.data.annotations.label_store")  # here nobody waits for it
-        self._autosave = Autosave(labels, lambda: new_draft_path(name), folder)
-        return self._autosave.labelled(labels)
-
-    def _write(
-        self,
-        labels: npt.NDArray[Any],
-        annotation: Annotation,
-        is_changed: bool,
-        first: tuple[int, ...] | None,
-        by_others: frozenset[tuple[int, ...]],
-        picture: Callable[[Path], None] | None,
-    ) -> Saved:
-        assert self._autosave is not None  # for mypy: `_begin` was first
-        started = time.perf_counter()
-        saved = self._autosave.save(
-            labels, annotation, is_changed=is_changed, first=first, by_others=by_others
-        )
-        self._note_path()
-        if picture is not None and self._path is not None:
-            picture(self._path)
-        self._took = time.perf_counter() - started
-        return saved
-
-    def _place(
-        self, path: Path, annotation: Annotation, picture: Callable[[Path], None] | None
-    ) -> None:
-        assert self._autosave is not None
-        self._autosave.save(self.labels.data, annotation, is_changed=True)
-        if picture is not None and self._autosave.folder is not None:
-            picture(self._autosave.folder.path)
-        self._autosave.place(path)
-        self._note_path()
-
-    def _discard(self) -> None:
-        if self._autosave is not None and self._autosave.folder is not None:
-            self._autosave.folder.delete()
-            self._autosave.folder = None
-
-    def _close(self) -> None:
-        if self._autosave is not None:
-            self._autosave.close()
-
-    def _note_path(self) -> None:
-        folder = self._autosave.folder if self._autosave is not None else None
-        self._path = None if folder is None else folder.path
