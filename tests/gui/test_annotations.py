@@ -15,9 +15,11 @@ import tifffile
 pytest.importorskip("napari")
 from napari.components import ViewerModel
 from napari.layers import Labels
+from npe2 import PluginManifest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
+import napari_octsam
 from napari_octsam.core.annotation import BScanState, SetBy
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.data.annotations.drafts import Draft, drafts
@@ -25,7 +27,7 @@ from napari_octsam.data.annotations.folder import AnnotationFolder
 from napari_octsam.data.annotations.saved import open_saved
 from napari_octsam.data.annotations.tiff_export import write_tiff
 from napari_octsam.gui.annotations.files import get_reader
-from napari_octsam.gui.annotations.keeper import Keeper
+from napari_octsam.gui.annotations.keeper import Keeper, keeper_of
 from napari_octsam.gui.annotations.kept import KeptLabels
 from napari_octsam.gui.layers.layer_schema import schema_of, show_schema
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
@@ -360,6 +362,48 @@ def test_an_image_that_moved_is_asked_for(
     qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
     assert f"is not at {file} any more" in told[0]
     assert other.keeper.kept[0].labels.data[1, 20, 20] == NSR
+
+
+def test_another_picture_of_the_same_name_and_size_is_told(
+    open_prompt: OpenPrompt, qtbot: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "P012.tif"
+    tifffile.imwrite(file, VOLUME, photometric="minisblack")
+    viewer, widget = open_prompt()
+    viewer.open(str(file), plugin="napari")
+    kept = labelled(viewer, widget.keeper)
+    kept.labels.paint((1, 20, 20), NSR)
+    wait_until_kept(qtbot, kept)
+    leave(widget)
+    tifffile.imwrite(file, VOLUME[::-1], photometric="minisblack")
+    _, other = open_prompt()
+    told: list[str] = []
+    other.keeper.told.connect(told.append)
+    other.annotation._open(only_draft().path)
+    qtbot.waitUntil(lambda: bool(told), timeout=PATIENCE)
+    assert told == [
+        "P012 is not the picture that scan labels was labelled on: look whether they belong "
+        "together."
+    ]
+
+
+@pytest.mark.usefixtures("plugin_settings")
+def test_napari_saves_labels_as_an_annotation_and_goes_on_there(
+    make_napari_viewer: Any, npe2pm: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    npe2pm.register(PluginManifest.from_file(Path(napari_octsam.__file__).with_name("napari.yaml")))
+    viewer = make_napari_viewer()
+    keeper = keeper_of(viewer)
+    viewer.add_image(VOLUME, name="scan")
+    kept = labelled(viewer, keeper)
+    kept.labels.paint((1, 20, 20), NSR)
+    place = tmp_path / "P012.octsam"
+    assert kept.labels.save(str(place), plugin="napari-octsam") == [str(place)]
+    kept.labels.paint((2, 20, 20), NSR)
+    wait_until_kept(qtbot, kept)
+    assert kept.path == place
+    assert (on_disk(kept) == kept.labels.data).all()
+    keeper.session.close()
 
 
 def test_napari_reads_annotations_and_nothing_else(

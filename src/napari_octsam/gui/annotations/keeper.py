@@ -116,9 +116,7 @@ class Keeper:
         self._kept[labels] = kept
         if folder is not None:
             self.session.main.call(partial(self._bring_back, labels, folder.annotation))
-        image = self._image_of(labels)
-        if image is not None:
-            self._look_at(image)
+        self._look_at_images()
         self.changed.emit()
 
     def _folder_of(self, labels: Labels) -> AnnotationFolder | None:
@@ -171,19 +169,29 @@ class Keeper:
         pairs = labelled_images(self._viewer.layers, self.session.companions)
         return next((pair.image for pair in pairs if pair.labels is labels), None)
 
-    def _look_at(self, image: Image) -> None:
-        """Have the hash of an image's pixels made."""
-        if image in self._hashes:
-            return
-        data = image.data[0] if image.multiscale else image.data
-        future = self._writer.submit(pixels_hash, data, data_shape(image)[:-2])
-        note = partial(self._note_hash, weakref.ref(image))
-        self.session.main.when_done(future, note)
+    def _look_at_images(self) -> None:
+        """Have the hash of the pixels made of each image that has labels."""
+        for labels in self._kept:
+            image = self._image_of(labels)
+            if image is not None and image not in self._hashes:
+                self._hashes[image] = ""  # until it is known
+                data = image.data[0] if image.multiscale else image.data
+                future = self._writer.submit(pixels_hash, data, data_shape(image)[:-2])
+                note = partial(self._note_hash, weakref.ref(image))
+                self.session.main.when_done(future, note)
 
     def _note_hash(self, image: weakref.ref[Image], future: Any) -> None:
         there = image()
-        if there is not None and future.exception() is None:
-            self._hashes[there] = future.result()
+        if there is None or future.exception() is not None:
+            return
+        self._hashes[there] = future.result()
+        name = there.name
+        for labels, link in self._links.items():
+            if self._image_of(labels) is there and link.pixels not in ("", future.result()):
+                self.told.emit(
+                    f"{name} is not the picture that {labels.name} was labelled on: look "
+                    "whether they belong together."
+                )
 
     def _let_go(self, labels: Labels) -> None:
         try:
@@ -194,6 +202,7 @@ class Keeper:
 
     def _on_inserted(self, event: Any) -> None:
         self._follow(event.value)
+        self._look_at_images()
 
     def _on_removed(self, event: Any) -> None:
         if event.value in self._kept:
