@@ -258,6 +258,21 @@ def test_an_annotation_goes_where_the_person_says_and_is_kept_there(
     assert not drafts()
 
 
+def test_a_folder_that_is_deleted_under_napari_is_made_up_for(
+    volume: tuple[ViewerModel, PromptWidget, KeptLabels], qtbot: Any, tmp_path: Path
+) -> None:
+    _, _, kept = volume
+    kept.labels.paint((1, 20, 20), 3)
+    place = tmp_path / "P012.octsam"
+    kept.place(place).result()
+    shutil.rmtree(place)
+    kept.labels.paint((2, 20, 20), 3)
+    qtbot.waitUntil(lambda: kept.path != place and not kept.is_pending, timeout=PATIENCE)
+    assert not kept.is_placed
+    assert (on_disk(kept) == kept.labels.data).all()
+    assert not place.exists()
+
+
 def test_a_second_window_is_told_and_keeps_its_own(
     volume: tuple[ViewerModel, PromptWidget, KeptLabels],
     open_prompt: OpenPrompt,

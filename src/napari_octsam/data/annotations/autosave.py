@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.annotation import Annotation, Progress, edited
-from napari_octsam.data.annotations.folder import AnnotationFolder
+from napari_octsam.data.annotations.folder import AnnotationFolder, is_annotation
 
 __all__ = ["Autosave", "Saved"]
 
@@ -95,6 +95,9 @@ class Autosave:
             The disk is full, or the folder cannot be written to any more. What was written is
             whole, and the next call writes the rest.
         """
+        if self.folder is not None and not is_annotation(self.folder.path):
+            self.close()  # somebody has moved or deleted it: all goes into a new one
+            self.folder, is_changed = None, True
         if self.folder is None:
             if not is_changed and not self._changes(labels):
                 return Saved()
