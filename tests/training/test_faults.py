@@ -273,8 +273,12 @@ def test_a_disk_that_fills_up_ends_the_command_in_a_sentence_and_the_last_files_
     # which file is the first over the limit is a matter of how far the run is by then
     assert told[1] in ("last.pt", "best.safetensors", "metrics.json", "metrics.csv")
     assert not [path for path in folder.rglob(".*") if path.is_file()]
-    load_model(folder / "best.safetensors")
-    assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1
+    best, state = folder / "best.safetensors", folder / "last.pt"
+    assert best.exists() or state.exists()  # on a busy machine not both were written by then
+    if best.exists():
+        load_model(best)
+    if state.exists():
+        assert prepare(RunFolder(folder).config(), RunFolder(folder)).run.epoch >= 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no read-only folders")
