@@ -56,8 +56,8 @@ class RecoveryDialog(QDialog):
         self._drafts = list(drafts)
         count = counted(len(drafts), "annotation")
         what = QLabel(
-            f"{count} of before {'is' if len(drafts) == 1 else 'are'} saved in no place of yours. "
-            "Nothing is lost: open one and choose Save as."
+            f"{count} from before {'was' if len(drafts) == 1 else 'were'} kept, but not saved in a "
+            "place of yours yet. Open one, then choose Save as."
         )
         what.setWordWrap(True)
         self.rows = QListWidget()

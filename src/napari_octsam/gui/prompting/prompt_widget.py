@@ -156,6 +156,7 @@ class PromptWidget(SessionWidget):
         self.prompter.shown.image = image
         self.prompter.committer.follow(image)
         self.prompter.drawing.follow(image)
+        self.viewer.fit_to_view()
 
     def _show_commit(self) -> None:
         """Grey out Commit where there is nothing to commit."""
