@@ -68,6 +68,19 @@ def on_disk(kept: KeptLabels) -> np.ndarray:
     return copy_of(kept).labels.read_all()
 
 
+def labelled_and_left(open_prompt: OpenPrompt, qtbot: Any, folder: Path) -> Path:
+    """Label a volume in a file, and close the window."""
+    file = folder / "P012.tif"
+    tifffile.imwrite(file, VOLUME, photometric="minisblack")
+    viewer, widget = open_prompt()
+    viewer.open(str(file), plugin="napari")
+    kept = labelled(viewer, widget.keeper)
+    kept.labels.paint((1, 20, 20), NSR)
+    wait_until_kept(qtbot, kept)
+    leave(widget)
+    return file
+
+
 def only_draft() -> Draft:
     (draft,) = drafts()
     return draft
@@ -361,14 +374,7 @@ def test_not_now_is_remembered_and_discarding_deletes(
 def test_an_image_that_moved_is_asked_for(
     open_prompt: OpenPrompt, qtbot: Any, tmp_path: Path
 ) -> None:
-    file = tmp_path / "P012.tif"
-    tifffile.imwrite(file, VOLUME, photometric="minisblack")
-    viewer, widget = open_prompt()
-    viewer.open(str(file), plugin="napari")
-    kept = labelled(viewer, widget.keeper)
-    kept.labels.paint((1, 20, 20), NSR)
-    wait_until_kept(qtbot, kept)
-    leave(widget)
+    file = labelled_and_left(open_prompt, qtbot, tmp_path)
     file.unlink()
     _, other = open_prompt()
     told: list[str] = []
@@ -382,14 +388,7 @@ def test_an_image_that_moved_is_asked_for(
 def test_another_picture_of_the_same_name_and_size_is_told(
     open_prompt: OpenPrompt, qtbot: Any, tmp_path: Path
 ) -> None:
-    file = tmp_path / "P012.tif"
-    tifffile.imwrite(file, VOLUME, photometric="minisblack")
-    viewer, widget = open_prompt()
-    viewer.open(str(file), plugin="napari")
-    kept = labelled(viewer, widget.keeper)
-    kept.labels.paint((1, 20, 20), NSR)
-    wait_until_kept(qtbot, kept)
-    leave(widget)
+    file = labelled_and_left(open_prompt, qtbot, tmp_path)
     tifffile.imwrite(file, VOLUME[::-1], photometric="minisblack")
     _, other = open_prompt()
     told: list[str] = []
