@@ -25,6 +25,7 @@ from napari_octsam.data.facts import examine, members_of
 from napari_octsam.data.labels import read_labels
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
 from napari_octsam.data.pairs import read_pairs
+from napari_octsam.data.pictures import read_picture
 from napari_octsam.data.preflight import Preflight, judge
 from napari_octsam.data.prepared import schema_of_mask
 from napari_octsam.data.split.assignment import make_split
@@ -631,3 +632,20 @@ def test_a_broken_description_is_one_sentence(tmp_path: Path, text: str) -> None
 
     with pytest.raises(UserError, match="prepare it again with 'octsam preprocess'"):
         open_dataset(tmp_path)
+
+
+def test_16_bit_stay_in_a_prepared_data_set(octsam: Octsam, tmp_path: Path) -> None:
+    raw = tmp_path / "deep"
+    for folder in ("images", "masks"):
+        (raw / folder).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    pixels = [random.integers(0, 65536, (40, 60), np.uint16) for _ in range(2)]
+    tifffile.imwrite(raw / "images" / "a_1.tif", pixels[0], byteorder=">")
+    colours = np.stack([pixels[1]] * 3, -1)
+    tifffile.imwrite(raw / "images" / "b_1.tif", colours, photometric="rgb")
+    for name in ("a_1", "b_1"):
+        iio.imwrite(raw / "masks" / f"{name}.png", np.full((40, 60), 2, np.uint8))
+
+    assert octsam("preprocess", raw, "--out", "out", "--name", "one").exit_code == 0
+    for name, written in zip(("a_1", "b_1"), pixels, strict=True):
+        np.testing.assert_array_equal(read_picture(Path("out/one/images") / f"{name}.png"), written)

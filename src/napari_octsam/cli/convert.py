@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_octsam.cli.console import note, out
+from napari_octsam.cli.console import note, say
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
 
@@ -46,4 +46,4 @@ def convert(
         save_checkpoint(target, checkpoint.state_dict, header)
     else:
         write_transformers(target, checkpoint.state_dict, header.architecture)
-    out.print(f"{target}: {header.architecture}, {header.profile} preprocessing", soft_wrap=True)
+    say(f"{target}: {header.architecture}, {header.profile} preprocessing")

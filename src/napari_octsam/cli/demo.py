@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from napari_octsam.cli.console import out
+from napari_octsam.cli.console import out, say
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,4 +67,4 @@ def _show(report: DemoReport) -> None:
             dice.add_row(name, f"{value:.3f}")
         out.print(dice)
     for path in report.files:
-        out.print(f"Saved {path}", soft_wrap=True, highlight=False)
+        say(f"Saved {path}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from napari_octsam.cli.console import note, out, steps_bar, working
+from napari_octsam.cli.console import note, out, say, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
@@ -102,7 +102,7 @@ def predict(
     out.print(_table(objects, classes))
     size = " x ".join(str(n) for n in labels.shape)
     by = f"{network.header.name} on {network.device}, {network.precision}"
-    out.print(f"Wrote {output}: {size} pixels, by {by}.", soft_wrap=True, highlight=False)
+    say(f"Wrote {output}: {size} pixels, by {by}.")
 
 
 def _read_prompts(

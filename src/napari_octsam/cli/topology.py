@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from napari_octsam import __version__
-from napari_octsam.cli.console import out, steps_bar
+from napari_octsam.cli.console import out, say, steps_bar
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.classes import (
     BUNDLED_SCHEMAS,
@@ -87,7 +86,7 @@ def topology(
     out.print(_table(found, classes, compared=true is not None, volume=values.ndim > 2))
     odd = sum(not each.as_expected for _, each in found)
     told = f"{len(found) - odd} of {len(found)} are as the schema {classes.name} expects"
-    out.print(f"{told} (connectivity {connectivity}).", markup=False)
+    say(f"{told} (connectivity {connectivity}).")
     if json_file is not None:
         about = {
             "labels": str(labels),
@@ -178,7 +177,7 @@ def _table(found: Sequence[Found], schema: LabelSchema, *, compared: bool, volum
 
 def _named(each: ClassTopology, schema: LabelSchema) -> str:
     alone = len(each.values) == 1
-    return escape(f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name)
+    return f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name
 
 
 def _against(number: int, expected: int | None) -> str:

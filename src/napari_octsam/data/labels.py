@@ -11,10 +11,12 @@ from PIL import Image
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb, read_picture
+from napari_octsam.data.tiffs import indices_in_tiff, shows_zero_as_white
 
 __all__ = ["LABEL_SUFFIXES", "read_labels"]
 
 _LOSSY = (".jpg", ".jpeg")
+_TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _LOSSY)
 """Suffixes of the files that `read_labels` reads."""
 
@@ -22,17 +24,23 @@ LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _L
 def read_labels(path: Path) -> npt.NDArray[Any]:
     """Read class values from a picture: whole numbers, (H, W) or with more axes before.
 
-    A colour picture must have the value in each channel. In a PNG with a palette it is the index,
-    unless the palette is grey.
+    A colour picture must have the value in each channel. In a PNG or TIFF with a palette it is the
+    index, unless the palette is grey.
 
     Raises
     ------
     UserError
-        The file cannot be read, is a JPEG, or has colours or fractions.
+        The file cannot be read, is a JPEG or a TIFF that shows 0 as white, or has colours or
+        fractions.
     """
     if path.suffix.lower() in _LOSSY:
         raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
     picture = read_picture(path)
+    if path.suffix.lower() in _TIFF and shows_zero_as_white(path):
+        raise UserError(
+            f"{path} shows 0 as white, so that its values are not sure to be classes: save the "
+            "mask with 0 as black (MinIsBlack)."
+        )
     if is_rgb(picture):
         picture = _one_channel(path, picture)
     if picture.dtype == bool:
@@ -57,7 +65,9 @@ def _one_channel(path: Path, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return indices
 
 
-def _palette_indices(path: Path) -> npt.NDArray[np.uint8] | None:
+def _palette_indices(path: Path) -> npt.NDArray[Any] | None:
+    if path.suffix.lower() in _TIFF:
+        return indices_in_tiff(path)
     if path.suffix.lower() != ".png":
         return None
     with Image.open(path) as file:

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
 from napari_octsam.core.images import MAX_SIDE
+from napari_octsam.data.tiffs import read_tiff
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -48,7 +49,8 @@ def read_picture(path: Path) -> Pixels:
     Returns
     -------
     (H, W) or (H, W, 3 or 4), for a volume with more axes before; of the type that the file has.
-    NPY and plain TIFF are mapped read-only: a B-scan is read when it is taken.
+    A single B-scan has no more axes, however the file has it, and no alpha beside grey. Plain
+    volumes of NPY and TIFF are mapped read-only: a B-scan is read when it is taken.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def read_picture(path: Path) -> Pixels:
         raise UserError(f"{path} cannot be read as {path.suffix.upper()[1:]}: {reason}.") from error
     if picture.ndim < 2 or not picture.size:
         raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
-    return picture
+    return _native(_of_bscans(picture))
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
@@ -104,38 +106,58 @@ def check_labels_path(path: Path, *, volume: bool = False) -> None:
         raise UserError(f"The folder of {path} cannot be written to: name another one.")
 
 
+def _of_bscans(picture: Pixels) -> Pixels:
+    """Leave out the axes that hold no other B-scan: of 1, and of grey and its alpha."""
+    if picture.ndim > 2 and picture.shape[-1] in (1, 2):
+        picture = picture[..., 0]
+    own = 3 if is_rgb(picture) else 2
+    single = set(picture.shape[:-own]) == {1}
+    return picture.reshape(picture.shape[-own:]) if single else picture
+
+
+def _native(picture: Pixels) -> Pixels:
+    """Return a single B-scan in this machine's byte order; `take_bscan` does so for a volume's."""
+    own_order = picture.dtype.newbyteorder("=")
+    return picture if is_volume(picture) else picture.astype(own_order, copy=False)
+
+
 def _read_with_pillow(path: Path) -> Pixels:
     with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-        _check_with_pillow(path)
-        picture = np.asarray(iio.imread(path, plugin="pillow"))
-    grey_and_alpha = picture.ndim == 3 and picture.shape[-1] == 2
-    return picture[..., 0] if grey_and_alpha else picture
+        mode = _check_with_pillow(path)
+        if mode == "CMYK":
+            with Image.open(path) as file:
+                return np.asarray(file.convert("RGB"))
+        return np.asarray(iio.imread(path, plugin="pillow"))
 
 
-def _check_with_pillow(path: Path) -> None:
-    """Say before anything is decoded what is wrong, which imageio does not tell."""
+def _read_png(path: Path) -> Pixels:
+    if not _is_deep_colour(path):
+        return _read_with_pillow(path)
+    import imagecodecs  # late: the widgets open sooner
+
+    _check_with_pillow(path)
+    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
+def _is_deep_colour(path: Path) -> bool:
+    """Whether a PNG has several channels of 16 bit, of which Pillow keeps 8."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head[12:16] == b"IHDR" and head[24] == 16 and head[25] != 0
+
+
+def _check_with_pillow(path: Path) -> str:
+    """Return the mode; raise before anything is decoded what imageio does not tell."""
     too_large = f"it is larger than a B-scan, which has at most {MAX_SIDE} pixels each way"
     try:
         with Image.open(path) as file:
             if max(file.size) > MAX_SIDE:
                 raise ValueError(too_large)
+            return file.mode
     except Image.DecompressionBombError as error:
         raise ValueError(too_large) from error
     except UnidentifiedImageError as error:
         raise ValueError(_ANOTHER_KIND) from error
-
-
-def _read_tiff(path: Path) -> Pixels:
-    import tifffile  # late, as below: the widgets open sooner
-
-    with tifffile.TiffFile(path) as file:
-        first, *others = file.series
-        same = [s for s in others if (s.shape, s.dtype) == (first.shape, first.dtype)]
-        if same:  # B-scans that were written one by one
-            return np.stack([s.asarray() for s in (first, *same)])
-        plain = first.dataoffset is not None
-        picture = tifffile.memmap(path, mode="r") if plain else first.asarray()
-        return np.moveaxis(picture, -3, -1) if first.axes.endswith("SYX") else picture
 
 
 def _read_npy(path: Path) -> Pixels:
@@ -161,11 +183,11 @@ def _write_npy(path: Path, labels: npt.NDArray[np.uint8]) -> None:
 
 
 _READERS: dict[str, Callable[[Path], Pixels]] = {
-    ".png": _read_with_pillow,
+    ".png": _read_png,
     ".jpg": _read_with_pillow,
     ".jpeg": _read_with_pillow,
-    ".tif": _read_tiff,
-    ".tiff": _read_tiff,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
     ".npy": _read_npy,
 }
 PICTURE_SUFFIXES = tuple(_READERS)

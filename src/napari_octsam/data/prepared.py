@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building
+from napari_octsam.core.images import as_grey
 from napari_octsam.data.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.data.pictures import write_labels
 from napari_octsam.data.sources import LabelFile, PictureFile
@@ -183,6 +184,8 @@ def _write_item(item: Item, folder: Path, folders: Mapping[str, str]) -> None:
 
 def _write_image(item: Item, path: Path) -> None:
     pixels = item.image.read()
-    deep = pixels.dtype == np.uint16 and pixels.ndim == 2
-    image = pixels if deep else item.read_image()
+    if pixels.dtype == np.uint16:
+        image = np.rint(as_grey(pixels)).astype(np.uint16)
+    else:
+        image = item.read_image()
     path.write_bytes(iio.imwrite("<bytes>", image, extension=".png"))

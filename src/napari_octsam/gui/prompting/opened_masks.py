@@ -111,7 +111,8 @@ def _add(viewer: Viewer, session: Session, read: _Read, preferred: Image | None)
     for name, values in read.masks:
         image = _image_for(name, values.shape, viewer.layers, preferred)
         place = {} if image is None else placed_as(image)
-        labels = Labels(values, name=name, opacity=0.5, **place)
+        shape = values.shape if image is None else data_shape(image)
+        labels = Labels(values.reshape(shape), name=name, opacity=0.5, **place)
         _insert(viewer.layers, labels, image, session.companions)
         made.append((labels, image))
         if image is None:
@@ -134,10 +135,16 @@ def _image_for(
     """Return the image of a mask's size that has its name, else the preferred, else the only."""
     from napari.layers import Image
 
-    images = [x for x in layers if isinstance(x, Image) and data_shape(x) == shape]
+    images = [x for x in layers if isinstance(x, Image) and _same_bscans(data_shape(x), shape)]
     namesakes = [image for image in images if image.name == name]
     if namesakes:
         return namesakes[0]
     if preferred in images:
         return preferred
     return images[0] if len(images) == 1 else None
+
+
+def _same_bscans(image: tuple[int, ...], mask: tuple[int, ...]) -> bool:
+    """Whether two shapes are one; files of a single B-scan are read without further axes."""
+    single = len(mask) == 2 and image[-2:] == mask and set(image[:-2]) == {1}
+    return single or image == mask
