@@ -14,6 +14,7 @@ from napari_octsam.cli.commands import Commands
 from napari_octsam.cli.console import complain, note, out, say, working
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 
 if TYPE_CHECKING:
     from napari_octsam.core.annotation import BScanState
@@ -40,7 +41,7 @@ def list_annotations(
     from napari_octsam.data.annotations.listing import annotations_in
 
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
+        raise UserError(missing(folder, "folder"))
     kept = drafts_folder()
     places = [folder] if kept.exists() and folder.samefile(kept) else [folder, kept]
     found = [(place, paths) for place in places if (paths := annotations_in(place))]

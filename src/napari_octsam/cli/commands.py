@@ -21,7 +21,8 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            complain(str(error))
+            for line in error.lines:
+                complain(line)
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             complain("Stopped.")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
@@ -27,6 +27,7 @@ from napari_octsam.core.wording import printable
 
 __all__ = [
     "ShowPhase",
+    "TextConsole",
     "complain",
     "download_bar",
     "note",
@@ -38,11 +39,11 @@ __all__ = [
 ]
 
 
-class _TextConsole(Console):
+class TextConsole(Console):
     """A console to which strings are text, without markup, and nothing steers the terminal."""
 
-    def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(stderr=stderr, markup=False, emoji=False)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, markup=False, emoji=False)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
@@ -53,8 +54,8 @@ class _TextConsole(Console):
             yield segment if own else Segment(printable(segment.text), segment.style)
 
 
-out = _TextConsole()
-_err = _TextConsole(stderr=True)
+out = TextConsole()
+_err = TextConsole(stderr=True)
 
 
 def say(message: str) -> None:

@@ -67,7 +67,8 @@ def preprocess(
     dataset = open_dataset(raw, classes, grader=1 if grader == 1 else 2, groups=groups)
     with steps_bar("Checking", len(dataset.items)) as show:
         facts = examine(dataset, lambda done: show(done, ""))
-    stored = read_split(raw / SPLIT_FILE) if (raw / SPLIT_FILE).is_file() else None
+    beside = dataset.folder / SPLIT_FILE
+    stored = read_split(beside) if beside.is_file() else None
     checked = judge_split(dataset, facts, seed, stored)
     left_out = checked.found.problems if skip_bad else ()
     if left_out:

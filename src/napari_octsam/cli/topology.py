@@ -64,6 +64,7 @@ def topology(
     """
     from napari_octsam.core.files import write_json
     from napari_octsam.core.images import times
+    from napari_octsam.data.labels import ONLY_255, marks_with_255
 
     if connectivity not in (4, 8):
         raise UserError(f"The connectivity is 8 or 4, not {connectivity}.")
@@ -81,7 +82,8 @@ def topology(
             "compare labels of the same B-scans."
         )
     if not values[values != NOT_LABELLED].any():
-        raise UserError(f"{labels} has no labels: no pixel has a class.")
+        why = f" {ONLY_255}" if marks_with_255(values) else ""
+        raise UserError(f"{labels} has no labels: no pixel has a class.{why}")
     found = _describe(values, true, classes, 8 if connectivity == 8 else 4)
     out.print(_table(found, classes, compared=true is not None, volume=values.ndim > 2))
     odd = sum(not each.as_expected for _, each in found)

@@ -9,11 +9,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb, read_picture
 from napari_octsam.data.tiffs import indices_in_tiff, shows_zero_as_white
 
-__all__ = ["LABEL_SUFFIXES", "read_labels"]
+__all__ = ["LABEL_SUFFIXES", "ONLY_255", "marks_with_255", "read_labels"]
+
+ONLY_255 = (
+    f"{NOT_LABELLED} means not labelled: where it marks an object, write the value of its class "
+    "in its place."
+)
+"""What is to be said of masks that have no class."""
 
 _LOSSY = (".jpg", ".jpeg")
 _TIFF = (".tif", ".tiff")
@@ -53,6 +60,11 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     if picture.dtype.kind not in "ui":
         raise UserError(f"{path} holds {picture.dtype} numbers: labels are whole numbers.")
     return picture
+
+
+def marks_with_255(labels: npt.NDArray[Any]) -> bool:
+    """Whether labels are 0 and 255 only: black and white, as other programs have masks."""
+    return bool(np.array_equal(np.unique(labels), (0, NOT_LABELLED)))
 
 
 def _one_channel(path: Path, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -15,7 +15,7 @@ from numpy.lib.format import MAGIC_PREFIX
 from PIL import Image, UnidentifiedImageError
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import missing, replacing
 from napari_octsam.core.images import MAX_SIDE
 from napari_octsam.data.tiffs import read_tiff
 
@@ -61,7 +61,7 @@ def read_picture(path: Path) -> Pixels:
     if path.is_dir():
         raise UserError(f"{path} is a folder: name one picture in it.")
     if not path.exists():
-        raise UserError(f"There is no file {path}.")
+        raise UserError(missing(path))
     if reader is None:
         known = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"{path} is not of a kind that can be read: {known}.")

@@ -38,10 +38,15 @@ class PreflightFailed(UserError):  # noqa: N818 (a finding, no fault of the prog
         self.folder = folder
         self.problems = tuple(problems)
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The problems, one a line."""
+        listed = (f"- {problem.text}" for problem in self.problems)
+        return f"{self.folder} cannot be trained on as it is:", *listed
+
     def __str__(self) -> str:
         """Return the problems, one a line."""
-        listed = "\n".join(f"- {problem.text}" for problem in self.problems)
-        return f"{self.folder} cannot be trained on as it is:\n{listed}"
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

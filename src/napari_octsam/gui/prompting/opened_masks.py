@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
-from napari_octsam.data.labels import LABEL_SUFFIXES, read_labels
+from napari_octsam.data.labels import LABEL_SUFFIXES, ONLY_255, marks_with_255, read_labels
 from napari_octsam.gui.layers.bscans import data_shape
 from napari_octsam.gui.layers.labelled_images import above_labels
 from napari_octsam.gui.layers.new_layers import placed_as
@@ -117,6 +117,8 @@ def _add(viewer: Viewer, session: Session, read: _Read, preferred: Image | None)
         made.append((labels, image))
         if image is None:
             lost.append(f"{name} ({times(values.shape)}) lies on no open image.")
+        if marks_with_255(values):
+            lost.append(f"The only value in {name} beside 0 is 255. {ONLY_255}")
     names = ", ".join(labels.name for labels, _ in made)
     return OpenedMasks(made, " ".join([f"Opened as labels: {names}.", *lost, *read.problems]))
 

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import missing, replacing
 
 __all__ = ["read_metadata", "read_weights", "write_pickle", "write_safetensors"]
 
@@ -111,7 +111,7 @@ def _read_head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_HEAD)
     except FileNotFoundError as error:
-        raise UserError(f"There is no checkpoint {path}.") from error
+        raise UserError(missing(path, "checkpoint")) from error
     except OSError as error:
         raise UserError(f"Cannot read the checkpoint {path}: {error.strerror}.") from error
 

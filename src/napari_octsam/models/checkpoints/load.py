@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 from napari_octsam.models.architecture import OWN
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.adapters import base_file, holds_adapters, join
@@ -165,9 +166,8 @@ def _file_of(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if not path.exists():
         known = ", ".join(REGISTRY)
-        raise UserError(
-            f"There is no checkpoint {path}, and no model of that name: there are {known}."
-        )
+        told = missing(path, "checkpoint").removesuffix(".")
+        raise UserError(f"{told}, and no model of that name: there are {known}.")
     return path
 
 
