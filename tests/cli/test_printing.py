@@ -32,7 +32,7 @@ def test_what_steers_a_terminal_is_left_out() -> None:
     assert printable("two\nlines of äöü µm") == "two\nlines of äöü µm"
 
 
-@pytest.mark.parametrize("tell", [console.say, console.note, console.complain])
+@pytest.mark.parametrize("tell", [console.say, console.note])
 def test_a_line_is_one_line_of_text(
     tell: Callable[[str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,8 +21,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            for line in error.lines:
-                complain(line)
+            complain(str(error))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             complain("Stopped.")

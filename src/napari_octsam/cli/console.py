@@ -64,8 +64,8 @@ def say(message: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Print an error as one red line."""
-    _err.print(_one_line(message), style="red", highlight=False, soft_wrap=True)
+    """Print an error in red."""
+    _err.print(message, style="red", highlight=False, soft_wrap=True)
 
 
 def note(message: str) -> None:

@@ -10,8 +10,3 @@ class UserError(Exception):
 
     The command line prints it as one line and the widgets as a notice; neither shows a traceback.
     """
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The message, a sentence each where it is a list."""
-        return (str(self),)

@@ -25,6 +25,7 @@ __all__ = [
     "is_rgb",
     "is_volume",
     "read_picture",
+    "read_stored",
     "write_labels",
 ]
 
@@ -44,18 +45,29 @@ def is_volume(picture: Pixels) -> bool:
 
 
 def read_picture(path: Path) -> Pixels:
-    """Read a B-scan or a volume from PNG, JPEG, TIFF or NPY.
+    """Read a B-scan or a volume from PNG, JPEG, TIFF or NPY; a volume of one is a B-scan.
 
     Returns
     -------
     (H, W) or (H, W, 3 or 4), for a volume with more axes before; of the type that the file has.
-    A single B-scan has no more axes, however the file has it, and no alpha beside grey. Plain
-    volumes of NPY and TIFF are mapped read-only: a B-scan is read when it is taken.
+    A last axis of 1, and alpha beside grey, are left out. Plain volumes of NPY and TIFF are mapped
+    read-only: a B-scan is read when it is taken.
 
     Raises
     ------
     UserError
         There is no such file, it is of another kind, or its content cannot be read.
+    """
+    picture = read_stored(path)
+    own = 3 if is_rgb(picture) else 2
+    single = set(picture.shape[:-own]) == {1}
+    return _native(picture.reshape(picture.shape[-own:]) if single else picture)
+
+
+def read_stored(path: Path) -> Pixels:
+    """Read a picture as `read_picture` does, with all axes before rows and columns.
+
+    An annotation has the axes of its image's layer, in which napari keeps those of 1.
     """
     reader = _READERS.get(path.suffix.lower())
     if path.is_dir():
@@ -74,7 +86,7 @@ def read_picture(path: Path) -> Pixels:
         raise UserError(f"{path} cannot be read as {path.suffix.upper()[1:]}: {reason}.") from error
     if picture.ndim < 2 or not picture.size:
         raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
-    return _native(_of_bscans(picture))
+    return _native(picture[..., 0] if _has_one_channel(picture) else picture)
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
@@ -106,13 +118,9 @@ def check_labels_path(path: Path, *, volume: bool = False) -> None:
         raise UserError(f"The folder of {path} cannot be written to: name another one.")
 
 
-def _of_bscans(picture: Pixels) -> Pixels:
-    """Leave out the axes that hold no other B-scan: of 1, and of grey and its alpha."""
-    if picture.ndim > 2 and picture.shape[-1] in (1, 2):
-        picture = picture[..., 0]
-    own = 3 if is_rgb(picture) else 2
-    single = set(picture.shape[:-own]) == {1}
-    return picture.reshape(picture.shape[-own:]) if single else picture
+def _has_one_channel(picture: Pixels) -> bool:
+    """Whether the last axis holds grey, alone or with alpha; no B-scan is that narrow."""
+    return picture.ndim > 2 and picture.shape[-1] in (1, 2)
 
 
 def _native(picture: Pixels) -> Pixels:

@@ -38,15 +38,10 @@ class PreflightFailed(UserError):  # noqa: N818 (a finding, no fault of the prog
         self.folder = folder
         self.problems = tuple(problems)
 
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """The problems, one a line."""
-        listed = (f"- {problem.text}" for problem in self.problems)
-        return f"{self.folder} cannot be trained on as it is:", *listed
-
     def __str__(self) -> str:
         """Return the problems, one a line."""
-        return "\n".join(self.lines)
+        listed = "\n".join(f"- {problem.text}" for problem in self.problems)
+        return f"{self.folder} cannot be trained on as it is:\n{listed}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from napari_octsam.data.annotations.linked_image import link_to
 from napari_octsam.data.annotations.saved import indices
 from napari_octsam.data.dataset import listed
 from napari_octsam.data.labels import LABEL_SUFFIXES, ONLY_255, marks_with_255, read_labels
-from napari_octsam.data.pictures import read_picture
+from napari_octsam.data.pictures import read_stored
 from napari_octsam.data.split.grouping import natural_order
 
 __all__ = ["import_labels"]
@@ -53,7 +53,7 @@ def import_labels(
         255, their schema is not known or does not know them, or the folder is there already or
         cannot be written.
     """
-    picture = read_picture(image)
+    picture = read_stored(image)
     link = link_to(image, picture)
     is_coco = labels.suffix.lower() == _COCO
     found = read_coco(labels, link, schema) if is_coco else _read(labels, schema)
