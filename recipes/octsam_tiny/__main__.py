@@ -10,7 +10,7 @@ import typer
 from pydantic import JsonValue
 
 from napari_octsam.cli.commands import Commands
-from napari_octsam.cli.console import note, out, steps_bar
+from napari_octsam.cli.console import note, say, steps_bar
 from napari_octsam.cli.interrupt import asked_to_stop
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
@@ -73,7 +73,7 @@ def train(
         raise typer.Exit(130)
     _export(run, output)
     state.unlink(missing_ok=True)
-    out.print(f"Wrote {output}.", soft_wrap=True, highlight=False)
+    say(f"Wrote {output}.")
 
 
 def _train(run: Pretraining, state: Path) -> None:

@@ -12,7 +12,6 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
-from rich.console import Console
 from typer.testing import CliRunner
 
 from napari_octsam.cli import app, console
@@ -24,7 +23,9 @@ Shown = Callable[..., str]
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shown:
     """Run a command in an empty folder; return what a terminal is sent."""
-    terminal = Console(file=StringIO(), force_terminal=True, width=200, color_system=None)
+    terminal = console.TextConsole(
+        file=StringIO(), force_terminal=True, width=200, color_system=None
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "home"))

@@ -10,13 +10,18 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+import torch
 from typer.testing import CliRunner, Result
 
 from napari_octsam import __version__
 from napari_octsam.cli import app, models
 from napari_octsam.cli.checks import CHECKS, Finding, Verdict, examine, loses_none
 from napari_octsam.core.classes import BUNDLED_SCHEMAS
+from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.headers import read_header
+from napari_octsam.models.checkpoints.recognise import expected_shapes
 from napari_octsam.phantoms.bscan import make_phantom
+from tests.small_sam import call_it_vit_b
 
 SHAPE = (96, 128)
 BSCAN = np.random.default_rng(0).integers(0, 256, SHAPE, np.uint8)
@@ -273,6 +278,28 @@ def test_convert_keeps_the_weights_and_sets_the_profile(
     old, new = read_checkpoint(tiny_checkpoint), read_checkpoint(Path("again.safetensors"))
     assert new.header == old.header
     assert all((new.state_dict[key] == value).all() for key, value in old.state_dict.items())
+
+
+def test_convert_and_predict_take_colours(
+    octsam: Octsam, bscan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_it_vit_b(monkeypatch)
+    shapes = expected_shapes(ARCHITECTURES["vit_b"])
+    torch.save({key: torch.full(shape, 0.01) for key, shape in shapes.items()}, "sam jet.pth")
+    asked = ("--box", "1,2,30,40:6", "-o", "labels.tif", "--device", "cpu")
+
+    assert "says by its name" in said(octsam("convert", "sam jet.pth", "one.safetensors"))
+    assert "says by its name" in said(octsam("predict", bscan, *asked, "--model", "sam jet.pth"))
+    assert not list(Path().glob("*.safetensors"))
+    named = ("--pseudocolor", "Jet:BGR")
+    done = octsam("predict", bscan, *asked, "--model", "sam jet.pth", *named)
+    assert done.exit_code == 0, done.output
+    assert octsam("convert", "sam jet.pth", "one.safetensors", *named).exit_code == 0
+    header = read_header(Path("one.safetensors"))
+    assert header is not None
+    assert (header.pseudocolor, header.blue_first) == ("jet", True)
+    refused = octsam("convert", "sam jet.pth", "two.safetensors", "--pseudocolor", "yet")
+    assert "There are no colours 'yet'" in said(refused)
 
 
 def test_convert_refuses_to_write_over_its_source(octsam: Octsam, tiny_checkpoint: Path) -> None:

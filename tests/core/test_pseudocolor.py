@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from napari_octsam.core.config import PSEUDOCOLORS, Pseudocolor, TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.pseudocolor import color_table, colored
+from napari_octsam.models.architectures import profiles
 from napari_octsam.models.header import Header
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.training.base_model import check_base_model
@@ -78,6 +79,17 @@ def test_the_network_sees_the_colours_with_red_first() -> None:
 
     torch.testing.assert_close(sam, (rgb - mean) / deviation)
     torch.testing.assert_close(medsam, rgb / 255, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("profile", ["sam", "medsam"])
+def test_blue_comes_first_where_that_is_said(profile: str) -> None:
+    blue_first = colored(GREY, "jet")[..., ::-1]
+
+    seen = preprocess(GREY, profile, (64, 64), "jet", blue_first=True)
+
+    expected = profiles()[profile].preprocess(blue_first.copy(), (64, 64))
+    torch.testing.assert_close(seen, expected)
+    assert not torch.equal(seen, preprocess(GREY, profile, (64, 64), "jet"))
 
 
 def test_octsam_tiny_takes_no_colour() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from napari_octsam.data.facts import examine, members_of
 from napari_octsam.data.labels import read_labels
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
 from napari_octsam.data.pairs import read_pairs
+from napari_octsam.data.pictures import read_picture
 from napari_octsam.data.preflight import Preflight, judge
 from napari_octsam.data.prepared import schema_of_mask
 from napari_octsam.data.split.assignment import make_split
@@ -465,6 +468,125 @@ def test_a_single_bscan_none_and_no_label_are_problems(tmp_path: Path) -> None:
     assert "no labelled B-scan" in texts(preflight(open_dataset(tmp_path)))
 
 
+@pytest.mark.parametrize("ending", ["_mask", "_label", "_seg", "-Labels"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_masks_may_be_called_masks(tmp_path: Path, ending: str, suffix: str) -> None:
+    for name, of_mask in (("a_1", ending), ("a_2", ""), ("b_seg", ""), ("b_seg_1", ending)):
+        for kind, pixels in (("images", bscan(len(name))), ("masks", mask())):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            file = f"{name}{of_mask if kind == 'masks' else ''}{suffix}"
+            iio.imwrite(tmp_path / kind / file, pixels)
+
+    dataset = open_dataset(tmp_path)
+
+    assert [item.name for item in dataset.items] == ["a_1", "a_2", "b_seg", "b_seg_1"]
+    assert not dataset.problems
+    for item in dataset.items:
+        np.testing.assert_array_equal(item.read_maps()["oct14"], mask())
+
+
+def test_two_masks_of_one_bscan_are_a_problem(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a_1", 1)
+    iio.imwrite(tmp_path / "masks" / "a_1_mask.png", mask())
+
+    assert "several files for a_1, keep one: a_1.png, a_1_mask.png" in texts(
+        preflight(open_dataset(tmp_path))
+    )
+
+
+def test_names_pair_up_however_an_umlaut_is_written(octsam: Octsam, tmp_path: Path) -> None:
+    one, two = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+    for number, (of_image, of_mask) in enumerate([(one, two), (two, one)]):
+        for kind, name in (("images", of_image), ("masks", of_mask)):
+            (tmp_path / "raw" / kind).mkdir(parents=True, exist_ok=True)
+            pixels = bscan(number) if kind == "images" else mask()
+            iio.imwrite(tmp_path / "raw" / kind / f"{name}_{number}.png", pixels)
+    (tmp_path / "raw" / "groups.csv").write_text(
+        f"name,group\n{two}_0,{one}\n{one}_1,{two}\n", "utf-8"
+    )
+
+    dataset = open_dataset(tmp_path / "raw")
+    assert [(i.name, i.group) for i in dataset.items] == [(f"{one}_{n}", one) for n in (0, 1)]
+    assert not dataset.problems
+    assert [b.name for b in read_pairs(tmp_path / "raw", f"{two}_1")] == [f"{one}_1"]
+
+    assert octsam("preprocess", "raw", "--out", "out", "--name", "one").exit_code == 0
+    for path in Path("out/one").glob("*/*.png"):
+        path.rename(path.with_name(unicodedata.normalize("NFD", path.name)))
+    prepared = open_dataset("out/one")
+    assert len(prepared.items) == 2
+    assert not prepared.problems
+    assert not prepared.warnings
+    assert not preflight(prepared, read_split(Path("out/one/split.json"))).problems
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_links_that_lead_nowhere_are_called_that(raw: Path) -> None:
+    for kind, name in (("images", "s0_000"), ("masks", "s1_000")):
+        path = raw / kind / f"{name}.png"
+        path.unlink()
+        path.symlink_to("gone.png")
+    (raw / "images" / "s9.tif").symlink_to("gone.tif")
+    (raw / "masks" / "s9.tif").symlink_to("gone.tif")
+
+    told = texts(preflight(open_dataset(raw)))
+
+    for name in ("s0_000.png", "s1_000.png", "s9.tif"):
+        assert f"{name} is a link that leads nowhere: there is no gone" in told
+    (raw / "link").symlink_to("nowhere")
+    with pytest.raises(UserError, match="leads nowhere: there is no nowhere"):
+        open_dataset(raw / "link")
+
+
+def test_black_and_white_masks_are_explained(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a_1", 1, mask())
+    write_pair(tmp_path, "b_1", 2, (mask() > 0) * np.uint8(255))
+    explained = "Masks whose only value beside 0 is 255: b_1. 255 means not labelled: where it"
+    assert explained in " ".join(preflight(open_dataset(tmp_path)).warnings)
+
+    write_pair(tmp_path, "a_1", 1, (mask() > 0) * np.uint8(255))
+    assert "write the value of its class" in texts(preflight(open_dataset(tmp_path)))
+
+
+def test_a_black_and_white_volume_is_explained(tmp_path: Path) -> None:
+    for kind, pixels in (("images", bscan(0)), ("masks", (mask() > 0) * np.uint8(255))):
+        (tmp_path / kind).mkdir()
+        np.save(tmp_path / kind / "v.npy", np.stack([pixels] * 3))
+
+    assert "v.npy beside 0 is 255. 255 means not labelled" in texts(
+        preflight(open_dataset(tmp_path))
+    )
+
+
+@pytest.mark.parametrize("home", ["datasets/raw/custom", "raw/custom", "custom", "."])
+def test_the_original_project_is_found_from_its_root(
+    octsam: Octsam, tmp_path: Path, home: str
+) -> None:
+    folder = tmp_path / "root" / home
+    for number in range(3):
+        write_pair(folder, f"s{number}_1", number)
+    (folder / "images").rename(folder / "imagesgreyscale")
+    (folder / "masks").rename(folder / "masks14")
+
+    assert recognise(tmp_path / "root") is Layout.ORIGINAL
+    assert len(open_dataset(tmp_path / "root").items) == 3
+    assert octsam("preprocess", "root", "--out", "out", "--name", "one").exit_code == 0
+
+
+def test_preprocess_of_a_folder_in_which_nothing_pairs_says_so(
+    octsam: Octsam, tmp_path: Path
+) -> None:
+    write_pair(tmp_path / "raw", "a_1", 1)
+    (tmp_path / "raw" / "masks" / "a_1.png").rename(tmp_path / "raw" / "masks" / "z_1.png")
+
+    done = octsam("preprocess", "raw", "--out", "out")
+
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit)
+    assert "There is no labelled B-scan to train on." in done.stderr
+    assert not Path("out").exists()
+
+
 # octsam preprocess
 
 
@@ -631,3 +753,20 @@ def test_a_broken_description_is_one_sentence(tmp_path: Path, text: str) -> None
 
     with pytest.raises(UserError, match="prepare it again with 'octsam preprocess'"):
         open_dataset(tmp_path)
+
+
+def test_16_bit_stay_in_a_prepared_data_set(octsam: Octsam, tmp_path: Path) -> None:
+    raw = tmp_path / "deep"
+    for folder in ("images", "masks"):
+        (raw / folder).mkdir(parents=True)
+    random = np.random.default_rng(0)
+    pixels = [random.integers(0, 65536, (40, 60), np.uint16) for _ in range(2)]
+    tifffile.imwrite(raw / "images" / "a_1.tif", pixels[0], byteorder=">")
+    colours = np.stack([pixels[1]] * 3, -1)
+    tifffile.imwrite(raw / "images" / "b_1.tif", colours, photometric="rgb")
+    for name in ("a_1", "b_1"):
+        iio.imwrite(raw / "masks" / f"{name}.png", np.full((40, 60), 2, np.uint8))
+
+    assert octsam("preprocess", raw, "--out", "out", "--name", "one").exit_code == 0
+    for name, written in zip(("a_1", "b_1"), pixels, strict=True):
+        np.testing.assert_array_equal(read_picture(Path("out/one/images") / f"{name}.png"), written)

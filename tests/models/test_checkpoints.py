@@ -16,6 +16,7 @@ from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Box, Prompt
 from napari_octsam.models.architectures import ARCHITECTURES
+from napari_octsam.models.checkpoints.colors import Colors
 from napari_octsam.models.checkpoints.files import write_pickle, write_safetensors
 from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
 from napari_octsam.models.checkpoints.recognise import expected_shapes
@@ -77,6 +78,12 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
     "module.": lambda state: {f"module.{key}": weights for key, weights in state.items()},
     "both": lambda state: {"model": {f"module.{key}": w for key, w in state.items()}},
     "pixel_mean": lambda state: {**state, "pixel_mean": torch.ones(3, 1, 1)},
+    "model.": lambda state: {f"model.{key}": weights for key, weights in state.items()},
+    "sam.": lambda state: {f"sam.{key}": weights for key, weights in state.items()},
+    "around it": lambda state: {f"module.model.sam.{key}": w for key, w in state.items()},
+    "sam. of transformers": lambda state: {
+        f"sam.{key}": weights for key, weights in to_library(state, TRANSFORMERS).items()
+    },
     "transformers": lambda state: {"model": to_library(state, TRANSFORMERS)},
 }
 
@@ -291,6 +298,75 @@ def test_code_in_a_checkpoint_is_named_and_not_run(tmp_path: Path, vit_b: State,
     assert "carries code" in sentence
     assert "not run" in sentence
     assert not witness.exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_model_saved_whole_is_refused_with_what_makes_a_state_dict_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool
+) -> None:
+    call_it_vit_b(monkeypatch)
+    with torch.device("meta"):
+        network = ARCHITECTURES["vit_b"].build()
+    model: Any = network
+    model.to_empty(device="cpu").load_state_dict(constant_weights("vit_b"))
+    path = saved(tmp_path / "it's whole.pth", model, _use_new_zipfile_serialization=zipped)
+
+    with pytest.raises(UserError) as caught:
+        read_checkpoint(path)
+    sentence, *lines = str(caught.value).splitlines()
+
+    assert "it's whole.pth is a model saved whole: it carries code (napari_octsam." in sentence
+    assert "was not run" in sentence
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(["import torch", *lines]))
+    state = read_checkpoint(tmp_path / "it's whole_state_dict.pth").state_dict
+    assert state.keys() == constant_weights("vit_b").keys()
+
+
+OF_THE_ORIGINAL = "0.001 lr,0 wd,2 bs, diceCE loss, {}, 24-01-07_12.00.00.pt"
+
+
+@pytest.mark.parametrize(
+    ("name", "colors"),
+    [
+        (OF_THE_ORIGINAL.format("Jet"), "jet"),
+        (OF_THE_ORIGINAL.format("Twilight shifted"), "twilight_shifted"),
+        (OF_THE_ORIGINAL.format("Bone"), "bone"),
+        ("sam_viridis_3.pth", "viridis"),
+        ("TWILIGHT-SHIFTED.pth", "twilight_shifted"),
+        (OF_THE_ORIGINAL.format("grayscale"), None),
+        ("spring_2024.pth", None),
+        ("jetson.pth", None),
+    ],
+)
+def test_a_name_with_a_colour_map_asks_for_it(
+    tmp_path: Path, vit_b: State, name: str, colors: str | None
+) -> None:
+    path = saved(tmp_path / name, to_library(vit_b, TRANSFORMERS))
+    if colors is None:
+        assert read_checkpoint(path).header.pseudocolor == "grayscale"
+        return
+
+    assert f"was trained on B-scans in {colors}. Say in which colours" in refusal(path)
+    for said, blue_first in ((colors, False), (f"{colors}:bgr", True), ("grayscale", False)):
+        header = read_checkpoint(path, colors=Colors.parse(said)).header
+        assert header.pseudocolor == said.partition(":")[0]
+        assert header.blue_first is blue_first
+
+    written = tmp_path / "jet.safetensors"
+    save_checkpoint(written, vit_b, header)
+    assert read_checkpoint(written).header == header
+
+
+@pytest.mark.parametrize("text", ["jett", "jet:rgb", "", "jet:"])
+def test_colours_that_there_are_not_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=f"There are no colours '{text}': use one of grayscale"):
+        Colors.parse(text)
+
+
+def test_octsam_tiny_takes_no_colours(tiny_checkpoint: Path) -> None:
+    with pytest.raises(UserError, match="octsam-tiny sees grey B-scans only, not jet"):
+        read_checkpoint(tiny_checkpoint, colors=Colors("jet"))
 
 
 def cut(path: Path, share: float) -> Path:

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_octsam.cli.commands import Commands
-from napari_octsam.cli.console import complain, note, out, working
+from napari_octsam.cli.console import complain, note, out, say, working
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 
 if TYPE_CHECKING:
     from napari_octsam.core.annotation import BScanState
@@ -40,14 +41,14 @@ def list_annotations(
     from napari_octsam.data.annotations.listing import annotations_in
 
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
+        raise UserError(missing(folder, "folder"))
     kept = drafts_folder()
     places = [folder] if kept.exists() and folder.samefile(kept) else [folder, kept]
     found = [(place, paths) for place in places if (paths := annotations_in(place))]
     for place, paths in found:
         _show(place, paths)
     if not found:
-        _print(f"No annotations in {' or '.join(str(place) for place in places)}.")
+        say(f"No annotations in {' or '.join(str(place) for place in places)}.")
 
 
 @annotation.command()
@@ -65,7 +66,7 @@ def check(
         for fault in faults:
             complain(fault)
         if not faults:
-            _print(f"{path} is whole.")
+            say(f"{path} is whole.")
     if is_bad:
         raise typer.Exit(1)
 
@@ -105,7 +106,7 @@ def export(
         check_output(file, overwrite)
     with working(f"Exporting {path.name}"):
         export_saved(saved, Kind(kind), output, wanted)
-    _print(f"Wrote {output}.")
+    say(f"Wrote {output}.")
 
 
 @annotation.command("import")
@@ -128,7 +129,7 @@ def import_annotation(
     with working(f"Importing {labels.name}"):
         made = import_labels(labels, image, output, None if schema is None else load_schema(schema))
     told = f"schema {made.label_schema.name}, B-scans with labels: {len(made.progress)}"
-    _print(f"Wrote {output}: {told}.")
+    say(f"Wrote {output}: {told}.")
 
 
 def _show(place: Path, paths: Iterable[Path]) -> None:
@@ -168,7 +169,3 @@ def _states(text: str) -> tuple[BScanState, ...]:
     except ValueError as error:
         known = ", ".join(BScanState)
         raise UserError(f"--states takes some of {known}, with commas, not '{text}'.") from error
-
-
-def _print(text: str) -> None:
-    out.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -21,7 +21,7 @@ from napari_octsam.cli import (
     train,
 )
 from napari_octsam.cli.commands import Commands
-from napari_octsam.cli.console import out
+from napari_octsam.cli.console import say
 
 __all__ = ["app", "main"]
 
@@ -48,7 +48,7 @@ app.add_typer(annotation.annotation, name="annotation")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"octsam {__version__}", highlight=False)
+        say(f"octsam {__version__}")
         raise typer.Exit
 
 

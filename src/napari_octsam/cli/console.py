@@ -1,12 +1,15 @@
-"""Where the commands print: results on stdout, notes, progress and errors on stderr."""
+"""Where the commands print: results on stdout, notes, progress and errors on stderr.
+
+What is printed is text: names of files and classes are shown as they are, whatever they hold.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,37 +20,64 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
+from rich.text import Text
+
+from napari_octsam.core.wording import printable
 
 __all__ = [
     "ShowPhase",
+    "TextConsole",
     "complain",
     "download_bar",
     "note",
     "out",
     "phases_bar",
+    "say",
     "steps_bar",
     "working",
 ]
 
-out = Console()
-_err = Console(stderr=True)
+
+class TextConsole(Console):
+    """A console to which strings are text, without markup, and nothing steers the terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, markup=False, emoji=False)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render something as segments, of which only rich's own steer."""
+        for segment in super().render(renderable, options):
+            own = segment.control is not None
+            yield segment if own else Segment(printable(segment.text), segment.style)
+
+
+out = TextConsole()
+_err = TextConsole(stderr=True)
+
+
+def say(message: str) -> None:
+    """Print a result as one line."""
+    out.print(_one_line(message), highlight=False, soft_wrap=True)
 
 
 def complain(message: str) -> None:
-    """Print an error as one red line."""
-    _err.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    """Print an error in red."""
+    _err.print(message, style="red", highlight=False, soft_wrap=True)
 
 
 def note(message: str) -> None:
-    """Print something to know beside the result."""
-    _err.print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+    """Print something to know beside the result, as one line."""
+    _err.print(_one_line(message), style="dim", highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def working(message: str) -> Iterator[Callable[[str], None]]:
     """Show what is being done while the block runs; gives a function that changes the text."""
-    with _err.status(message) as status:
-        yield status.update
+    with _err.status(Text(message)) as status:
+        yield lambda text: status.update(Text(text))
 
 
 @contextmanager
@@ -57,7 +87,7 @@ def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
     The total is 0 where it is not known.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -91,11 +121,11 @@ def phases_bar(first: str) -> Iterator[ShowPhase]:
     """
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        TextColumn("{task.fields[text]}", markup=False),
     )
     with Progress(*columns, console=_err, transient=True) as progress:
         task = progress.add_task(first, total=None, text="")
@@ -118,3 +148,7 @@ def steps_bar(name: str, total: int) -> Iterator[Callable[[int, str], None]]:
     with phases_bar(name) as show:
         show(name, 0, total)
         yield lambda done, text: show(name, done, total, text)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", " ")

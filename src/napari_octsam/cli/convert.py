@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_octsam.cli.console import note, out
+from napari_octsam.cli.console import note, say
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
+from napari_octsam.cli.pseudocolor_option import Pseudocolor
 
 __all__ = ["convert"]
 
@@ -28,17 +29,20 @@ def convert(
         str | None,
         typer.Option(help="Model or checkpoint that adapters go on, where it is not found."),
     ] = None,
+    pseudocolor: Pseudocolor = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Convert a checkpoint: segment-anything, MedSAM, transformers' SamModel or octsam.
 
     Low-rank adapters, octsam's or SAMed's, are merged into the model that they go on.
     """
+    from napari_octsam.models.checkpoints.colors import Colors
     from napari_octsam.models.checkpoints.load import read_checkpoint
     from napari_octsam.models.checkpoints.save import save_checkpoint, write_transformers
 
     check_output(target, overwrite, [source])
-    checkpoint = read_checkpoint(source, profile, base)
+    colors = None if pseudocolor is None else Colors.parse(pseudocolor)
+    checkpoint = read_checkpoint(source, profile, base, colors)
     header = checkpoint.header
     if checkpoint.note:
         note(checkpoint.note)
@@ -46,4 +50,4 @@ def convert(
         save_checkpoint(target, checkpoint.state_dict, header)
     else:
         write_transformers(target, checkpoint.state_dict, header.architecture)
-    out.print(f"{target}: {header.architecture}, {header.profile} preprocessing", soft_wrap=True)
+    say(f"{target}: {header.architecture}, {header.profile} preprocessing")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from napari_octsam.cli.console import out
+from napari_octsam.cli.console import out, say
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 
 if TYPE_CHECKING:
     from napari_octsam.gui.demo import DemoReport
@@ -36,7 +37,7 @@ def demo(
     On Linux without a display the same happens on a virtual one, with --headless.
     """
     if image is not None and not image.is_file():
-        raise UserError(f"There is no file {image}.")
+        raise UserError(missing(image))
     if sys.platform == "linux" and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
@@ -67,4 +68,4 @@ def _show(report: DemoReport) -> None:
             dice.add_row(name, f"{value:.3f}")
         out.print(dice)
     for path in report.files:
-        out.print(f"Saved {path}", soft_wrap=True, highlight=False)
+        say(f"Saved {path}")

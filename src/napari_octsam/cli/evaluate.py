@@ -93,6 +93,7 @@ def evaluate(
         if path is not None:
             check_output(path, overwrite, inputs)
     from napari_octsam.core.classes import load_schema
+    from napari_octsam.data.labels import ONLY_255, marks_with_255
     from napari_octsam.data.layouts import open_dataset
     from napari_octsam.data.pairs import read_dataset
     from napari_octsam.evaluation.pieces import pieces_of
@@ -112,9 +113,10 @@ def evaluate(
         asked = [piece for bscan in bscans for piece in pieces_of(bscan, classes, pieces)]
     report, worst = _judge(network, asked, classes, prompting, spacing)
     if not report.classes:
+        white = any(marks_with_255(bscan.labels) for bscan in bscans)
         raise UserError(
-            f"No B-scan of {data} shows a class of the schema {classes.name}: choose another one "
-            "with --schema."
+            f"No B-scan of {data} shows a class of the schema {classes.name}: "
+            f"{ONLY_255 if white else 'choose another one with --schema.'}"
         )
     taken = f" of the {part} part" if part else ""
     counted = "" if pieces is None else f"{len(asked)} pieces of "

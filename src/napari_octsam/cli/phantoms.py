@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_octsam.cli.console import out, steps_bar
+from napari_octsam.cli.console import say, steps_bar
 from napari_octsam.core.errors import UserError
 
 __all__ = ["phantoms"]
@@ -38,4 +38,4 @@ def phantoms(
     split = make_split(members_of(facts), seed)
     with steps_bar("Writing", count) as show:
         write_prepared(folder, dataset, split, lambda done: show(done, ""))
-    out.print(f"Wrote {folder}.", markup=False, highlight=False, soft_wrap=True)
+    say(f"Wrote {folder}.")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from napari_octsam.cli.console import note, out, steps_bar, working
+from napari_octsam.cli.console import note, out, say, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
+from napari_octsam.cli.pseudocolor_option import Pseudocolor
 from napari_octsam.cli.schema_option import Schema
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
@@ -66,6 +67,7 @@ def predict(
     ] = 0.5,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     profile: Profile = None,
+    pseudocolor: Pseudocolor = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment what the prompts mark and write a labels image of the picture's shape.
@@ -76,8 +78,10 @@ def predict(
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
     from napari_octsam.data.pictures import check_labels_path, is_volume, read_picture, write_labels
+    from napari_octsam.models.checkpoints.colors import Colors
 
     check_output(output, overwrite, [image])
+    colors = None if pseudocolor is None else Colors.parse(pseudocolor)
     classes = load_schema(schema)
     picture = read_picture(image)
     check_labels_path(output, volume=is_volume(picture))
@@ -86,7 +90,7 @@ def predict(
     with working(f"Loading {model}"):
         from napari_octsam.models.checkpoints.load import load_model  # torch, once all is right
 
-        network = load_model(model, profile, device=device)
+        network = load_model(model, profile, device=device, colors=colors)
     if network.note:
         note(network.note)
     with steps_bar("Predicting", len({prompt.bscan for prompt in wanted})) as show:
@@ -102,7 +106,7 @@ def predict(
     out.print(_table(objects, classes))
     size = " x ".join(str(n) for n in labels.shape)
     by = f"{network.header.name} on {network.device}, {network.precision}"
-    out.print(f"Wrote {output}: {size} pixels, by {by}.", soft_wrap=True, highlight=False)
+    say(f"Wrote {output}: {size} pixels, by {by}.")
 
 
 def _read_prompts(

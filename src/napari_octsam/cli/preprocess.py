@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from napari_octsam.cli.console import complain, note, out, steps_bar
+from napari_octsam.cli.console import complain, note, out, say, steps_bar
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def preprocess(
     dataset = open_dataset(raw, classes, grader=1 if grader == 1 else 2, groups=groups)
     with steps_bar("Checking", len(dataset.items)) as show:
         facts = examine(dataset, lambda done: show(done, ""))
-    stored = read_split(raw / SPLIT_FILE) if (raw / SPLIT_FILE).is_file() else None
+    beside = dataset.folder / SPLIT_FILE
+    stored = read_split(beside) if beside.is_file() else None
     checked = judge_split(dataset, facts, seed, stored)
     left_out = checked.found.problems if skip_bad else ()
     if left_out:
@@ -83,7 +84,7 @@ def preprocess(
         raise UserError(_refusal(found, skip_bad))
     with steps_bar("Writing", len(dataset.items)) as show:
         write_prepared(target, dataset, checked.split, lambda done: show(done, ""))
-    out.print(f"Wrote {target}. {found.plan}", markup=False, highlight=False, soft_wrap=True)
+    say(f"Wrote {target}. {found.plan}")
 
 
 def _checked(name: str) -> str:
@@ -107,7 +108,7 @@ def _show(dataset: Dataset, found: Preflight) -> None:
         table.add_row(*names, *cells, style=None if each.pixels else "dim")
     out.print(table)
     sizes = listed([f"{times(shape)} ({n})" for shape, n in found.sizes.items()])
-    out.print(f"Sizes: {sizes or 'none'}", markup=False, highlight=False, soft_wrap=True)
+    say(f"Sizes: {sizes or 'none'}")
     for warning in found.warnings:
         note(f"Note: {warning}")
     for problem in found.problems:

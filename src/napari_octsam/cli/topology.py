@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from napari_octsam import __version__
-from napari_octsam.cli.console import out, steps_bar
+from napari_octsam.cli.console import out, say, steps_bar
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.classes import (
     BUNDLED_SCHEMAS,
@@ -65,6 +64,7 @@ def topology(
     """
     from napari_octsam.core.files import write_json
     from napari_octsam.core.images import times
+    from napari_octsam.data.labels import ONLY_255, marks_with_255
 
     if connectivity not in (4, 8):
         raise UserError(f"The connectivity is 8 or 4, not {connectivity}.")
@@ -82,12 +82,13 @@ def topology(
             "compare labels of the same B-scans."
         )
     if not values[values != NOT_LABELLED].any():
-        raise UserError(f"{labels} has no labels: no pixel has a class.")
+        why = f" {ONLY_255}" if marks_with_255(values) else ""
+        raise UserError(f"{labels} has no labels: no pixel has a class.{why}")
     found = _describe(values, true, classes, 8 if connectivity == 8 else 4)
     out.print(_table(found, classes, compared=true is not None, volume=values.ndim > 2))
     odd = sum(not each.as_expected for _, each in found)
     told = f"{len(found) - odd} of {len(found)} are as the schema {classes.name} expects"
-    out.print(f"{told} (connectivity {connectivity}).", markup=False)
+    say(f"{told} (connectivity {connectivity}).")
     if json_file is not None:
         about = {
             "labels": str(labels),
@@ -178,7 +179,7 @@ def _table(found: Sequence[Found], schema: LabelSchema, *, compared: bool, volum
 
 def _named(each: ClassTopology, schema: LabelSchema) -> str:
     alone = len(each.values) == 1
-    return escape(f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name)
+    return f"{each.values[0]} {schema[each.values[0]].short}" if alone else each.name
 
 
 def _against(number: int, expected: int | None) -> str:

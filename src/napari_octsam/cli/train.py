@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from napari_octsam.cli.config_options import option_of, with_config_options
-from napari_octsam.cli.console import note, out, phases_bar
+from napari_octsam.cli.console import note, phases_bar, say
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.train_progress import assist, follow, report
 from napari_octsam.core.config import TrainConfig, read_settings, sentence_of
@@ -78,7 +78,7 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     except KeyboardInterrupt:
         note(f"To go on: octsam train --resume {shlex.quote(str(prepared.folder.path))}")
         raise
-    out.print(f"Wrote {prepared.folder.best}.", soft_wrap=True, highlight=False, markup=False)
+    say(f"Wrote {prepared.folder.best}.")
 
 
 def _sources(

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,16 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["building", "file_name", "remove_file", "replacing", "sweep", "write_json"]
+__all__ = [
+    "building",
+    "composed",
+    "file_name",
+    "missing",
+    "remove_file",
+    "replacing",
+    "sweep",
+    "write_json",
+]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
 _LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
@@ -23,6 +33,18 @@ def file_name(text: str) -> str:
     """Return a text as a file's name can have it: its beginning, with _ for what none can hold."""
     short = text[:_MOST_LETTERS]
     return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in short)
+
+
+def composed(name: str) -> str:
+    """Return a name as it is the same from every system: some write an umlaut as two characters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def missing(path: Path, what: str = "file") -> str:
+    """Return a sentence on a path where nothing is, or a link that leads nowhere."""
+    if path.is_symlink():
+        return f"{path} is a link that leads nowhere: there is no {path.readlink()}."
+    return f"There is no {what} {path}."
 
 
 @contextmanager

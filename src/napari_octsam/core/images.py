@@ -21,7 +21,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PIL and 
 
 
 def take_bscan(volume: Any, index: tuple[int, ...], *, rgb: bool = False) -> npt.NDArray[Any]:
-    """Return one B-scan of an array as numpy, reading only that slice.
+    """Return one B-scan of an array as numpy in native byte order, reading only that slice.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ def take_bscan(volume: Any, index: tuple[int, ...], *, rgb: bool = False) -> npt
     for axis, (i, size) in enumerate(zip(index, volume.shape, strict=False)):
         if not 0 <= i < size:
             raise UserError(f"There is no B-scan {i} on axis {axis}: it has 0 to {size - 1}.")
-    return np.asarray(volume[index])
+    bscan = np.asarray(volume[index])
+    return bscan.astype(bscan.dtype.newbyteorder("="), copy=False)
 
 
 def _wrong_index(leading: int, index: tuple[int, ...]) -> str:

@@ -55,9 +55,10 @@ def check_folder(
     UserError
         There is no such folder, or it has no known layout.
     """
-    stored = split_file or folder / SPLIT_FILE
+    dataset = open_dataset(folder, schema)
+    stored = split_file or dataset.folder / SPLIT_FILE
     split = read_split(stored) if stored.is_file() else None
-    return check_dataset(open_dataset(folder, schema), seed, split, progress, before)
+    return check_dataset(dataset, seed, split, progress, before)
 
 
 def check_dataset(

@@ -9,12 +9,21 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb, read_picture
+from napari_octsam.data.tiffs import indices_in_tiff, shows_zero_as_white
 
-__all__ = ["LABEL_SUFFIXES", "read_labels"]
+__all__ = ["LABEL_SUFFIXES", "ONLY_255", "marks_with_255", "read_labels"]
+
+ONLY_255 = (
+    f"{NOT_LABELLED} means not labelled: where it marks an object, write the value of its class "
+    "in its place."
+)
+"""What is to be said of masks that have no class."""
 
 _LOSSY = (".jpg", ".jpeg")
+_TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _LOSSY)
 """Suffixes of the files that `read_labels` reads."""
 
@@ -22,17 +31,23 @@ LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _L
 def read_labels(path: Path) -> npt.NDArray[Any]:
     """Read class values from a picture: whole numbers, (H, W) or with more axes before.
 
-    A colour picture must have the value in each channel. In a PNG with a palette it is the index,
-    unless the palette is grey.
+    A colour picture must have the value in each channel. In a PNG or TIFF with a palette it is the
+    index, unless the palette is grey.
 
     Raises
     ------
     UserError
-        The file cannot be read, is a JPEG, or has colours or fractions.
+        The file cannot be read, is a JPEG or a TIFF that shows 0 as white, or has colours or
+        fractions.
     """
     if path.suffix.lower() in _LOSSY:
         raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
     picture = read_picture(path)
+    if path.suffix.lower() in _TIFF and shows_zero_as_white(path):
+        raise UserError(
+            f"{path} shows 0 as white, so that its values are not sure to be classes: save the "
+            "mask with 0 as black (MinIsBlack)."
+        )
     if is_rgb(picture):
         picture = _one_channel(path, picture)
     if picture.dtype == bool:
@@ -47,6 +62,11 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     return picture
 
 
+def marks_with_255(labels: npt.NDArray[Any]) -> bool:
+    """Whether labels are 0 and 255 only: black and white, as other programs have masks."""
+    return bool(np.array_equal(np.unique(labels), (0, NOT_LABELLED)))
+
+
 def _one_channel(path: Path, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     first = picture[..., 0]
     if (picture[..., :3] == first[..., None]).all():
@@ -57,7 +77,9 @@ def _one_channel(path: Path, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return indices
 
 
-def _palette_indices(path: Path) -> npt.NDArray[np.uint8] | None:
+def _palette_indices(path: Path) -> npt.NDArray[Any] | None:
+    if path.suffix.lower() in _TIFF:
+        return indices_in_tiff(path)
     if path.suffix.lower() != ".png":
         return None
     with Image.open(path) as file:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 from napari_octsam.data.dataset import Dataset, Item, Problem
 from napari_octsam.data.importers.amd import AMD_SCHEMA, is_amd, list_amd
 from napari_octsam.data.importers.duke import DUKE_SCHEMAS, Grader, is_duke, list_duke
@@ -29,7 +30,7 @@ class Layout(StrEnum):
     PREPARED = "prepared data set"
     """`dataset.json`, as `octsam preprocess` writes it."""
     ORIGINAL = "original project"
-    """`imagesgreyscale/` and `masks14/`."""
+    """`imagesgreyscale/` and `masks14/`, here or where the project keeps them below its root."""
     PAIRS = "pairs"
     """`images/` and `masks/`."""
     DUKE = "Duke DME (Chiu 2015)"
@@ -40,6 +41,9 @@ class Layout(StrEnum):
 
 _FOLDERS = {Layout.ORIGINAL: ("imagesgreyscale", "masks14"), Layout.PAIRS: ("images", "masks")}
 
+_ORIGINAL_HOMES = ("datasets/raw/custom", "raw/custom", "custom")
+"""Where the original project has its B-scans, from the root of its data."""
+
 
 def recognise(folder: Path) -> Layout:
     """Return the layout of a folder.
@@ -49,19 +53,7 @@ def recognise(folder: Path) -> Layout:
     UserError
         There is no such folder, or it has none of the layouts.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
-    if (folder / DATASET_FILE).is_file():
-        return Layout.PREPARED
-    for layout, (images, _) in _FOLDERS.items():
-        if (folder / images).is_dir():
-            return layout
-    if files := mat_files(folder):
-        return _recognise_mat(folder, files)
-    raise UserError(
-        f"{folder} is no data set: it needs images/ and masks/, imagesgreyscale/ and masks14/, "
-        "or the .mat files of Chiu 2015 or Farsiu 2014."
-    )
+    return _found(folder)[1]
 
 
 def open_dataset(
@@ -89,8 +81,7 @@ def open_dataset(
         The folder has no known layout or not this schema, or a file that says what is in it
         cannot be read.
     """
-    folder = Path(folder)
-    layout = recognise(folder)
+    folder, layout = _found(Path(folder))
     match layout:
         case Layout.PREPARED:
             dataset = _with_schema(open_prepared(folder), schema)
@@ -105,6 +96,27 @@ def open_dataset(
             dataset = _open_pairs(folder, layout, schema or bundled_schema())
     file = groups or folder / GROUPS_FILE
     return _regrouped(dataset, file) if groups or file.is_file() else dataset
+
+
+def _found(folder: Path) -> tuple[Path, Layout]:
+    """Return where a folder has its B-scans, and their layout."""
+    if not folder.is_dir():
+        raise UserError(missing(folder, "folder"))
+    if (folder / DATASET_FILE).is_file():
+        return folder, Layout.PREPARED
+    for layout, (images, _) in _FOLDERS.items():
+        if (folder / images).is_dir():
+            return folder, layout
+    if files := mat_files(folder):
+        return folder, _recognise_mat(folder, files)
+    images, _ = _FOLDERS[Layout.ORIGINAL]
+    for home in _ORIGINAL_HOMES:
+        if (folder / home / images).is_dir():
+            return folder / home, Layout.ORIGINAL
+    raise UserError(
+        f"{folder} is no data set: it needs images/ and masks/, imagesgreyscale/ and masks14/, "
+        "or the .mat files of Chiu 2015 or Farsiu 2014."
+    )
 
 
 def _recognise_mat(folder: Path, files: Sequence[Path]) -> Layout:

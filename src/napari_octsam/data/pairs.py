@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import composed
 from napari_octsam.core.images import times
 from napari_octsam.data.dataset import Dataset, Item, Problem, listed
 from napari_octsam.data.pairing import pair_up
@@ -86,6 +87,7 @@ def read_pairs(folder: Path, pattern: str = "*") -> list[LabelledBScan]:
 
 
 def _chosen(items: Iterable[Item], problems: Iterable[Problem], pattern: str) -> list[Item]:
+    pattern = composed(pattern)
     for problem in problems:
         if not problem.names or any(fnmatchcase(name, pattern) for name in problem.names):
             raise UserError(problem.text)

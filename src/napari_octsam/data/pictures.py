@@ -15,8 +15,9 @@ from numpy.lib.format import MAGIC_PREFIX
 from PIL import Image, UnidentifiedImageError
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import missing, replacing
 from napari_octsam.core.images import MAX_SIDE
+from napari_octsam.data.tiffs import read_tiff
 
 __all__ = [
     "PICTURE_SUFFIXES",
@@ -24,6 +25,7 @@ __all__ = [
     "is_rgb",
     "is_volume",
     "read_picture",
+    "read_stored",
     "write_labels",
 ]
 
@@ -43,23 +45,35 @@ def is_volume(picture: Pixels) -> bool:
 
 
 def read_picture(path: Path) -> Pixels:
-    """Read a B-scan or a volume from PNG, JPEG, TIFF or NPY.
+    """Read a B-scan or a volume from PNG, JPEG, TIFF or NPY; a volume of one is a B-scan.
 
     Returns
     -------
     (H, W) or (H, W, 3 or 4), for a volume with more axes before; of the type that the file has.
-    NPY and plain TIFF are mapped read-only: a B-scan is read when it is taken.
+    A last axis of 1, and alpha beside grey, are left out. Plain volumes of NPY and TIFF are mapped
+    read-only: a B-scan is read when it is taken.
 
     Raises
     ------
     UserError
         There is no such file, it is of another kind, or its content cannot be read.
     """
+    picture = read_stored(path)
+    own = 3 if is_rgb(picture) else 2
+    single = set(picture.shape[:-own]) == {1}
+    return _native(picture.reshape(picture.shape[-own:]) if single else picture)
+
+
+def read_stored(path: Path) -> Pixels:
+    """Read a picture as `read_picture` does, with all axes before rows and columns.
+
+    An annotation has the axes of its image's layer, in which napari keeps those of 1.
+    """
     reader = _READERS.get(path.suffix.lower())
     if path.is_dir():
         raise UserError(f"{path} is a folder: name one picture in it.")
     if not path.exists():
-        raise UserError(f"There is no file {path}.")
+        raise UserError(missing(path))
     if reader is None:
         known = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"{path} is not of a kind that can be read: {known}.")
@@ -72,7 +86,7 @@ def read_picture(path: Path) -> Pixels:
         raise UserError(f"{path} cannot be read as {path.suffix.upper()[1:]}: {reason}.") from error
     if picture.ndim < 2 or not picture.size:
         raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
-    return picture
+    return _native(picture[..., 0] if _has_one_channel(picture) else picture)
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
@@ -104,38 +118,54 @@ def check_labels_path(path: Path, *, volume: bool = False) -> None:
         raise UserError(f"The folder of {path} cannot be written to: name another one.")
 
 
+def _has_one_channel(picture: Pixels) -> bool:
+    """Whether the last axis holds grey, alone or with alpha; no B-scan is that narrow."""
+    return picture.ndim > 2 and picture.shape[-1] in (1, 2)
+
+
+def _native(picture: Pixels) -> Pixels:
+    """Return a single B-scan in this machine's byte order; `take_bscan` does so for a volume's."""
+    own_order = picture.dtype.newbyteorder("=")
+    return picture if is_volume(picture) else picture.astype(own_order, copy=False)
+
+
 def _read_with_pillow(path: Path) -> Pixels:
     with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
-        _check_with_pillow(path)
-        picture = np.asarray(iio.imread(path, plugin="pillow"))
-    grey_and_alpha = picture.ndim == 3 and picture.shape[-1] == 2
-    return picture[..., 0] if grey_and_alpha else picture
+        mode = _check_with_pillow(path)
+        if mode == "CMYK":
+            with Image.open(path) as file:
+                return np.asarray(file.convert("RGB"))
+        return np.asarray(iio.imread(path, plugin="pillow"))
 
 
-def _check_with_pillow(path: Path) -> None:
-    """Say before anything is decoded what is wrong, which imageio does not tell."""
+def _read_png(path: Path) -> Pixels:
+    if not _is_deep_colour(path):
+        return _read_with_pillow(path)
+    import imagecodecs  # late: the widgets open sooner
+
+    _check_with_pillow(path)
+    return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+
+
+def _is_deep_colour(path: Path) -> bool:
+    """Whether a PNG has several channels of 16 bit, of which Pillow keeps 8."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    return head[12:16] == b"IHDR" and head[24] == 16 and head[25] != 0
+
+
+def _check_with_pillow(path: Path) -> str:
+    """Return the mode; raise before anything is decoded what imageio does not tell."""
     too_large = f"it is larger than a B-scan, which has at most {MAX_SIDE} pixels each way"
     try:
         with Image.open(path) as file:
             if max(file.size) > MAX_SIDE:
                 raise ValueError(too_large)
+            return file.mode
     except Image.DecompressionBombError as error:
         raise ValueError(too_large) from error
     except UnidentifiedImageError as error:
         raise ValueError(_ANOTHER_KIND) from error
-
-
-def _read_tiff(path: Path) -> Pixels:
-    import tifffile  # late, as below: the widgets open sooner
-
-    with tifffile.TiffFile(path) as file:
-        first, *others = file.series
-        same = [s for s in others if (s.shape, s.dtype) == (first.shape, first.dtype)]
-        if same:  # B-scans that were written one by one
-            return np.stack([s.asarray() for s in (first, *same)])
-        plain = first.dataoffset is not None
-        picture = tifffile.memmap(path, mode="r") if plain else first.asarray()
-        return np.moveaxis(picture, -3, -1) if first.axes.endswith("SYX") else picture
 
 
 def _read_npy(path: Path) -> Pixels:
@@ -161,11 +191,11 @@ def _write_npy(path: Path, labels: npt.NDArray[np.uint8]) -> None:
 
 
 _READERS: dict[str, Callable[[Path], Pixels]] = {
-    ".png": _read_with_pillow,
+    ".png": _read_png,
     ".jpg": _read_with_pillow,
     ".jpeg": _read_with_pillow,
-    ".tif": _read_tiff,
-    ".tiff": _read_tiff,
+    ".tif": read_tiff,
+    ".tiff": read_tiff,
     ".npy": _read_npy,
 }
 PICTURE_SUFFIXES = tuple(_READERS)

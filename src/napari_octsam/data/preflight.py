@@ -14,6 +14,7 @@ from napari_octsam.core.images import times
 from napari_octsam.core.wording import counted
 from napari_octsam.data.dataset import Dataset, Problem, listed
 from napari_octsam.data.facts import Facts, members_of
+from napari_octsam.data.labels import ONLY_255
 from napari_octsam.data.split.grouping import natural_order
 from napari_octsam.data.split.patients import PATIENTS_FILE
 from napari_octsam.data.split.split import PARTS, SPLIT_FILE, Member, Split
@@ -114,9 +115,11 @@ def judge(dataset: Dataset, facts: Sequence[Facts], split: Split | None = None) 
     labelled = [c for c in classes if c.value != 0 and c.pixels]
     if not labelled:
         if any(fact.pixels and not fact.unknown for fact in facts):
-            problems.append(Problem("No B-scan has a label: all is background or not labelled."))
+            text = "No B-scan has a label: all is background or not labelled."
+            problems.append(Problem(" ".join([text, *_black_and_white(facts)])))
     else:
-        warnings += [*_nothing_labelled(facts), *_class_warnings(classes, part_of)]
+        warnings += [*_nothing_labelled(facts), *_black_and_white(facts)]
+        warnings += _class_warnings(classes, part_of)
     return Preflight(
         tuple(problems),
         tuple(warnings),
@@ -124,7 +127,7 @@ def judge(dataset: Dataset, facts: Sequence[Facts], split: Split | None = None) 
         len({item.group for item in dataset.items}),
         dict(Counter(f.shape for f in facts if f.shape).most_common()),
         classes,
-        tuple(_part_sizes(split, members)) if split else (),
+        tuple(_part_sizes(split, members)) if split and part_of else (),
     )
 
 
@@ -178,6 +181,16 @@ def _nothing_labelled(facts: Iterable[Facts]) -> Iterator[str]:
     empty = [f.name for f in fit if not any(map(_labelled, f.pixels.values()))]
     if empty:
         yield f"B-scans with background only, or not labelled: {listed(empty)}."
+
+
+def _black_and_white(facts: Iterable[Facts]) -> Iterator[str]:
+    found = [f.name for f in facts if f.pixels and all(map(_of_255, f.pixels.values()))]
+    if found:
+        yield f"Masks whose only value beside 0 is 255: {listed(found)}. {ONLY_255}"
+
+
+def _of_255(counts: npt.NDArray[np.int64]) -> bool:
+    return bool(counts[0] and counts[NOT_LABELLED]) and not _labelled(counts)
 
 
 def _labelled(counts: npt.NDArray[np.int64]) -> bool:

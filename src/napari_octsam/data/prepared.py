@@ -12,11 +12,12 @@ from typing import Annotated, Literal
 
 import imageio.v3 as iio
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import building
+from napari_octsam.core.files import building, composed
+from napari_octsam.core.images import as_grey
 from napari_octsam.data.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.data.pictures import write_labels
 from napari_octsam.data.sources import LabelFile, PictureFile
@@ -33,8 +34,8 @@ _THREADS = 4
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[^/\\]+$")]
-    group: str
+    name: Annotated[str, Field(pattern=r"^[^/\\]+$"), AfterValidator(composed)]
+    group: Annotated[str, AfterValidator(composed)]
     sha256: str
 
 
@@ -106,7 +107,8 @@ def open_prepared(folder: Path) -> Dataset:
     """
     manifest = _manifest(folder)
     folders = _mask_folders(manifest.schemas)
-    items = [_item(entry, folder, folders) for entry in manifest.items]
+    files = {name: _files_in(folder / name) for name in (_IMAGES, *folders.values())}
+    items = [_item(entry, folder, folders, files) for entry in manifest.items]
     lost = [item.name for item in items if not _is_there(item)]
     problems = []
     if lost:
@@ -114,7 +116,7 @@ def open_prepared(folder: Path) -> Dataset:
         problems.append(Problem(text, tuple(lost)))
     kept = tuple(item for item in items if item.name not in set(lost))
     known = {entry.name for entry in manifest.items}
-    strange = sorted(p.name for p in (folder / _IMAGES).glob("*.png") if p.stem not in known)
+    strange = sorted(path.name for name, path in files[_IMAGES].items() if name not in known)
     warnings = []
     if strange:
         warnings.append(f"{DATASET_FILE} does not name these pictures: {listed(strange)}.")
@@ -154,10 +156,22 @@ def _sha256(item: Item, split: Split | None) -> str:
     return fingerprint(item.read_image()) if split is None else split.members[item.name].sha256
 
 
-def _item(entry: _Entry, folder: Path, folders: Mapping[str, str]) -> Item:
-    file = f"{entry.name}.png"
-    labels = {schema: LabelFile(folder / masks / file) for schema, masks in folders.items()}
-    return Item(entry.name, entry.group, PictureFile(folder / _IMAGES / file), labels)
+def _files_in(folder: Path) -> dict[str, Path]:
+    """Return name -> picture; a computer that it was copied to may spell the names otherwise."""
+    return {composed(path.stem): path for path in folder.glob("*.png")}
+
+
+def _item(
+    entry: _Entry,
+    folder: Path,
+    folders: Mapping[str, str],
+    files: Mapping[str, Mapping[str, Path]],
+) -> Item:
+    def file_in(name: str) -> Path:
+        return files[name].get(entry.name, folder / name / f"{entry.name}.png")
+
+    labels = {schema: LabelFile(file_in(masks)) for schema, masks in folders.items()}
+    return Item(entry.name, entry.group, PictureFile(file_in(_IMAGES)), labels)
 
 
 def _is_there(item: Item) -> bool:
@@ -183,6 +197,8 @@ def _write_item(item: Item, folder: Path, folders: Mapping[str, str]) -> None:
 
 def _write_image(item: Item, path: Path) -> None:
     pixels = item.image.read()
-    deep = pixels.dtype == np.uint16 and pixels.ndim == 2
-    image = pixels if deep else item.read_image()
+    if pixels.dtype == np.uint16:
+        image = np.rint(as_grey(pixels)).astype(np.uint16)
+    else:
+        image = item.read_image()
     path.write_bytes(iio.imwrite("<bytes>", image, extension=".png"))

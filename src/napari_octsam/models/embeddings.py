@@ -51,7 +51,9 @@ def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     weights and adapters, precision) and on nothing else: fine-tuning the mask decoder keeps it.
     """
     digest = hashlib.sha256()
-    seen = (model.header.profile, model.header.pseudocolor, grey.shape)
+    header = model.header
+    colors = f"{header.pseudocolor}{' bgr' if header.blue_first else ''}"
+    seen = (header.profile, colors, grey.shape)
     digest.update(repr((_MAKING, model.precision, encoder_hash(model.network), *seen)).encode())
     digest.update(np.ascontiguousarray(grey).data)
     return digest.hexdigest()

@@ -38,6 +38,9 @@ class Header(BaseModel):
     pseudocolor: Pseudocolor = Field(
         default="grayscale", description="Colour map that it sees a B-scan in."
     )
+    blue_first: bool = Field(
+        default=False, description="Whether blue is the first channel of its colours, not red."
+    )
     single_mask: bool = Field(
         default=False,
         description="Only mask 0 is trained: the three candidates are never chosen.",

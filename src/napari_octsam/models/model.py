@@ -84,7 +84,8 @@ class Model:
         Gradients reach the encoder where the caller and its weights let them.
         """
         header, dtype = self.header, getattr(torch, self.precision)
-        pixels = preprocess(grey, header.profile, self.network.input_size, header.pseudocolor)
+        size, colors = self.network.input_size, header.pseudocolor
+        pixels = preprocess(grey, header.profile, size, colors, blue_first=header.blue_first)
         with torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32):
             features = self.network.encode_image(pixels.to(self.device))
         return {name: part.float() for name, part in features.items()}

@@ -18,10 +18,12 @@ def preprocess(
     profile: str,
     input_size: tuple[int, int],
     pseudocolor: Pseudocolor = "grayscale",
+    *,
+    blue_first: bool = False,
 ) -> torch.Tensor:
     """Return an (H, W) uint8 B-scan as the input of a network, (1, C, *input_size) float32.
 
-    A colour map is put on before all else; its red is channel 0.
+    A colour map is put on before all else; its red is channel 0, or its blue.
 
     Parameters
     ----------
@@ -29,4 +31,6 @@ def preprocess(
         Name of one of `architectures.profiles`, which says the rest.
     """
     image = grey if pseudocolor == "grayscale" else colored(grey, pseudocolor)
+    if blue_first and image.ndim == 3:
+        image = np.ascontiguousarray(image[..., ::-1])
     return profiles()[profile].preprocess(image, input_size)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 from napari_octsam.core.annotation import ImageLink
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import composed
 from napari_octsam.core.images import times
 from napari_octsam.data.annotations.description import KEY, Description
 from napari_octsam.data.annotations.found import FoundLabels, required
@@ -124,11 +125,11 @@ def _check_sizes(path: Path, images: Iterable[_Image], link: ImageLink) -> None:
 
 def _places(images: Iterable[_Image], link: ImageLink) -> dict[int, Index]:
     """Return the B-scan of each image that is one of the link's."""
-    names = {bscan_name(link, index): index for index in indices(link)}
+    names = {composed(bscan_name(link, index)): index for index in indices(link)}
     known = set(names.values())
     found: dict[int, Index] = {}
     for each in images:
-        index = names.get(Path(each.file_name).stem) if each.bscan is None else each.bscan
+        index = names.get(composed(Path(each.file_name).stem)) if each.bscan is None else each.bscan
         if index is not None and index in known:
             found[each.id] = index
     return found

@@ -18,8 +18,8 @@ from napari_octsam.data.annotations.label_store import Labels
 from napari_octsam.data.annotations.linked_image import link_to
 from napari_octsam.data.annotations.saved import indices
 from napari_octsam.data.dataset import listed
-from napari_octsam.data.labels import LABEL_SUFFIXES, read_labels
-from napari_octsam.data.pictures import read_picture
+from napari_octsam.data.labels import LABEL_SUFFIXES, ONLY_255, marks_with_255, read_labels
+from napari_octsam.data.pictures import read_stored
 from napari_octsam.data.split.grouping import natural_order
 
 __all__ = ["import_labels"]
@@ -49,10 +49,11 @@ def import_labels(
     Raises
     ------
     UserError
-        A file cannot be read, the labels are of another size than the image, their schema is not
-        known or does not know them, or the folder is there already or cannot be written.
+        A file cannot be read, the labels are of another size than the image or have no class but
+        255, their schema is not known or does not know them, or the folder is there already or
+        cannot be written.
     """
-    picture = read_picture(image)
+    picture = read_stored(image)
     link = link_to(image, picture)
     is_coco = labels.suffix.lower() == _COCO
     found = read_coco(labels, link, schema) if is_coco else _read(labels, schema)
@@ -62,6 +63,8 @@ def import_labels(
             f"{labels} has label values that the schema {found.schema.name} does not know "
             f"({listed([str(value) for value in unknown])}): choose another one with --schema."
         )
+    if found.description is None and marks_with_255(values):
+        raise UserError(f"The only value in {labels} beside 0 is 255. {ONLY_255}")
     annotation = _annotation(labels.stem, link, found, values)
     AnnotationFolder.create(target, annotation, values.dtype, values).close()
     return annotation

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from napari_octsam.core.annotation import ImageLink
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 from napari_octsam.core.images import times
 from napari_octsam.data.annotations.link import pixels_hash
-from napari_octsam.data.pictures import is_rgb, read_picture
+from napari_octsam.data.pictures import is_rgb, read_stored
 
 __all__ = ["bscans_shape", "link_to", "read_linked"]
 
@@ -47,9 +48,11 @@ def read_linked(image: ImageLink, path: Path | None = None) -> npt.NDArray[Any]:
                 f"The image {image.name} came from no file: save it, and name its file."
             )
         path = Path(image.path)
+    if path.is_symlink() and not path.exists():
+        raise UserError(missing(path))
     if not path.exists():
         raise UserError(f"The image {path} is gone: put it back where it was.")
-    picture = read_picture(path)
+    picture = read_stored(path)
     shape = bscans_shape(picture)
     if _without_ones(shape) != _without_ones(image.shape):
         raise UserError(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import composed
 from napari_octsam.data.dataset import Item, Problem, listed
 
 __all__ = ["UNKNOWN_GROUP", "group_of", "natural_order", "patient_of", "read_groups", "regrouped"]
@@ -57,7 +58,7 @@ def read_groups(path: Path) -> dict[str, str]:
         raise UserError(f"Cannot read the groups in {path}: {error}.") from error
     groups: dict[str, str] = {}
     for row in rows:
-        name, group = (row.get("name") or "").strip(), (row.get("group") or "").strip()
+        name, group = (composed((row.get(key) or "").strip()) for key in ("name", "group"))
         if not name or not group:
             raise UserError(f"{path} needs the columns name and group, filled in every row.")
         if groups.setdefault(name, group) != group:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import composed, replacing
 from napari_octsam.data.dataset import Problem, listed
 
 __all__ = [
@@ -169,11 +169,14 @@ def read_split(path: Path) -> Split:
     return Split(train, validation, test, members, stored.by, stored.warning)
 
 
+_Name = Annotated[str, AfterValidator(composed)]
+
+
 class _Stored(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    group: str
+    name: _Name
+    group: _Name
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 

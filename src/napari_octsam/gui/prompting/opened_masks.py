@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
 from napari_octsam.data.annotations.description import schema_in
-from napari_octsam.data.labels import LABEL_SUFFIXES, read_labels
+from napari_octsam.data.labels import LABEL_SUFFIXES, ONLY_255, marks_with_255, read_labels
 from napari_octsam.data.prepared import schema_of_mask
 from napari_octsam.gui.layers.bscans import data_shape
 from napari_octsam.gui.layers.labelled_images import above_labels
@@ -124,12 +124,15 @@ def _add(viewer: Viewer, session: Session, read: _Read, preferred: Image | None)
         name, values = mask.name, mask.values
         image = _image_for(name, values.shape, viewer.layers, preferred)
         place = {} if image is None else placed_as(image)
+        shape = values.shape if image is None else data_shape(image)
         meaning = {} if mask.schema is None else described(mask.schema)
-        labels = Labels(values, name=name, opacity=0.5, **place, **meaning)
+        labels = Labels(values.reshape(shape), name=name, opacity=0.5, **place, **meaning)
         _insert(viewer.layers, labels, image, session.companions)
         made.append((labels, image))
         if image is None:
             lost.append(f"{name} ({times(values.shape)}) lies on no open image.")
+        if marks_with_255(values):
+            lost.append(f"The only value in {name} beside 0 is 255. {ONLY_255}")
     names = ", ".join(labels.name for labels, _ in made)
     return OpenedMasks(made, " ".join([f"Opened as labels: {names}.", *lost, *read.problems]))
 
@@ -148,10 +151,16 @@ def _image_for(
     """Return the image of a mask's size that has its name, else the preferred, else the only."""
     from napari.layers import Image
 
-    images = [x for x in layers if isinstance(x, Image) and data_shape(x) == shape]
+    images = [x for x in layers if isinstance(x, Image) and _same_bscans(data_shape(x), shape)]
     namesakes = [image for image in images if image.name == name]
     if namesakes:
         return namesakes[0]
     if preferred in images:
         return preferred
     return images[0] if len(images) == 1 else None
+
+
+def _same_bscans(image: tuple[int, ...], mask: tuple[int, ...]) -> bool:
+    """Whether two shapes are one; files of a single B-scan are read without further axes."""
+    single = len(mask) == 2 and image[-2:] == mask and set(image[:-2]) == {1}
+    return single or image == mask

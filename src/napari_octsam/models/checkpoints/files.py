@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import replacing
+from napari_octsam.core.files import missing, replacing
 
 __all__ = ["read_metadata", "read_weights", "write_pickle", "write_safetensors"]
 
@@ -111,7 +111,7 @@ def _read_head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_HEAD)
     except FileNotFoundError as error:
-        raise UserError(f"There is no checkpoint {path}.") from error
+        raise UserError(missing(path, "checkpoint")) from error
     except OSError as error:
         raise UserError(f"Cannot read the checkpoint {path}: {error.strerror}.") from error
 
@@ -136,6 +136,8 @@ def _read_pickle(path: Path, head: bytes) -> Any:
 
 def _why_refused(path: Path, head: bytes, error: Exception) -> str:
     if isinstance(error, pickle.UnpicklingError) and (names := _foreign_names(path, head)):
+        if any(name.startswith("torch.nn.modules.") for name in names):
+            return _of_whole_model(path, names[0])
         return (
             f"{path} carries code ({names[0]}), which was not run: "
             "ask its author for the weights alone, saved as a state dict or as safetensors."
@@ -147,6 +149,17 @@ def _why_refused(path: Path, head: bytes, error: Exception) -> str:
     if cut_zip or (head.startswith(_PICKLE) and cut_pickle):
         return f"{path} is cut short: copy or download it again."
     return f"{path} is not a checkpoint: it is neither torch's format nor safetensors."
+
+
+def _of_whole_model(path: Path, code: str) -> str:
+    target = path.with_name(f"{path.stem}_state_dict{path.suffix}").name
+    return (
+        f"{path} is a model saved whole: it carries code ({code}), which was not run. Where it was "
+        "made, with the same packages and its code at hand, two lines of Python write its weights "
+        "alone:\n"
+        f"model = torch.load({path.name!r}, map_location='cpu', weights_only=False)\n"
+        f"torch.save(model.state_dict(), {target!r})"
+    )
 
 
 def _foreign_names(path: Path, head: bytes) -> list[str]:

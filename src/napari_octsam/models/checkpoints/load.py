@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import missing
 from napari_octsam.models.architecture import OWN
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.adapters import base_file, holds_adapters, join
+from napari_octsam.models.checkpoints.colors import Colors, check_named_colors, with_colors
 from napari_octsam.models.checkpoints.files import read_weights
 from napari_octsam.models.checkpoints.headers import (
     check_header,
@@ -62,6 +64,7 @@ def load_model(
     device: str = "auto",
     on_check: EncodeProgress | None = None,
     precision: str = "auto",
+    colors: Colors | None = None,
 ) -> Model:
     """Load a registered model that is on this machine, or a checkpoint file.
 
@@ -78,6 +81,8 @@ def load_model(
         weights are new to this machine and one is made.
     precision
         Of the encoder: "auto" for `choose_precision`'s, "float32", "bfloat16" or "float16".
+    colors
+        In which it sees a B-scan, instead of what the checkpoint says.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def load_model(
     """
     torch_device = choose_device(device)
     check_precision(precision, torch_device)
-    checkpoint = read_checkpoint(_file_of(name_or_path), profile)
+    checkpoint = read_checkpoint(_file_of(name_or_path), profile, colors=colors)
     header = checkpoint.header
     if str(name_or_path) in REGISTRY:
         header = header.model_copy(update={"name": str(name_or_path)})
@@ -99,7 +104,10 @@ def load_model(
 
 
 def read_checkpoint(
-    path: str | Path, profile: str | None = None, base: str | Path | None = None
+    path: str | Path,
+    profile: str | None = None,
+    base: str | Path | None = None,
+    colors: Colors | None = None,
 ) -> Checkpoint:
     """Read a checkpoint of any known kind and say what it is.
 
@@ -116,12 +124,14 @@ def read_checkpoint(
     base
         Of adapters: the registered model or the checkpoint that they go on, where it is not
         found by itself.
+    colors
+        In which it sees a B-scan, instead of what the checkpoint says.
 
     Raises
     ------
     UserError
-        The file cannot be read or is no such checkpoint, the profile does not fit it, or the
-        base is not there or another.
+        The file cannot be read or is no such checkpoint, the profile or the colours do not fit it,
+        its name asks for colours, or the base is not there or another.
     """
     path = Path(path)
     content, metadata = read_weights(path)
@@ -139,6 +149,10 @@ def read_checkpoint(
         header, note = own.model_copy(update={"adapter": None}), ""
     if profile is not None:
         header = with_profile(header, profile)
+    if colors is not None:
+        header = with_colors(header, colors)
+    elif own is None:
+        check_named_colors(path, header)
     return Checkpoint(header, weights.state_dict, note)
 
 
@@ -165,9 +179,8 @@ def _file_of(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if not path.exists():
         known = ", ".join(REGISTRY)
-        raise UserError(
-            f"There is no checkpoint {path}, and no model of that name: there are {known}."
-        )
+        told = missing(path, "checkpoint").removesuffix(".")
+        raise UserError(f"{told}, and no model of that name: there are {known}.")
     return path
 
 

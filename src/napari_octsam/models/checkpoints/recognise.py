@@ -18,7 +18,7 @@ from napari_octsam.models.checkpoints.renaming import to_own
 __all__ = ["Weights", "check_weights", "expected_shapes", "is_plain", "recognise", "state_dict_of"]
 
 _WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
-_PREFIX = "module."  # of torch's DataParallel
+_PREFIXES = ("module.", "_orig_mod.", "model.", "sam.")  # torch's own, and of modules around it
 _CONSTANTS = ("pixel_mean", "pixel_std")  # in some state dicts, never trained
 
 _OTHER_MODELS = (
@@ -51,7 +51,7 @@ class Weights:
 def state_dict_of(content: Any, source: str) -> dict[str, torch.Tensor]:
     """Return the state dict in a file's content.
 
-    It may be bare or under one of the usual keys, with or without the prefix "module.".
+    It may be bare or under one of the usual keys, with or without prefixes such as "module.".
 
     Raises
     ------
@@ -67,8 +67,8 @@ def state_dict_of(content: Any, source: str) -> dict[str, torch.Tensor]:
     state = _tensors(content) if isinstance(content, Mapping) else {}
     if not state:
         raise UserError(f"{source} holds no weights: save the model's state dict instead.")
-    if all(key.startswith(_PREFIX) for key in state):
-        state = {key.removeprefix(_PREFIX): weights for key, weights in state.items()}
+    while prefix := next((p for p in _PREFIXES if all(key.startswith(p) for key in state)), ""):
+        state = {key.removeprefix(prefix): weights for key, weights in state.items()}
     return {key: weights for key, weights in state.items() if key not in _CONSTANTS}
 
 
