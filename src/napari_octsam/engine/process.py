@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.folders import make_private
 from napari_octsam.engine.wire import PIPE_BYTES, Channel
 
 if sys.platform == "linux":
@@ -163,8 +164,10 @@ def _widen(pipe: IO[bytes]) -> None:
 
 
 def _open_log(folder: Path, name: str) -> IO[bytes]:
+    """Open a log for its user alone: it can name files, and so patients."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
+        (folder / name).touch(0o600)
         return (folder / name).open("ab")
     except OSError:
         return tempfile.NamedTemporaryFile(prefix="octsam-engine-", suffix=".log", delete=False)
