@@ -18,6 +18,7 @@ from typing import Any
 from rich.filesize import decimal
 
 from napari_octsam.core.folders import cache_folder
+from napari_octsam.core.processes import isolated_environment, isolated_python
 
 __all__ = ["CHECKS", "Finding", "Verdict", "examine", "loses_none"]
 
@@ -181,9 +182,15 @@ def _version(distribution: str) -> str | None:
 
 def _ask(probe: str, *before: str) -> dict[str, Any] | str:
     """Return a probe's answer, or in one line why there is none."""
-    command = [*before, sys.executable, "-m", "napari_octsam.cli.probes", probe]
+    command = [*before, *isolated_python("-m", "napari_octsam.cli.probes", probe)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+            env=isolated_environment(),
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {_PROBE_SECONDS} s"
     if done.returncode:
