@@ -17,6 +17,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, file_name, sweep, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.data.split.split import SPLIT_FILE, Split, write_split
+from napari_octsam.models.checkpoints.adapters import put_base_beside
 from napari_octsam.models.checkpoints.headers import read_header
 from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.training.adaptation import weights_to_keep
@@ -172,7 +173,7 @@ class RunFolder:
         """Write the best weights as a checkpoint that the model can be loaded from.
 
         Where adapters were trained, it holds them and the mask decoder only, if `adapter_record`
-        says on what.
+        says on what; that lies beside it then.
 
         Parameters
         ----------
@@ -195,6 +196,8 @@ class RunFolder:
                 "training": record,
             }
         )
+        if run.adapter is not None:
+            put_base_beside(run.config.base_model, run.adapter, self.path)
         weights = weights_to_keep(run.best_weights, run.config, run.adapter)
         save_checkpoint(self.best, weights, header)
 
