@@ -1,4 +1,4 @@
-"""Every process that is started is isolated from the folder that it is started in."""
+"""Every process that we start is isolated from the folder that it is started in."""
 
 from __future__ import annotations
 
