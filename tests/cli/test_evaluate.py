@@ -150,7 +150,11 @@ def test_a_box_is_as_loose_as_asked_for(
 
 @pytest.mark.parametrize(
     "options",
-    [("--csv", "f", "--json", "f"), ("--csv", "f", "--html", "./f"), ("--json", "f", "--html", "l")],
+    [
+        ("--csv", "f", "--json", "f"),
+        ("--csv", "f", "--html", "./f"),
+        ("--json", "f", "--html", "l"),
+    ],
 )
 def test_two_outputs_in_one_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]

@@ -50,9 +50,7 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(process.subprocess, "Popen", started)
     monkeypatch.setattr(checks.subprocess, "run", started)
     monkeypatch.setattr(demo.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(
-        demo.os, "execve", lambda _, command, env: started(command, env=env)
-    )
+    monkeypatch.setattr(demo.os, "execve", lambda _, command, env: started(command, env=env))
     return folder
 
 
@@ -90,9 +88,7 @@ def test_a_process_imports_nothing_from_the_current_folder(
 def test_the_trap_is_one(trap: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environment = dict(os.environ)
     monkeypatch.undo()
-    subprocess.run(
-        [sys.executable, "-m", "napari"], cwd=trap, env=environment, capture_output=True
-    )
+    subprocess.run([sys.executable, "-m", "napari"], cwd=trap, env=environment, capture_output=True)
     assert "napari" in (tmp_path / "ran").read_text()
 
 

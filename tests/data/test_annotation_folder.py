@@ -214,9 +214,7 @@ def test_a_copy_is_made_as_a_whole_or_not_at_all(folder: AnnotationFolder) -> No
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
-def test_it_is_for_its_user_alone_also_as_a_copy(
-    folder: AnnotationFolder, tmp_path: Path
-) -> None:
+def test_it_is_for_its_user_alone_also_as_a_copy(folder: AnnotationFolder, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     folder.write(ANNOTATION.model_copy(update={"name": "other"}))
     folder.labels.write((1,), BSCAN)

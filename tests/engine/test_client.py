@@ -47,9 +47,7 @@ def phases() -> list[str]:
 
 
 @pytest.fixture
-def make(
-    tmp_path: Path, phases: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Make]:
+def make(tmp_path: Path, phases: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the tests' own modules too
     clients: list[Client[Any, Any, Any]] = []
 

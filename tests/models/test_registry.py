@@ -205,9 +205,11 @@ def test_what_nobody_goes_on_with_goes(server: Server, folder: Path) -> None:
 
 def test_one_process_downloads_at_a_time(server: Server, folder: Path) -> None:
     folder.mkdir()
-    with FileLock(folder / f".weights.pth.{HASH[:8]}.lock"):
-        with pytest.raises(UserError, match="Another process downloads"):
-            fetch("test", base_url=server.url)
+    with (
+        FileLock(folder / f".weights.pth.{HASH[:8]}.lock"),
+        pytest.raises(UserError, match="Another process downloads"),
+    ):
+        fetch("test", base_url=server.url)
     assert not server.ranges
 
 

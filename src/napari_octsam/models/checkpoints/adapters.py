@@ -53,9 +53,7 @@ def make_record(base: str, rank: int, alpha: float) -> AdapterRecord:
     if base in REGISTRY:
         return AdapterRecord(base=base, sha256=REGISTRY[base].sha256 or "", rank=rank, alpha=alpha)
     path = Path(base).resolve()
-    return AdapterRecord(
-        base=f"base_{path.name}", sha256=_sha256(path), rank=rank, alpha=alpha
-    )
+    return AdapterRecord(base=f"base_{path.name}", sha256=_sha256(path), rank=rank, alpha=alpha)
 
 
 def put_base_beside(base: str, record: AdapterRecord, folder: Path) -> None:
