@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -340,7 +341,7 @@ def test_convert_of_no_checkpoint_is_one_line(octsam: Octsam, tmp_path: Path) ->
 def test_doctor_gives_a_verdict_on_everything(octsam: Octsam) -> None:
     result = octsam("doctor")
 
-    for name in ("versions", "plugin", "Qt", "OpenGL", "device", "cache", "disk"):
+    for name in ("versions", "plugin", "Qt", "OpenGL", "device", "cache", "disk", "privacy"):
         assert f"│ {name}" in result.stdout
     assert result.exit_code == (1 if "problem" in result.stdout else 0)
     assert __version__ in result.stdout
@@ -365,6 +366,37 @@ def test_doctor_finds_a_cache_that_cannot_be_written(
 
     assert finding.verdict is Verdict.PROBLEM
     assert "Make the folder writable" in finding.advice
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
+def test_doctor_finds_what_others_can_read_and_closes_it(
+    octsam: Octsam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, data = tmp_path / "cache", tmp_path / "data"
+    monkeypatch.setenv("OCTSAM_HOME", str(cache))
+    monkeypatch.setenv("OCTSAM_DATA", str(data))
+    monkeypatch.setattr("napari_octsam.cli.checks.CHECKS", {"privacy": CHECKS["privacy"]})
+    assert examine(CHECKS["privacy"]).verdict is Verdict.OK
+    for path in (cache / "embeddings" / "a", data / "annotations" / "a.octsam" / "b"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+        path.chmod(0o644)
+    cache.chmod(0o755)
+    data.chmod(0o700)
+
+    finding = examine(CHECKS["privacy"])
+    assert finding.verdict is Verdict.WARNING
+    assert finding.found == f"others can get at {cache} and 2 more"
+    assert "--fix" in finding.advice
+    data.chmod(0o750)
+
+    result = octsam("doctor", "--fix")
+
+    assert result.exit_code == 0
+    assert "Closed to others: 7 folders and files." in result.stderr
+    assert examine(CHECKS["privacy"]).verdict is Verdict.OK
+    modes = {path.stat().st_mode & 0o077 for path in tmp_path.glob("*/**/*")}
+    assert modes == {0}
 
 
 def test_a_check_that_crashes_is_a_problem_not_a_traceback() -> None:

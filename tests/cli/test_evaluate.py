@@ -146,3 +146,24 @@ def test_a_box_is_as_loose_as_asked_for(
     refused = octsam("evaluate", tiny_checkpoint, *options)
     assert refused.exit_code == 1
     assert "--loose is for a box" in refused.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--csv", "f", "--json", "f"),
+        ("--csv", "f", "--html", "./f"),
+        ("--json", "f", "--html", "l"),
+    ],
+)
+def test_two_outputs_in_one_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("l").symlink_to("f")
+
+    result = CliRunner().invoke(app, ["evaluate", "octsam-tiny", "--data", "data", *options])
+
+    assert result.exit_code == 1
+    assert "would be written twice" in " ".join(result.stderr.split())
+    assert not Path("f").exists()

@@ -213,6 +213,27 @@ def test_a_copy_is_made_as_a_whole_or_not_at_all(folder: AnnotationFolder) -> No
     copy.close()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
+def test_it_is_for_its_user_alone_also_as_a_copy(folder: AnnotationFolder, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    folder.write(ANNOTATION.model_copy(update={"name": "other"}))
+    folder.labels.write((1,), BSCAN)
+    folder.copy_to(tmp_path / "copy.octsam")
+    for root in (folder.path, tmp_path / "copy.octsam"):
+        paths = [root, *root.rglob("*")]
+        assert len(paths) > 6
+        assert {path.name for path in paths if path.stat().st_mode & 0o077} == set()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
+def test_a_copy_of_one_that_was_open_is_closed(folder: AnnotationFolder, tmp_path: Path) -> None:
+    for path in (folder.path, *folder.path.rglob("*")):
+        path.chmod(0o755)
+    folder.copy_to(tmp_path / "copy.octsam")
+    paths = [tmp_path / "copy.octsam", *(tmp_path / "copy.octsam").rglob("*")]
+    assert {path.name for path in paths if path.stat().st_mode & 0o077} == set()
+
+
 def test_where_nothing_can_be_written_it_is_said(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

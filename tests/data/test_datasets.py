@@ -13,6 +13,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
@@ -22,14 +23,15 @@ from typer.testing import CliRunner, Result
 from napari_octsam.cli import app
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.dataset import Dataset, fingerprint
+from napari_octsam.data.arrays import ArraySource
+from napari_octsam.data.dataset import Dataset, Item, fingerprint
 from napari_octsam.data.facts import examine, members_of
 from napari_octsam.data.labels import read_labels
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
 from napari_octsam.data.pairs import read_pairs
 from napari_octsam.data.pictures import read_picture
 from napari_octsam.data.preflight import Preflight, judge
-from napari_octsam.data.prepared import schema_of_mask
+from napari_octsam.data.prepared import schema_of_mask, write_prepared
 from napari_octsam.data.split.assignment import make_split
 from napari_octsam.data.split.grouping import group_of, natural_order
 from napari_octsam.data.split.split import Member, Split, read_split, write_split
@@ -745,6 +747,52 @@ def test_duke_becomes_a_data_set_with_two_kinds_of_masks(octsam: Octsam, tmp_pat
         open_dataset(folder, namesake)
     assert schema_of_mask(folder / "masks_fluid" / "Subject_01_001.png") == bundled_schema("fluid")
     assert schema_of_mask(tmp_path / "mask.png") is None
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        ("schemas", "layers7/../../../ESC"),
+        ("schemas", "..\\ESC"),
+        ("items", "../ESC"),
+        ("items", ".."),
+        ("items", "C:ESC"),
+        ("items", "a\0"),
+    ],
+)
+def test_no_name_in_a_description_leads_out_of_the_folder(
+    octsam: Octsam, raw: Path, where: str, name: str
+) -> None:
+    assert octsam("preprocess", raw, "--name", "one").exit_code == 0
+    folder = Path("datasets/processed/custom/one")
+    content = json.loads((folder / "dataset.json").read_text("utf-8"))
+    other = bundled_schema("fluid").model_dump(mode="json")
+    content["schemas"].append(other)
+    content[where][-1]["name"] = name
+    (folder / "dataset.json").write_text(json.dumps(content), "utf-8")
+
+    with pytest.raises(UserError, match="prepare it again with 'octsam preprocess'"):
+        open_dataset(folder)
+
+
+def test_a_schema_of_ones_own_cannot_lead_out_of_the_folder(octsam: Octsam, raw: Path) -> None:
+    text = tomli_w.dumps(bundled_schema("oct14").model_dump(mode="json", exclude_none=True))
+    Path("own.toml").write_text(text.replace('name = "oct14"', 'name = "../oct14"'), "utf-8")
+
+    result = octsam("preprocess", raw, "--schema", "own.toml")
+
+    assert result.exit_code == 1
+    assert "cannot name a folder of masks" in " ".join(result.stderr.split())
+
+
+def test_a_bscan_whose_name_can_be_no_file_is_said(tmp_path: Path) -> None:
+    pixels = ArraySource("a", np.zeros(SHAPE, np.uint8))
+    schema = bundled_schema("oct14")
+    item = Item("../a", "a", pixels, {schema.name: pixels})
+
+    with pytest.raises(UserError, match="give it another name"):
+        write_prepared(tmp_path / "new", Dataset(tmp_path, "test", (schema,), (item,)), None)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"version": 9}'])

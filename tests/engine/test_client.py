@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ import pytest
 from napari_octsam.core.errors import UserError
 from napari_octsam.engine.client import Client
 from napari_octsam.engine.errors import EngineDied, EngineFault
-from napari_octsam.engine.process import EngineProcess
+from napari_octsam.engine.process import EngineProcess, _open_log
 from napari_octsam.engine.state import Pending, Role, State
 
 pytestmark = pytest.mark.real_process  # that of `echo` starts in a moment
@@ -46,7 +47,8 @@ def phases() -> list[str]:
 
 
 @pytest.fixture
-def make(tmp_path: Path, phases: list[str]) -> Iterator[Make]:
+def make(tmp_path: Path, phases: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # the tests' own modules too
     clients: list[Client[Any, Any, Any]] = []
 
     def make(*arguments: str) -> Client[Any, Any, Any]:
@@ -366,3 +368,11 @@ class Asking(threading.Thread):
             if self._chance.random() < 0.3:
                 self._chance.choice(self.futures).cancel()
             time.sleep(self._chance.random() / 200)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
+def test_a_log_is_for_its_user_alone(tmp_path: Path) -> None:
+    with _open_log(tmp_path / "cache", "engine.log"):
+        modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "cache").glob("**/*")]
+    assert modes == [0o600]
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700

@@ -32,6 +32,8 @@ from napari_octsam.gui.models.model_widget import ModelWidget
 from napari_octsam.gui.session import session as session_module
 from napari_octsam.gui.session.session import Session
 from napari_octsam.gui.session.settings import Settings
+from napari_octsam.models.checkpoints.registry import REGISTRY
+from napari_octsam.models.checkpoints.verified import remember
 from tests.contrast import contrast_of
 from tests.steered import Jobs
 
@@ -66,6 +68,15 @@ class IdleEngine:
             future.set_exception(answer)
         else:
             future.set_result(answer)
+
+
+def downloaded_vit_b(cache: Path) -> Path:
+    """Leave what the engine does, as if the file were the right one."""
+    file = cache / "models" / "sam_vit_b_01ec64.pth"
+    file.parent.mkdir()
+    file.touch()
+    remember(file, str(REGISTRY["vit_b"].sha256))
+    return file
 
 
 @pytest.fixture
@@ -166,9 +177,7 @@ def test_a_download_that_was_agreed_to_is_loaded_when_it_is_there(
     choose(widget, "vit_b")
     widget.load.click()
     assert engine.requests == [Download("vit_b")]
-    file = tmp_path / "models" / "sam_vit_b_01ec64.pth"
-    file.parent.mkdir()
-    file.touch()
+    file = downloaded_vit_b(tmp_path)
     engine.answer(str(file))
     qtbot.waitUntil(lambda: engine.requests[-1] == LoadModel("vit_b"), timeout=30_000)
     assert widget.choice.models.currentData() == "vit_b"
@@ -306,8 +315,7 @@ def test_without_a_model_the_one_that_comes_first_is_named(
     first: str,
 ) -> None:
     if downloaded:
-        (tmp_path / "models").mkdir()
-        (tmp_path / "models" / "sam_vit_b_01ec64.pth").touch()
+        downloaded_vit_b(tmp_path)
     session = Session(Settings(model="vit_b"), engine)
     monkeypatch.setattr(session_module, "Session", lambda _settings: session)
     widget = ModelWidget(ViewerModel())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,9 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.checkpoints.adapters import make_record, put_base_beside
 from napari_octsam.models.checkpoints.load import build_network, load_model, read_checkpoint
+from napari_octsam.models.checkpoints.registry import REGISTRY
 from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.embeddings import embedding_key
 from napari_octsam.models.header import AdapterRecord, Header
@@ -49,10 +54,12 @@ def base(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def registered(home: Path) -> Path:
+def registered(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = home / "models" / "sam_vit_b_01ec64.pth"
     path.parent.mkdir(parents=True)
     torch.save(weights_of(), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(REGISTRY, "vit_b", replace(REGISTRY["vit_b"], sha256=sha256))
     return path
 
 
@@ -75,7 +82,7 @@ def adapted_model(scale: float = 1.0) -> Model:
 
 def record_on(base: Path) -> AdapterRecord:
     sha256 = hashlib.sha256(base.read_bytes()).hexdigest()
-    return AdapterRecord(base=str(base), sha256=sha256, rank=RANK, alpha=ALPHA)
+    return AdapterRecord(base=base.name, sha256=sha256, rank=RANK, alpha=ALPHA)
 
 
 def saved_adapters(path: Path, record: AdapterRecord | None) -> Path:
@@ -131,7 +138,7 @@ def test_the_gradient_reaches_the_adapters_of_each_block() -> None:
 
 
 def test_adapters_load_onto_their_base_and_are_small(tmp_path: Path, base: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", record_on(base))
+    path = saved_adapters(base.with_name("a.safetensors"), record_on(base))
 
     model = load_model(path, device="cpu", precision="float32")
 
@@ -149,27 +156,61 @@ def test_adapters_load_onto_their_base_and_are_small(tmp_path: Path, base: Path)
 def test_the_scale_is_alpha_by_rank(tmp_path: Path, base: Path) -> None:
     record = record_on(base).model_copy(update={"alpha": 2 * ALPHA})
     model = load_model(
-        saved_adapters(tmp_path / "a.safetensors", record), device="cpu", precision="float32"
+        saved_adapters(base.with_name("a.safetensors"), record), device="cpu", precision="float32"
     )
     torch.testing.assert_close(image_of(model), image_of(adapted_model(2)), rtol=0, atol=1e-5)
 
 
-def test_a_base_is_also_found_beside_its_adapters(tmp_path: Path, base: Path) -> None:
-    record = record_on(base)
-    path = saved_adapters(tmp_path / "a.safetensors", record)
+@pytest.mark.parametrize("named", ["/abs/base.pth", "../base.pth", "D:\\models\\base.pth"])
+def test_a_base_is_looked_for_beside_its_adapters_alone(
+    tmp_path: Path, base: Path, named: str
+) -> None:
+    named = named.replace("/abs", str(base.parent))
+    record = record_on(base).model_copy(update={"base": named})
+    (tmp_path / "sub").mkdir()
+    path = saved_adapters(tmp_path / "sub" / "a.safetensors", record)
     base.rename(tmp_path / base.name)
+    sentence = refusal(path)
+    assert "holds adapters for base.pth, which is not beside them: put base.pth" in sentence
+
+    (tmp_path / base.name).rename(path.with_name(base.name))
     assert read_checkpoint(path).state_dict
 
-    (tmp_path / base.name).rename(tmp_path / "renamed.pth")
-    sentence = refusal(path)
-    assert "which is not there: put base.pth beside them" in sentence
-    assert "which is not there: put it back there" in refusal(path.rename(tmp_path / base.name))
-    (tmp_path / base.name).rename(path)
+    path.with_name(base.name).rename(tmp_path / "renamed.pth")
+    path = path.rename(path.with_name(base.name))
+    assert "which is not beside them: name it with --base" in refusal(path)
     assert read_checkpoint(path, base=tmp_path / "renamed.pth").state_dict
 
 
+def test_a_trained_base_is_put_beside(tmp_path: Path, base: Path) -> None:
+    record = make_record(str(base), RANK, ALPHA)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    put_base_beside(str(base), record, folder)
+    put_base_beside(str(base), record, folder)
+    path = saved_adapters(folder / "best.safetensors", record)
+    base.unlink()
+
+    assert record.base == "base_base.pth"
+    assert read_checkpoint(path).state_dict
+
+    put_base_beside("vit_b", VIT_B, folder)
+    assert sorted(each.name for each in folder.iterdir()) == [record.base, path.name]
+
+
+def test_a_base_on_another_disk_is_copied(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", fail)
+    put_base_beside(str(base), make_record(str(base), RANK, ALPHA), tmp_path)
+    assert (tmp_path / "base_base.pth").read_bytes() == base.read_bytes()
+
+
 def test_another_base_is_refused(tmp_path: Path, base: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", record_on(base))
+    path = saved_adapters(base.with_name("a.safetensors"), record_on(base))
     torch.save(weights_of(seed=1), base)
     assert f"trained on another base.pth than {base}" in refusal(path)
     assert f"trained on another base.pth than {base}" in refusal(path, base)
@@ -314,10 +355,8 @@ def test_adapters_of_an_unknown_width_or_on_octsam_tiny_are_refused(
     assert "encoder 99 wide, which none of vit_b, vit_l and vit_h has" in refusal(path)
 
 
-def test_a_header_without_a_base_or_of_another_architecture_is_refused(
-    tmp_path: Path, base: Path
-) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", None)
+def test_a_header_without_a_base_or_of_another_architecture_is_refused(base: Path) -> None:
+    path = saved_adapters(base.with_name("a.safetensors"), None)
     assert "does not say which model its adapters go on" in refusal(path)
     record = record_on(base)
     other = HEADER.model_copy(update={"architecture": "vit_l", "adapter": record})
@@ -326,7 +365,7 @@ def test_a_header_without_a_base_or_of_another_architecture_is_refused(
 
 
 def test_a_profile_may_be_chosen_for_adapters_too(tmp_path: Path, base: Path) -> None:
-    path = saved_adapters(tmp_path / "a.safetensors", record_on(base))
+    path = saved_adapters(base.with_name("a.safetensors"), record_on(base))
     assert read_checkpoint(path, "medsam").header.profile == "medsam"
 
 

@@ -36,6 +36,7 @@ class ToyNetwork(nn.Module):
     batch_on_cpu = 4
     known_schemas = ()
     encoder_prefixes = ("toy.",)
+    feature_shapes = {"image": (1, 1, 16, 16)}  # noqa: RUF012
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,11 +62,35 @@ def test_a_record_that_is_garbage_is_measured_again(
     network: SamNetwork, measured: list[float], folder: Path
 ) -> None:
     folder.mkdir()
-    for garbage in ("not json", "[1, 2]", '{"a": null}'):
-        (folder / "precision.json").write_text(garbage)
-        measured[:] = [0.995]
-        assert choose_precision(network, HEADER, CPU) == "bfloat16"
+    file = folder / "precision.json"
+    measured[:] = [0.5]
+    assert choose_precision(network, HEADER, CPU) == "float32"
+    right = file.read_text("utf-8")
+    untrue = right.replace("0.5", "0.995")
+    (key,) = json.loads(right)["measured"]
+    old = json.dumps({key: 0.5})
+    for garbage in ("not json", "[1, 2]", '{"a": null}', "[" * 9999, "", untrue, old):
+        file.write_text(garbage, "utf-8")
+        measured[:] = [0.5]
+        assert choose_precision(network, HEADER, CPU) == "float32"
         assert not measured
+        assert file.read_text("utf-8") == right
+
+
+@pytest.mark.parametrize("value", [math.nan, 1.5, -1.0, "1", None, [1.0]])
+def test_an_agreement_that_is_none_is_measured_again(
+    network: SamNetwork, measured: list[float], folder: Path, value: object
+) -> None:
+    folder.mkdir()
+    measured[:] = [0.5]
+    assert choose_precision(network, HEADER, CPU) == "float32"
+    (key,) = json.loads((folder / "precision.json").read_text("utf-8"))["measured"]
+    wrong: Any = {key: value}
+    content = {"measured": wrong, "sha256": precision._hash(wrong)}
+    (folder / "precision.json").write_text(json.dumps(content), "utf-8")
+    measured[:] = [0.5]
+    assert choose_precision(network, HEADER, CPU) == "float32"
+    assert not measured
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_error(

@@ -1,23 +1,32 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.checkpoints import download
-from napari_octsam.models.checkpoints.load import read_checkpoint
-from napari_octsam.models.checkpoints.registry import REGISTRY, RegisteredModel, fetch, local_path
+from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
+from napari_octsam.models.checkpoints.registry import (
+    REGISTRY,
+    RegisteredModel,
+    fetch,
+    is_here,
+    local_path,
+)
 
 CONTENT = bytes(range(256)) * 20_000  # 5 MB
 HASH = hashlib.sha256(CONTENT).hexdigest()
+WHOLE = ["weights.pth", "weights.pth.verified"]
 
 
 class Server(ThreadingHTTPServer):
@@ -50,6 +59,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         resumed = wanted is not None and server.resumes
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and resumed else 0
+        if start == len(server.content):
+            self.send_error(416)
+            return
         rest = server.content[start:]
         self.send_response(206 if resumed else 200)
         self.send_header("Content-Length", str(len(rest)))
@@ -83,6 +95,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "models"
 
 
+class CancelledError(Exception):
+    """The person has had enough."""
+
+
+def cancel_at(enough: int) -> Callable[[int, int], None]:
+    def cancel(done: int, total: int) -> None:
+        if done >= enough:
+            raise CancelledError
+
+    return cancel
+
+
 def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
@@ -96,7 +120,7 @@ def test_a_model_is_downloaded_once_and_with_progress(server: Server, folder: Pa
     assert path == folder / "weights.pth"
     assert path.read_bytes() == CONTENT
     assert local_path("test") == path
-    assert files(folder) == ["weights.pth"]
+    assert files(folder) == WHOLE
     assert told[-1] == (len(CONTENT), len(CONTENT))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert len(told) > 2
@@ -116,7 +140,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(server: Server, folder: Path
     assert first == 0
     assert [at // download._CHUNK for at in resumed] == [2, 3]  # of 2.4 and 3.7 that came
     assert {total for _, total in told} == {len(CONTENT)}
-    assert files(folder) == ["weights.pth"]
+    assert files(folder) == WHOLE
 
 
 def test_a_server_that_cannot_resume_is_asked_again_for_all(server: Server) -> None:
@@ -125,8 +149,10 @@ def test_a_server_that_cannot_resume_is_asked_again_for_all(server: Server) -> N
     assert fetch("test", base_url=server.url).read_bytes() == CONTENT
 
 
-def test_a_transfer_that_keeps_breaking_leaves_nothing(server: Server, folder: Path) -> None:
-    server.breaks = 99
+def test_a_transfer_that_keeps_breaking_goes_on_at_the_next_try(
+    server: Server, folder: Path
+) -> None:
+    server.breaks = 3
 
     with pytest.raises(UserError, match="check the network") as caught:
         fetch("test", base_url=server.url)
@@ -134,7 +160,100 @@ def test_a_transfer_that_keeps_breaking_leaves_nothing(server: Server, folder: P
     assert server.url in str(caught.value)
     assert str(folder / "weights.pth") in str(caught.value)
     assert len(server.ranges) == 3
-    assert files(folder) == []
+    (part,) = folder.iterdir()
+    came = part.stat().st_size
+    assert part.name.startswith(".")
+
+    assert fetch("test", base_url=server.url).read_bytes() == CONTENT
+    assert server.ranges[3:] == [f"bytes={came}-"]
+    assert files(folder) == WHOLE
+
+
+def test_what_was_left_after_the_last_byte_is_not_fetched_again(
+    server: Server, folder: Path
+) -> None:
+    with pytest.raises(CancelledError):
+        fetch("test", cancel_at(len(CONTENT)), server.url)
+    (part,) = folder.iterdir()
+    assert part.read_bytes() == CONTENT
+
+    assert fetch("test", base_url=server.url).read_bytes() == CONTENT
+    assert server.ranges[1:] == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_wrong_beginning_is_fetched_again(server: Server, folder: Path) -> None:
+    with pytest.raises(CancelledError):
+        fetch("test", cancel_at(1), server.url)
+    (part,) = folder.iterdir()
+    part.write_bytes(b"!" * part.stat().st_size)
+
+    assert fetch("test", base_url=server.url).read_bytes() == CONTENT
+    assert files(folder) == WHOLE
+
+
+def test_what_nobody_goes_on_with_goes(server: Server, folder: Path) -> None:
+    folder.mkdir()
+    for name, mtime in ((".old.pth.01234567.unfinished", 0), (".new.pth.01234567.unfinished", 1)):
+        (folder / name).touch()
+        if not mtime:
+            os.utime(folder / name, (0, 0))
+
+    fetch("test", base_url=server.url)
+
+    assert files(folder) == [".new.pth.01234567.unfinished", *WHOLE]
+
+
+def test_one_process_downloads_at_a_time(server: Server, folder: Path) -> None:
+    folder.mkdir()
+    with (
+        FileLock(folder / f".weights.pth.{HASH[:8]}.lock"),
+        pytest.raises(UserError, match="Another process downloads"),
+    ):
+        fetch("test", base_url=server.url)
+    assert not server.ranges
+
+
+@pytest.mark.parametrize("garbage", [b"garbage!", CONTENT[:-1] + b"!", b""])
+def test_a_file_that_is_another_is_not_there(server: Server, folder: Path, garbage: bytes) -> None:
+    folder.mkdir()
+    (folder / "weights.pth").write_bytes(garbage)
+
+    assert local_path("test") is None
+    assert not is_here("test")
+    with pytest.raises(UserError, match="not on this machine"):
+        load_model("test")
+
+    assert fetch("test", base_url=server.url).read_bytes() == CONTENT
+    assert is_here("test")
+
+
+def test_a_file_that_has_changed_since_is_looked_at_again(server: Server, folder: Path) -> None:
+    path = fetch("test", base_url=server.url)
+    times = path.stat()
+    path.write_bytes(CONTENT[:-1] + b"!")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert not is_here("test")
+    assert local_path("test") is None
+
+
+def test_a_note_that_is_damaged_is_made_again(server: Server, folder: Path) -> None:
+    path = fetch("test", base_url=server.url)
+    for garbage in ("", "[]", "not JSON", "[" * 9999):
+        (folder / "weights.pth.verified").write_text(garbage)
+        assert not is_here("test")
+        assert local_path("test") == path
+        assert is_here("test")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
+def test_what_is_downloaded_is_for_its_user_alone(server: Server, folder: Path) -> None:
+    fetch("test", base_url=server.url)
+    assert [path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())] == [
+        0o700,
+        0o600,
+        0o600,
+    ]
 
 
 def test_the_wrong_file_is_deleted(server: Server, folder: Path) -> None:
@@ -181,23 +300,25 @@ def test_a_disk_without_room_is_said_before_the_download(
     assert files(folder) == []
 
 
-def test_cancelling_leaves_nothing(server: Server, folder: Path) -> None:
-    class CancelledError(Exception):
-        pass
-
-    def cancel(done: int, total: int) -> None:
-        raise CancelledError
-
+def test_a_download_that_was_cancelled_goes_on_at_the_next_try(
+    server: Server, folder: Path
+) -> None:
     with pytest.raises(CancelledError):
-        fetch("test", cancel, server.url)
-    assert files(folder) == []
+        fetch("test", cancel_at(1), server.url)
+    (part,) = folder.iterdir()
+    came = part.stat().st_size
+
+    fetch("test", base_url=server.url)
+    assert server.ranges[1:] == [f"bytes={came}-"]
 
 
 def test_a_file_put_there_by_hand_is_taken(folder: Path) -> None:
     folder.mkdir()
     (folder / "weights.pth").write_bytes(CONTENT)
 
+    assert not is_here("test")
     assert fetch("test") == folder / "weights.pth"
+    assert is_here("test")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -115,5 +115,7 @@ def test_weights_and_biases_without_a_login_is_said(
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nothing is sent anywhere
     config = CONFIG.model_copy(update={"wandb": True})
+    folder = new_folder(tmp_path, config)
     with pytest.raises(UserError, match=r"Weights & Biases refuses: .*API key"):
-        chosen_loggers(config, new_folder(tmp_path, config), SCHEMA)
+        chosen_loggers(config, folder, SCHEMA)
+    assert not folder.path.exists()  # the run has not begun

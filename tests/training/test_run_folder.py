@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import multiprocessing
+import os
 import re
 import sys
 import time
 from collections import deque
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytest
@@ -20,9 +23,13 @@ from safetensors import safe_open
 from torch import Tensor
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
+from napari_octsam.data.split.split import Member, Split, read_split
 from napari_octsam.models.devices import NotEnoughMemoryError
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.run import folder as folders
+from napari_octsam.training.run import prepare as preparing
 from napari_octsam.training.run import recording
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.recording import recorded
@@ -303,3 +310,85 @@ def test_metrics_that_cannot_be_read_are_said(tmp_path: Path, metrics: str) -> N
     (tmp_path / "metrics.json").write_text(metrics)
     with pytest.raises(UserError, match=r"metrics\.json"):
         RunFolder(tmp_path).read_metrics()
+
+
+SPLIT = Split(("a",), ("b",), (), {name: Member(name, "0" * 64) for name in "ab"})
+
+
+def begin(root: Path) -> RunFolder:
+    """Make a run's folder as a training does that begins."""
+    folder = RunFolder.named(root, CONFIG)
+    preparing._begin(folder, CONFIG, cast(Any, SimpleNamespace(split=SPLIT)))
+    return folder
+
+
+def test_a_run_that_begins_has_its_settings_and_its_split(tmp_path: Path) -> None:
+    folder = begin(tmp_path / "models" / "custom")
+    assert folder.config() == CONFIG
+    assert read_split(folder.split) == SPLIT
+
+
+@pytest.mark.parametrize("fault", ["patients", "lock", "split"])
+def test_a_run_that_cannot_begin_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    root = tmp_path / "models"
+
+    def fail(*_: object) -> None:
+        raise UserError("The disk is full.")
+
+    place = {
+        "patients": (preparing, "remember_patients"),
+        "lock": (folders, "lock_folder"),
+        "split": (folders, "write_split"),
+    }[fault]
+    monkeypatch.setattr(*place, fail)
+    with pytest.raises(UserError, match="The disk is full"):
+        begin(root)
+    assert not root.exists() or not list(root.iterdir())
+
+
+def test_a_run_that_has_come_to_something_is_not_discarded(whole: Whole, tmp_path: Path) -> None:
+    whole.folder.discard_unbegun()
+    assert whole.folder.best.exists()
+    unbegun = new_folder(tmp_path)
+    unbegun.discard_unbegun()
+    assert not unbegun.path.exists()
+
+
+def leave_half(path: Path) -> Path:
+    with replacing(path) as left:
+        left.write_text("half")
+    left.write_text("half")
+    return left
+
+
+def test_the_next_training_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
+    killed, at_work = new_folder(tmp_path), new_folder(tmp_path)
+    RunFolder(killed.path).lock()  # and let it go, as one that is killed does
+    gc.collect()
+    at_work.lock()
+    gone, kept = (leave_half(each.path / "last.pt") for each in (killed, at_work))
+
+    begin(tmp_path)
+
+    assert not gone.exists()
+    assert kept.exists()
+
+
+def test_a_run_that_goes_on_sweeps_what_it_left(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    left = leave_half(folder.path / "last.pt")
+    folder.lock()
+    assert not left.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")
+def test_a_run_is_for_its_user_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    folder = begin(tmp_path)
+    run = fine_tuning(folder.embeddings, CONFIG.model_copy(update={"epochs": 1, **FEW}), count=1)
+    list(recorded(run, folder, SCHEMA))
+    paths = [folder.path, *folder.path.rglob("*")]
+    assert len(paths) > 6
+    assert {path.name for path in paths if path.stat().st_mode & 0o077} == set()

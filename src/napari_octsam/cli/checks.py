@@ -13,13 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from rich.filesize import decimal
 
-from napari_octsam.core.folders import cache_folder
+from napari_octsam.core.errors import UserError
+from napari_octsam.core.folders import (
+    cache_folder,
+    close_to_others,
+    data_folder,
+    make_private,
+    open_to_others,
+)
+from napari_octsam.core.processes import isolated_environment, isolated_python
 
-__all__ = ["CHECKS", "Finding", "Verdict", "examine", "loses_none"]
+__all__ = ["CHECKS", "Finding", "Verdict", "examine", "loses_none", "mend_privacy"]
 
 _PROBE_SECONDS = 120
 _LITTLE_DISK, _NO_DISK = 5_000_000_000, 500_000_000
@@ -141,7 +150,7 @@ def _check_cache() -> Finding:
     folder = cache_folder()
     advice = "Make the folder writable, or set another cache folder in napari's preferences."
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         with tempfile.TemporaryFile(dir=folder):
             size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     except OSError as error:
@@ -160,6 +169,44 @@ def _check_disk() -> Finding:
     return Finding(found)
 
 
+def _check_privacy() -> Finding:
+    if sys.platform == "win32":
+        return Finding("not looked at: Windows keeps rights elsewhere")
+    exposed = [path for folder in _kept() for path in open_to_others(folder)]
+    if not exposed:
+        return Finding("what is kept is for you alone")
+    found = f"others can get at {exposed[0]}"
+    if len(exposed) > 1:
+        found += f" and {len(exposed) - 1} more"
+    advice = "They show B-scans and may name patients: octsam doctor --fix closes them to others."
+    return Finding(found, Verdict.WARNING, advice)
+
+
+def mend_privacy() -> int:
+    """Close what is kept to others; return how much was open.
+
+    Raises
+    ------
+    UserError
+        Something belongs to somebody else.
+    """
+    exposed = [path for folder in _kept() for path in open_to_others(folder)]
+    for folder in _kept():
+        try:
+            close_to_others(folder)
+        except OSError as error:
+            raise UserError(
+                f"Cannot close {error.filename} to others: {error.strerror}. Ask whoever it "
+                "belongs to, or set OCTSAM_HOME and OCTSAM_DATA to folders of your own."
+            ) from error
+    return len(exposed)
+
+
+def _kept() -> list[Path]:
+    """Return the folders there are of embeddings, logs, annotations and models."""
+    return [folder for folder in (cache_folder(), data_folder()) if folder.is_dir()]
+
+
 CHECKS: dict[str, Callable[[], Finding]] = {
     "versions": _check_versions,
     "plugin": _check_plugin,
@@ -168,6 +215,7 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "device": _check_torch,
     "cache": _check_cache,
     "disk": _check_disk,
+    "privacy": _check_privacy,
 }
 """The checks, by the name that the table shows."""
 
@@ -181,9 +229,15 @@ def _version(distribution: str) -> str | None:
 
 def _ask(probe: str, *before: str) -> dict[str, Any] | str:
     """Return a probe's answer, or in one line why there is none."""
-    command = [*before, sys.executable, "-m", "napari_octsam.cli.probes", probe]
+    command = [*before, *isolated_python("-m", "napari_octsam.cli.probes", probe)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_SECONDS,
+            env=isolated_environment(),
+        )
     except subprocess.TimeoutExpired:
         return f"no answer within {_PROBE_SECONDS} s"
     if done.returncode:

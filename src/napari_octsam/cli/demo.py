@@ -14,6 +14,7 @@ from rich.table import Table
 from napari_octsam.cli.console import out, say
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import missing
+from napari_octsam.core.processes import isolated_environment, isolated_python
 
 if TYPE_CHECKING:
     from napari_octsam.gui.demo import DemoReport
@@ -52,8 +53,9 @@ def _run_on_virtual_display(image: Path | None, output: Path) -> None:
     if xvfb_run is None:
         raise UserError("There is no display, and no xvfb-run to make one: install xvfb and xauth.")
     screen = [xvfb_run, "-a", "-s", "-screen 0 1600x1000x24"]
-    command = [sys.executable, "-m", "napari_octsam", "demo", "--headless", "-o", str(output)]
-    os.execv(xvfb_run, [*screen, *command, *([] if image is None else ["--", str(image)])])
+    command = isolated_python("-m", "napari_octsam", "demo", "--headless", "-o", str(output))
+    own_image = [] if image is None else ["--", str(image)]
+    os.execve(xvfb_run, [*screen, *command, *own_image], isolated_environment())
 
 
 def _show(report: DemoReport) -> None:

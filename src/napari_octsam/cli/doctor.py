@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.table import Column, Table
 from rich.text import Text
 
-from napari_octsam.cli.console import out, working
+from napari_octsam.cli.console import note, out, working
 
 __all__ = ["doctor"]
 
 _STYLES = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 
-def doctor() -> None:
-    """Check versions, Qt, OpenGL, device, cache and disk; exit code 1 where one is a problem."""
-    from napari_octsam.cli.checks import CHECKS, Verdict, examine
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Close cache and kept data to others first.")
+    ] = False,
+) -> None:
+    """Check versions, Qt, OpenGL, device, cache, disk and privacy.
 
+    The exit code is 1 where one is a problem.
+    """
+    from napari_octsam.cli.checks import CHECKS, Verdict, examine, mend_privacy
+
+    if fix:
+        note(f"Closed to others: {mend_privacy()} folders and files.")
     table = Table("Check", "Verdict", Column("Found, and what to do", overflow="fold"))
     worst = False
     with working("Checking") as now:

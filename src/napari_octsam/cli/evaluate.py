@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_octsam.cli.console import steps_bar, working
-from napari_octsam.cli.outputs import Overwrite, check_output
+from napari_octsam.cli.outputs import Overwrite, check_outputs
 from napari_octsam.cli.profile_option import Profile
 from napari_octsam.cli.reports import print_report
 from napari_octsam.core.classes import BUNDLED_SCHEMAS
@@ -89,9 +89,7 @@ def evaluate(
     if loose and prompt == "point":
         raise UserError("--loose is for a box: leave it out, or ask with --prompt box.")
     inputs = [Path(model), *([Path(schema)] if schema else [])]
-    for path in (csv_file, json_file, html_file):
-        if path is not None:
-            check_output(path, overwrite, inputs)
+    check_outputs((csv_file, json_file, html_file), overwrite, inputs)
     from napari_octsam.core.classes import load_schema
     from napari_octsam.data.labels import ONLY_255, marks_with_255
     from napari_octsam.data.layouts import open_dataset

@@ -46,6 +46,17 @@ def _table() -> Table:
     for model in REGISTRY.values():
         path = local_path(model.name)
         size = path.stat().st_size if path is not None else model.bytes
-        where = "bundled" if model.url is None else "not downloaded" if path is None else str(path)
+        where = _missing(model.name) if path is None else str(path)
+        if model.url is None:
+            where = "bundled"
         table.add_row(model.name, model.title, "" if size is None else decimal(size), where)
     return table
+
+
+def _missing(name: str) -> str:
+    from napari_octsam.models.checkpoints.registry import own_place
+
+    path = own_place(name)
+    if not path.exists():
+        return "not downloaded"
+    return f"damaged, and not used: {path} (octsam models --download {name})"

@@ -11,11 +11,29 @@ import typer
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["Overwrite", "check_output"]
+__all__ = ["Overwrite", "check_output", "check_outputs"]
 
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Write over the output where it is there already.")
 ]
+
+
+def check_outputs(
+    outputs: Iterable[Path | None], overwrite: bool, inputs: Iterable[Path] = ()
+) -> None:
+    """Check several outputs, of which some may not be asked for, as `check_output` does one.
+
+    None may take another's place.
+    """
+    read, seen = list(inputs), set[str]()
+    for output in outputs:
+        if output is None:
+            continue
+        check_output(output, overwrite, read)
+        place = os.path.normcase(os.path.realpath(output))
+        if place in seen:
+            raise UserError(f"{output} would be written twice: name another file for each option.")
+        seen.add(place)
 
 
 def check_output(output: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:

@@ -9,9 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import can_name_a_file
 
 __all__ = [
     "BUNDLED_SCHEMAS",
@@ -74,6 +75,13 @@ class LabelSchema(BaseModel):
     name: str = Field(min_length=1)
     classes: tuple[LabelClass, ...] = Field(min_length=2)
     unions: tuple[LabelUnion, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not can_name_a_file(name):
+            raise ValueError(f"the name {name!r} cannot name a folder of masks")
+        return name
 
     @model_validator(mode="after")
     def _has_unique_values_and_hotkeys(self) -> LabelSchema:

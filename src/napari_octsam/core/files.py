@@ -1,11 +1,17 @@
-"""Writing files so that no full disk, crash or power cut leaves half a file under its real name."""
+"""Writing files so that no full disk, crash or power cut leaves half a file under its real name.
+
+What a killed process was writing stays under a hidden name until another one sweeps it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
+import stat
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,26 +19,39 @@ from pathlib import Path
 from typing import Any
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.folders import make_private
 
 __all__ = [
     "building",
+    "can_name_a_file",
     "composed",
     "file_name",
     "missing",
     "remove_file",
     "replacing",
     "sweep",
+    "sweep_stale",
     "write_json",
 ]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
-_LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
+_LEFT = re.compile(r"\..*\.part-[0-9a-f]{8}(\..*)?")  # what stays where a process is killed
+_STALE = 3600.0  # seconds after which nobody is writing to it any more
+_UNFIT = '/\\:*?"<>|'
+
+_swept: set[Path] = set()
 
 
 def file_name(text: str) -> str:
     """Return a text as a file's name can have it: its beginning, with _ for what none can hold."""
     short = text[:_MOST_LETTERS]
-    return "".join("_" if c in '/\\:*?"<>|' or not c.isprintable() else c for c in short)
+    return "".join("_" if c in _UNFIT or not c.isprintable() else c for c in short)
+
+
+def can_name_a_file(text: str) -> bool:
+    """Whether a text can be a file's name, or part of one, everywhere, and leads to no folder."""
+    fits = all(c.isprintable() and c not in _UNFIT for c in text)
+    return fits and bool(text.strip(" ."))
 
 
 def composed(name: str) -> str:
@@ -51,23 +70,31 @@ def missing(path: Path, what: str = "file") -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; it takes the place of `path` at the end.
 
-    Where the block raises, the temporary file goes and `path` stays as it was.
+    Where the block raises, the temporary file goes and `path` stays as it was. A file that is
+    overwritten keeps its rights; a new one is open to those alone to whom its folder is. Where
+    `path` is a link, what it leads to is written.
 
     Raises
     ------
     UserError
         The file cannot be written there: it is a folder, no such folder, no right, a full disk.
     """
-    if path.is_dir():
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.is_dir():
         raise UserError(f"{path} is a folder: name a file in it.")
-    if path.exists() and not path.is_file():
+    if target.is_symlink():
+        raise UserError(f"{path} is a link that leads back to itself: name another file.")
+    if target.exists() and not target.is_file():
         raise UserError(f"{path} is a device and no file: name a file.")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = target.with_name(f".{target.stem}.{_mark()}{target.suffix}")
     try:
+        _sweep_once(target.parent)
+        rights = _create(temporary, target)
         yield temporary
         _flush(temporary)
-        temporary.replace(path)
-        _flush_folder(path.parent)
+        _set_rights(temporary, rights)
+        temporary.replace(target)
+        _flush_folder(target.parent)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error
     finally:
@@ -76,10 +103,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def building(folder: Path) -> Iterator[Path]:
+def building(folder: Path, *, private: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside `folder` to fill; it gets its name at the end.
 
     Where the block raises, nothing stays.
+
+    Parameters
+    ----------
+    private
+        For its user alone, whoever may look into the folder around it; else it is open to those
+        alone to whom that is.
 
     Raises
     ------
@@ -88,9 +121,15 @@ def building(folder: Path) -> Iterator[Path]:
     """
     if folder.exists():
         raise UserError(f"{folder} is there already: choose another name.")
-    unfinished = folder.with_name(f".{folder.name[:_MOST_LETTERS]}.{secrets.token_hex(4)}")
+    unfinished = folder.with_name(f".{folder.name[:_MOST_LETTERS]}.{_mark()}")
+    missing = [each for each in unfinished.parents if not each.exists()]
     try:
-        unfinished.mkdir(parents=True)
+        if private:
+            make_private(unfinished)
+        else:
+            unfinished.mkdir(parents=True)
+            _set_rights(unfinished, _within(folder.parent, _rights(unfinished)))
+        _sweep_once(folder.parent)
         yield unfinished
         unfinished.rename(folder)
         _flush_folder(folder.parent)
@@ -98,6 +137,9 @@ def building(folder: Path) -> Iterator[Path]:
         raise UserError(f"Cannot write {folder}: {error.strerror or error}.") from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        for each in missing:
+            with suppress(OSError):  # it holds what was built
+                each.rmdir()
 
 
 def remove_file(path: Path) -> None:
@@ -118,10 +160,21 @@ def remove_file(path: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes have left half-written in a folder, however deep."""
-    for path in folder.rglob(_LEFT):
-        with suppress(OSError):
-            path.unlink()
+    """Remove what killed processes have left half-written in a folder, however deep.
+
+    It is for who has the folder for itself: what others are writing just now would go too.
+    """
+    for path in list(folder.rglob(".*")):
+        if _LEFT.fullmatch(path.name):
+            _remove(path)
+
+
+def sweep_stale(folder: Path) -> None:
+    """Remove from a folder what was left half-written so long ago that nobody goes on with it."""
+    with suppress(OSError):  # it is gone, or not ours to look into
+        for path in list(folder.iterdir()):
+            if _LEFT.fullmatch(path.name) and time.time() - _last_change(path) > _STALE:
+                _remove(path)
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -135,6 +188,70 @@ def write_json(path: Path, values: Any) -> None:
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
     with replacing(path) as part:
         part.write_text(text, "utf-8")
+
+
+def _mark() -> str:
+    """Return what tells half-written files from others, and from one another."""
+    return f"part-{secrets.token_hex(4)}"
+
+
+def _create(temporary: Path, target: Path) -> int:
+    """Make an empty file, and return the rights that it is to have in the place of `target`.
+
+    Nobody can read what is written to it who could not read it afterwards.
+    """
+    temporary.open("xb").close()
+    if target.exists():
+        rights = _rights(target)
+        if not _give_group(temporary, target):
+            rights &= ~stat.S_IRWXG
+    else:
+        rights = _within(target.parent, _rights(temporary))
+    _set_rights(temporary, rights | stat.S_IWUSR)
+    return rights
+
+
+def _rights(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _within(folder: Path, rights: int) -> int:
+    """Return the rights of something new in a folder: no more for others than the folder's."""
+    return rights & (_rights(folder) | stat.S_IRWXU)
+
+
+def _set_rights(path: Path, rights: int) -> None:
+    with suppress(OSError):  # some network disks know none
+        path.chmod(rights)
+
+
+def _give_group(path: Path, like: Path) -> bool:
+    """Give a file the group of another; return whether it has that."""
+    group = like.stat().st_gid
+    if path.stat().st_gid != group:
+        with suppress(OSError):  # the user is not in it
+            os.chown(path, -1, group)
+    return path.stat().st_gid == group
+
+
+def _sweep_once(folder: Path) -> None:
+    """Sweep a folder when this process writes to it for the first time."""
+    if folder not in _swept:
+        _swept.add(folder)
+        sweep_stale(folder)
+
+
+def _last_change(path: Path) -> float:
+    """Return when a file was written to last, or any within a folder."""
+    return max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()
 
 
 def _flush(file: Path) -> None:

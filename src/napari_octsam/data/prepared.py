@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import building, composed
+from napari_octsam.core.files import building, can_name_a_file, composed
 from napari_octsam.core.images import as_grey
 from napari_octsam.data.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.data.pictures import write_labels
@@ -31,10 +31,16 @@ _IMAGES = "images"
 _THREADS = 4
 
 
+def _checked_name(name: str) -> str:
+    if not can_name_a_file(name):
+        raise ValueError(f"the name {name!r} cannot name a file")
+    return name
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[^/\\]+$"), AfterValidator(composed)]
+    name: Annotated[str, AfterValidator(_checked_name), AfterValidator(composed)]
     group: Annotated[str, AfterValidator(composed)]
     sha256: str
 
@@ -55,6 +61,8 @@ def write_prepared(
     dataset: Dataset,
     split: Split | None,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    private: bool = False,
 ) -> None:
     """Write a data set and its split to a new folder, which appears when it is whole.
 
@@ -68,12 +76,21 @@ def write_prepared(
         Of all items; None: none is stored, and a training makes its own.
     progress
         Is told how many items are written.
+    private
+        For its user alone, whoever may look into the folder around it.
 
     Raises
     ------
     UserError
-        The folder is there already or cannot be written, or an item cannot be read.
+        The folder is there already or cannot be written, or an item cannot be read, or its name
+        cannot name a file.
     """
+    for item in dataset.items:
+        if not can_name_a_file(item.name):
+            raise UserError(
+                f"The B-scan {item.name!r} of {dataset.folder} cannot have a file of its name on "
+                "every computer: give it another name."
+            )
     manifest = _Manifest(
         source=str(dataset.folder.absolute()),
         layout=dataset.layout,
@@ -85,7 +102,7 @@ def write_prepared(
         ],
     )
     folders = _mask_folders(dataset.schemas)
-    with building(folder) as unfinished, ThreadPoolExecutor(_THREADS) as pool:
+    with building(folder, private=private) as unfinished, ThreadPoolExecutor(_THREADS) as pool:
         for name in (_IMAGES, *folders.values()):
             (unfinished / name).mkdir()
         written = pool.map(lambda item: _write_item(item, unfinished, folders), dataset.items)

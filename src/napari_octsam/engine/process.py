@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import IO
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.folders import make_private
+from napari_octsam.core.processes import isolated_environment, isolated_python
 from napari_octsam.engine.wire import PIPE_BYTES, Channel
 
 if sys.platform == "linux":
@@ -74,8 +76,7 @@ class EngineProcess:
         *,
         yields: bool = False,
     ) -> None:
-        # -P: the current folder is no place to import from, unless it is so for napari.
-        command = [_interpreter(), "-P", "-m", module, *arguments]
+        command = isolated_python("-m", module, *arguments, executable=_interpreter())
         with _open_log(folder, log) as file:
             self.log = Path(file.name)
             self._process = subprocess.Popen(
@@ -147,12 +148,11 @@ def _creation_flags(yields: bool) -> int:
 def process_environment() -> dict[str, str]:
     """Return the parent's environment with what the engine needs besides.
 
-    The engine finds the same modules as napari. Its threads wait as the person chose, or as
-    `WAITING` says.
+    The engine finds the same modules as napari, but for those of the current folder. Its threads
+    wait as the person chose, or as `WAITING` says.
     """
     chosen = WAITING.keys() & os.environ.keys()
-    modules = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    return ({} if chosen else WAITING) | os.environ | {"PYTHONPATH": modules}
+    return ({} if chosen else WAITING) | isolated_environment()
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -163,8 +163,10 @@ def _widen(pipe: IO[bytes]) -> None:
 
 
 def _open_log(folder: Path, name: str) -> IO[bytes]:
+    """Open a log for its user alone: it can name files, and so patients."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
+        (folder / name).touch(0o600)
         return (folder / name).open("ab")
     except OSError:
         return tempfile.NamedTemporaryFile(prefix="octsam-engine-", suffix=".log", delete=False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import math
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -18,9 +21,11 @@ import numpy.typing as npt
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
+from torch import Tensor
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
+from napari_octsam.core.folders import make_private
 from napari_octsam.models.network import Embedding, Network
 
 if TYPE_CHECKING:
@@ -28,13 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EmbeddingCache",
+    "EmbeddingForm",
     "RecentEmbeddings",
+    "embedding_form",
     "embedding_key",
     "encoder_hash",
     "forget_encoder_hash",
 ]
 
-_SHAPE = "bscan_shape"
+_KEY, _HASH = "key", "sha256"  # in the metadata of a file
+_MOST_HEADER = 1 << 16  # bytes of a file beside the features
 _SUFFIX = ".safetensors"
 _MAKING = 1  # counts changes of code that make other embeddings of the same pixels and weights
 _STALE = 3600.0  # seconds after which a temporary file was left by a crash
@@ -59,6 +67,41 @@ def embedding_key(model: Model, grey: npt.NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class EmbeddingForm:
+    """What an embedding has to be like.
+
+    Parameters
+    ----------
+    features
+        Name -> shape of each feature, all float32.
+    shape
+        Rows and columns of the B-scan.
+    """
+
+    features: Mapping[str, tuple[int, ...]]
+    shape: tuple[int, int]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the features take."""
+        return sum(4 * math.prod(shape) for shape in self.features.values())
+
+    def check(self, features: Mapping[str, Tensor]) -> None:
+        """Raise ValueError where features are not of this form."""
+        found = {name: tuple(feature.shape) for name, feature in features.items()}
+        if found != dict(self.features):
+            raise ValueError("its features are others, or of other shapes")
+        if any(feature.dtype != torch.float32 for feature in features.values()):
+            raise ValueError("its features are not float32")
+
+
+def embedding_form(model: Model, grey: npt.NDArray[np.uint8]) -> EmbeddingForm:
+    """Return what the embedding that a model makes of an (H, W) uint8 B-scan has to be like."""
+    rows, cols = grey.shape
+    return EmbeddingForm(model.network.feature_shapes, (rows, cols))
+
+
 def encoder_hash(network: Network) -> str:
     """Return the SHA-256 of a network's image encoder; computed once for each network.
 
@@ -79,7 +122,7 @@ def forget_encoder_hash(network: Network) -> None:
     _encoder_hashes.pop(network, None)
 
 
-def _tensor_hash(tensor: torch.Tensor) -> str:
+def _tensor_hash(tensor: Tensor) -> str:
     values = tensor.detach().cpu().contiguous()
     content = values.flatten().view(torch.uint8).numpy().data
     return f"{hashlib.sha256(content).hexdigest()} {values.dtype} {tuple(values.shape)}"
@@ -119,8 +162,9 @@ class EmbeddingCache:
     """Embeddings in a folder, one safetensors file each, for this session and later ones.
 
     Several processes may share the folder: files appear whole and under their final name, and
-    each may vanish at any time. A folder that cannot be written turns the cache off for the
-    session; nothing here ever fails.
+    each may vanish at any time. A file carries its key and a hash of it and of the features: one
+    that is damaged, or another's under its name, is never used. A folder that cannot be written
+    turns the cache off for the session; nothing here ever fails.
 
     Parameters
     ----------
@@ -141,34 +185,39 @@ class EmbeddingCache:
         self._on = True
         self._room = 0  # bytes that may be kept before the folder is looked at again
 
-    def get(self, key: str) -> Embedding | None:
-        """Return the embedding of that key, its features on the CPU, or None.
+    def get(self, key: str, form: EmbeddingForm) -> Embedding | None:
+        """Return the embedding of that key and form, its features on the CPU, or None.
 
-        A file that is no embedding is deleted.
+        A file that is something else is deleted.
         """
         path = self._path(key)
         try:
-            content = path.read_bytes()
+            content = _read(path, form.nbytes + _MOST_HEADER)
         except OSError:
             return None
         try:
-            embedding = _from_bytes(content)
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            _log.warning("deleted %s, which is no embedding: %s", path, error)
+            features = _features(content, key)
+            form.check(features)
+        except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
+            _log.warning("deleted %s, which is not the embedding of its name: %s", path, error)
             _delete(path)
             return None
         _touch(path)
-        return embedding
+        return Embedding(features, form.shape)
 
     def put(self, key: str, embedding: Embedding) -> None:
-        """Keep an embedding, and delete files unused for longest where they are too large."""
-        if not self._on:
+        """Keep an embedding, and delete files unused for longest where they are too large.
+
+        One that holds NaN or infinity, which no later try can mend, is not kept.
+        """
+        finite = (torch.isfinite(feature).all() for feature in embedding.features.values())
+        if not self._on or not all(finite):
             return
         path = self._path(key)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_private(self._folder)
             with replacing(path) as temporary:
-                self._room -= temporary.write_bytes(_to_bytes(embedding))
+                self._room -= temporary.write_bytes(_to_bytes(key, embedding))
         except (OSError, UserError) as error:
             if path.exists():  # another process kept it first, and on Windows has it open
                 return
@@ -199,17 +248,39 @@ class EmbeddingCache:
         return total
 
 
-def _to_bytes(embedding: Embedding) -> bytes:
-    tensors = {name: feature.cpu().contiguous() for name, feature in embedding.features.items()}
-    return safetensors.torch.save({_SHAPE: torch.tensor(embedding.shape), **tensors})
+def _to_bytes(key: str, embedding: Embedding) -> bytes:
+    features = {name: feature.cpu().contiguous() for name, feature in embedding.features.items()}
+    return safetensors.torch.save(features, {_KEY: key, _HASH: _hash(key, features)})
 
 
-def _from_bytes(content: bytes) -> Embedding:
-    tensors = safetensors.torch.load(content)
-    rows, cols = tensors.pop(_SHAPE).tolist()
-    if "image" not in tensors or any(feature.shape[:1] != (1,) for feature in tensors.values()):
-        raise ValueError("it does not hold the features of one image")
-    return Embedding(tensors, (int(rows), int(cols)))
+def _features(content: bytes, key: str) -> dict[str, Tensor]:
+    """Return the features in a file, once it is sure that they are those of the key.
+
+    Raises
+    ------
+    SafetensorError, LookupError, TypeError, ValueError, RecursionError
+        They are not, or it holds none.
+    """
+    header = int.from_bytes(content[:8], "little")
+    if header > _MOST_HEADER:
+        raise ValueError("it is damaged")
+    said = json.loads(content[8 : 8 + header])["__metadata__"]
+    features = safetensors.torch.load(content)
+    if (said[_KEY], said[_HASH]) != (key, _hash(key, features)):
+        raise ValueError("it is another's, or damaged")
+    return features
+
+
+def _hash(key: str, features: Mapping[str, Tensor]) -> str:
+    """Return what a file has to say of itself: SHA-256, 5 ms for what octsam-tiny makes."""
+    parts = [f"{name}:{_tensor_hash(features[name])}" for name in sorted(features)]
+    return hashlib.sha256("\n".join([key, *parts]).encode()).hexdigest()
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Return what a file holds; of one that is too large, one byte more than it may be."""
+    with path.open("rb") as file:
+        return file.read(most + 1)
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:

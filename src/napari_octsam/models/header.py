@@ -21,7 +21,7 @@ class AdapterRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base: str = Field(description="Name of a registered model, or path of a checkpoint.")
+    base: str = Field(description="Name of a registered model, or of a file beside.")
     sha256: str = Field(description="Of the base's file.")
     rank: int = Field(ge=1, description="Of the adapters.")
     alpha: float = Field(gt=0, description="Their scale times the rank.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,6 +75,11 @@ class Network(Protocol):
     @property
     def encoder_prefixes(self) -> tuple[str, ...]:
         """Prefixes of the state dict's keys that an embedding depends on."""
+        ...
+
+    @property
+    def feature_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Name -> shape of each of the features that `encode_image` makes of one image."""
         ...
 
     def state_dict(self) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from contextlib import suppress
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
-from napari_octsam.core.folders import cache_folder
+from napari_octsam.core.folders import cache_folder, make_private
 from napari_octsam.core.prompts import Box, Point, Prompt
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.embeddings import encoder_hash
@@ -23,6 +25,8 @@ __all__ = ["check_precision", "choose_precision", "faster_precision", "mask_agre
 
 _MIN_AGREEMENT = 0.99
 _FILE = "precision.json"
+
+_log = logging.getLogger(__name__)
 
 _PROMPTS = (
     Prompt(1, box=Box(150, 40, 190, 727)),
@@ -136,15 +140,31 @@ def _name(device: torch.device) -> str:
 
 
 def _read_measured() -> dict[str, float]:
+    """Return what was measured on this machine; a file that cannot be trusted is deleted."""
+    path = cache_folder() / _FILE
     try:
-        found = json.loads((cache_folder() / _FILE).read_text("utf-8"))
-        return {str(key): float(value) for key, value in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        found = json.loads(path.read_text("utf-8"))
+        measured: dict[str, float] = found["measured"]
+        if found["sha256"] != _hash(measured):
+            raise ValueError("it is damaged")
+        if not all(type(value) is float and 0 <= value <= 1 for value in measured.values()):
+            raise ValueError("it holds what is no agreement")
+    except OSError:
         return {}
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        _log.warning("deleted %s, which was not written so: %s", path, error)
+        with suppress(OSError):
+            path.unlink()
+        return {}
+    return measured
 
 
 def _write_measured(measured: dict[str, float]) -> None:
     path = cache_folder() / _FILE
     with suppress(OSError, UserError):  # it is only measured again next time
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, measured)
+        make_private(path.parent)
+        write_json(path, {"measured": measured, "sha256": _hash(measured)})
+
+
+def _hash(measured: dict[str, float]) -> str:
+    return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()

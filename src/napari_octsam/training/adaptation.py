@@ -16,6 +16,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.adapters import make_record
+from napari_octsam.models.checkpoints.headers import read_header
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.model import Model
@@ -66,8 +67,9 @@ def as_configured(model: Model, config: TrainConfig) -> Model:
 def adapter_record(config: TrainConfig) -> AdapterRecord | None:
     """Return what a file of the trained adapters says of itself.
 
-    None where none are trained, or where the base is the best model of an earlier run: that is
-    written anew when the run goes on, and adapters are nothing without their base.
+    None where none are trained, where the base is the best model of an earlier run (that is
+    written anew when the run goes on, and adapters are nothing without their base), or where the
+    base is adapters itself, which need another file beside them.
 
     Raises
     ------
@@ -76,9 +78,17 @@ def adapter_record(config: TrainConfig) -> AdapterRecord | None:
     """
     base = Path(config.base_model)
     of_a_run = base.name == BEST_MODEL and (base.parent / RUN_CONFIG).exists()
-    if config.adapts != "lora" or of_a_run:
+    if config.adapts != "lora" or of_a_run or _is_adapters(base):
         return None
     return make_record(config.base_model, config.lora_rank, config.lora_alpha)
+
+
+def _is_adapters(file: Path) -> bool:
+    try:
+        header = read_header(file)
+    except UserError:  # it is none of ours
+        return False
+    return header is not None and header.adapter is not None
 
 
 def weights_to_keep(

@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
+from napari_octsam.models.embeddings import (
+    EmbeddingCache,
+    RecentEmbeddings,
+    embedding_form,
+    embedding_key,
+)
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
 
@@ -37,7 +42,7 @@ class EmbeddingStore:
     def embedding(self, grey: npt.NDArray[np.uint8]) -> Embedding:
         """Return the embedding of an (H, W) B-scan, encoding it where it is new."""
         key = embedding_key(self._model, grey)
-        found = self._recent.get(key) or self._disk.get(key)
+        found = self._recent.get(key) or self._disk.get(key, embedding_form(self._model, grey))
         if found is None:
             found = self._model.encode(grey).to("cpu")
             self._disk.put(key, found)

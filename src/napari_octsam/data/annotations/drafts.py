@@ -117,7 +117,7 @@ def _content(path: Path) -> Iterator[Path]:
 
 
 def _is_open(path: Path) -> bool:
-    lock = FileLock(path / LOCK, thread_local=False)
+    lock = FileLock(path / LOCK, thread_local=False, mode=0o600)
     try:
         lock.acquire(timeout=0)
     except (OSError, Timeout):

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, replacing, sweep, write_json
+from napari_octsam.core.folders import close_to_others
 from napari_octsam.core.images import times
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class AnnotationFolder:
             There is something of that name, or nothing can be written there.
         """
         _check_suffix(path)
-        with building(path) as part:
+        with building(path, private=True) as part:
             store = _label_store().create(part / LABELS, annotation, dtype)
             if labels is not None:
                 for index in np.ndindex(annotation.image.shape[:-2]):
@@ -175,7 +176,7 @@ class AnnotationFolder:
             There is something of that name, or nothing can be written there.
         """
         _check_suffix(path)
-        with building(path) as part:
+        with building(path, private=True) as part:
             shutil.copytree(
                 self.path,
                 part,
@@ -183,6 +184,7 @@ class AnnotationFolder:
                 ignore=shutil.ignore_patterns(LOCK),
                 copy_function=_copy_flushed,
             )
+            close_to_others(part)
 
     def delete(self) -> None:
         """Remove it from the disk."""
@@ -202,7 +204,7 @@ def _label_store() -> type[LabelStore]:
 
 
 def _lock(path: Path) -> FileLock:
-    lock = FileLock(path / LOCK, thread_local=False)
+    lock = FileLock(path / LOCK, thread_local=False, mode=0o600)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

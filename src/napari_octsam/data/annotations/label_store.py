@@ -19,6 +19,7 @@ from zarr.storage import LocalStore
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import remove_file, replacing
+from napari_octsam.core.folders import make_private
 from napari_octsam.core.images import times
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class _FlushedStore(LocalStore):
 
 def _write_flushed(path: Path, content: bytes) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
     except OSError as error:
         raise UserError(f"Cannot write {path.parent}: {error.strerror or error}.") from error
     with replacing(path) as part:

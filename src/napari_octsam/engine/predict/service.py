@@ -26,7 +26,12 @@ from napari_octsam.engine.predict.messages import (
 from napari_octsam.engine.predict.recent_models import RecentModels
 from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.registry import REGISTRY, fetch
-from napari_octsam.models.embeddings import EmbeddingCache, RecentEmbeddings, embedding_key
+from napari_octsam.models.embeddings import (
+    EmbeddingCache,
+    RecentEmbeddings,
+    embedding_form,
+    embedding_key,
+)
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
 
@@ -128,7 +133,7 @@ class Service:
         embedding = self._recent.get(key)
         if embedding is None:
             origin = "disk"
-            embedding = self._disk.get(key)
+            embedding = self._disk.get(key, embedding_form(model, bscan.pixels))
         if embedding is None:
             origin = "encoder"
             tell("encoding", subject=bscan.name)

@@ -212,5 +212,5 @@ def write_checked(check: Callable[[], Checked], folder: Path) -> Checked:
     """Check, and where nothing is wrong write the data set to a new folder."""
     checked = check()
     if not checked.found.problems:
-        write_prepared(folder, checked.dataset, checked.split)
+        write_prepared(folder, checked.dataset, checked.split, private=True)
     return checked

@@ -112,10 +112,10 @@ class ModelChoice(QWidget):
 
 
 def is_here(model: RegisteredModel) -> bool:
-    """Return whether a model is on this computer."""
-    from napari_octsam.models.checkpoints.registry import local_path
+    """Return whether a model is on this computer, and verified."""
+    from napari_octsam.models.checkpoints import registry
 
-    return model.url is None or local_path(model.name) is not None
+    return registry.is_here(model.name)
 
 
 def size_of(model: RegisteredModel) -> str:

@@ -17,7 +17,7 @@ from napari_octsam.core.classes import (
 )
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
-from napari_octsam.core.folders import data_folder
+from napari_octsam.core.folders import data_folder, make_private
 
 __all__ = ["last_schema", "remember_schema"]
 
@@ -37,7 +37,7 @@ def remember_schema(schema: LabelSchema, path: Path | None = None) -> None:
     if schema.name in BUNDLED_SCHEMAS and schema == bundled_schema(schema.name):
         source = schema.name
     with suppress(OSError, UserError):  # a full or read-only disk is no reason to stop working
-        _file().parent.mkdir(parents=True, exist_ok=True)
+        make_private(_file().parent)
         write_json(_file(), {"schema": source})
 
 

@@ -323,6 +323,6 @@ def session_of(viewer: Viewer) -> Session:
 
 
 def _is_here(source: str) -> bool:
-    from napari_octsam.models.checkpoints.registry import REGISTRY, local_path
+    from napari_octsam.models.checkpoints.registry import REGISTRY, is_here
 
-    return source not in REGISTRY or local_path(source) is not None
+    return source not in REGISTRY or is_here(source)

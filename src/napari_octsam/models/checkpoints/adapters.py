@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
 from torch import Tensor
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import replacing
 from napari_octsam.core.wording import listed
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.recognise import is_plain
@@ -16,7 +20,7 @@ from napari_octsam.models.checkpoints.registry import REGISTRY, local_path
 from napari_octsam.models.header import AdapterRecord
 from napari_octsam.models.sam.adapters import merged
 
-__all__ = ["base_file", "holds_adapters", "join", "make_record"]
+__all__ = ["base_file", "holds_adapters", "join", "make_record", "put_base_beside"]
 
 _MASKS = (
     "mask_decoder.mask_tokens.",
@@ -34,6 +38,8 @@ def holds_adapters(state: Mapping[str, Tensor]) -> bool:
 def make_record(base: str, rank: int, alpha: float) -> AdapterRecord:
     """Return what the header of adapters on a base model says.
 
+    A checkpoint is named as `put_base_beside` names it.
+
     Parameters
     ----------
     base
@@ -47,7 +53,28 @@ def make_record(base: str, rank: int, alpha: float) -> AdapterRecord:
     if base in REGISTRY:
         return AdapterRecord(base=base, sha256=REGISTRY[base].sha256 or "", rank=rank, alpha=alpha)
     path = Path(base).resolve()
-    return AdapterRecord(base=str(path), sha256=_sha256(path), rank=rank, alpha=alpha)
+    return AdapterRecord(base=f"base_{path.name}", sha256=_sha256(path), rank=rank, alpha=alpha)
+
+
+def put_base_beside(base: str, record: AdapterRecord, folder: Path) -> None:
+    """Put the base into the folder of the adapters, where it is to be; a registered one is none.
+
+    It takes no room on the same disk: it is another name of the file.
+
+    Raises
+    ------
+    UserError
+        It cannot be read, or not be written there.
+    """
+    target = folder / record.base
+    if record.base in REGISTRY or target.exists():
+        return
+    source = Path(base).resolve()
+    with suppress(OSError):
+        os.link(source, target)
+        return
+    with replacing(target) as part:
+        shutil.copyfile(source, part)
 
 
 def base_file(
@@ -64,8 +91,8 @@ def base_file(
     record
         What its header says; without one, the base is the registered SAM of the same width.
     named
-        The base, where the person has named it; else it is looked for in the registry, where it
-        lay, and beside the adapters.
+        The base, where the person has named it; else it is looked for in the registry and beside
+        the adapters, and nowhere else, whatever path the file names.
 
     Raises
     ------
@@ -77,18 +104,16 @@ def base_file(
     if named is None and record.base in REGISTRY:
         return _registered(record.base, path)
     name = PureWindowsPath(record.base).name  # knows / too
-    places = [Path(record.base), path.parent / name] if named is None else [named]
-    there = [place for place in places if place.is_file() and place != path]
-    for file in there:
-        if _sha256(file) == record.sha256:
-            return file
-    if there:
+    file = named or path.parent / name
+    if not file.is_file() or file == path:
+        where = "name it with --base" if name == path.name else f"put {name} beside them"
+        raise UserError(f"{path} holds adapters for {name}, which is not beside them: {where}.")
+    if _sha256(file) != record.sha256:
         raise UserError(
-            f"{path} holds adapters that were trained on another {name} than {there[0]}: "
+            f"{path} holds adapters that were trained on another {name} than {file}: "
             "they need that very file."
         )
-    back = "put it back there" if name == path.name else f"put {name} beside them"
-    raise UserError(f"{path} holds adapters for {record.base}, which is not there: {back}.")
+    return file
 
 
 def join(

@@ -78,10 +78,7 @@ def write_safetensors(
     tensors = {key: weights.detach().cpu().contiguous() for key, weights in state_dict.items()}
     with replacing(path) as part:
         try:
-            part.touch()
-            rights = part.stat().st_mode
             safetensors.torch.save_file(tensors, part, {"format": "pt", **metadata})
-            part.chmod(rights)  # safetensors writes what only its owner can read
         except SafetensorError as error:
             reason = re.search(r"I/O error: (.+?) \(os error", str(error))
             raise OSError(None, reason[1] if reason else str(error)) from error
@@ -97,7 +94,6 @@ def write_pickle(path: Path, state_dict: Mapping[str, torch.Tensor]) -> None:
     """
     tensors = {key: weights.detach().cpu() for key, weights in state_dict.items()}
     with replacing(path) as part:
-        part.touch()  # its errors are plain words, torch's are not
         try:
             torch.save(tensors, part)
         except RuntimeError as error:

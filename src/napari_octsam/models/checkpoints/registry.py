@@ -10,8 +10,9 @@ from pathlib import Path
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import cache_folder
+from napari_octsam.models.checkpoints.verified import is_verified, remember, was_verified
 
-__all__ = ["REGISTRY", "RegisteredModel", "fetch", "local_path"]
+__all__ = ["REGISTRY", "RegisteredModel", "fetch", "is_here", "local_path", "own_place"]
 
 _META = "https://dl.fbaipublicfiles.com/segment_anything/"
 
@@ -79,10 +80,29 @@ REGISTRY: dict[str, RegisteredModel] = {model.name: model for model in _MODELS}
 
 
 def local_path(name: str) -> Path | None:
-    """Return the file of a registered model, or None where it is not on this machine."""
+    """Return the file of a registered model, or None where it is not on this machine.
+
+    A download is verified by its hash, which takes up to some seconds where it is new: a file
+    that is another is none.
+    """
+    model, path = _registered(name), own_place(name)
+    there = path.is_file() if model.sha256 is None else is_verified(path, model.sha256)
+    return path if there else None
+
+
+def is_here(name: str) -> bool:
+    """Whether a registered model is on this machine and verified; takes no time.
+
+    False of a file that was put there by hand, until `fetch` or `local_path` has looked at it.
+    """
+    model, path = _registered(name), own_place(name)
+    return path.is_file() if model.sha256 is None else was_verified(path, model.sha256)
+
+
+def own_place(name: str) -> Path:
+    """Return where the file of a registered model lies, or is to lie."""
     model = _registered(name)
-    path = _bundled(name) if model.url is None else _downloaded(model.url)
-    return path if path.is_file() else None
+    return _bundled(name) if model.url is None else _downloaded(model.url)
 
 
 def fetch(
@@ -91,6 +111,8 @@ def fetch(
     base_url: str | None = None,
 ) -> Path:
     """Return the file of a registered model, downloading it where it is not on this machine.
+
+    What lies in its place and is another file is replaced.
 
     Parameters
     ----------
@@ -114,9 +136,11 @@ def fetch(
         raise UserError(f"The package lacks its model {name}: install napari-octsam again.")
     from napari_octsam.models.checkpoints.download import download  # requests takes long to import
 
-    target = _downloaded(model.url)
+    target = own_place(name)
     url = model.url if base_url is None else f"{base_url.rstrip('/')}/{target.name}"
-    return download(url, target, model.sha256, progress)
+    download(url, target, model.sha256, progress)
+    remember(target, model.sha256)
+    return target
 
 
 def _registered(name: str) -> RegisteredModel:

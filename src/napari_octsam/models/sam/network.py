@@ -79,6 +79,13 @@ class SamNetwork(nn.Module):
         """Prefix of the keys that an embedding depends on."""
         return ("image_encoder.",)
 
+    @property
+    def feature_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The image's embedding, (1, 256, 64, 64)."""
+        return {
+            "image": (1, self.prompt_encoder.embed_dim, *self.prompt_encoder.image_embedding_size)
+        }
+
     def encode_image(self, pixels: torch.Tensor) -> Features:
         """Encode (B, 3, 1024, 1024) float32 into "image": (B, 256, 64, 64) float32."""
         encoder = self.image_encoder

@@ -72,6 +72,11 @@ class UNetEncoder(nn.Module):
         Channels at each scale, fine to coarse.
     embed_dim
         Channels of the map "image"; "stride8" has half of them, "stride4" a quarter.
+
+    Attributes
+    ----------
+    channels : dict[str, int]
+        Of each map.
     """
 
     def __init__(self, widths: tuple[int, int, int, int, int], embed_dim: int) -> None:
@@ -90,11 +95,16 @@ class UNetEncoder(nn.Module):
             [Up(lowest, fourth), Up(fourth, third), Up(third, second), Up(second, finest)]
         )
         self.neck = nn.Sequential(nn.Conv2d(lowest, embed_dim, 1), LayerNorm2d(embed_dim))
+        self.channels = {
+            "fine": FINE_CHANNELS,
+            "stride4": embed_dim // 4,
+            "stride8": embed_dim // 2,
+            "image": embed_dim,
+        }
         self.detail = nn.ModuleDict(
             {
-                "stride8": nn.Conv2d(fourth, embed_dim // 2, 1),
-                "stride4": nn.Conv2d(third, embed_dim // 4, 1),
-                "fine": nn.Conv2d(finest, FINE_CHANNELS, 1),
+                name: nn.Conv2d(width, self.channels[name], 1)
+                for name, width in (("stride8", fourth), ("stride4", third), ("fine", finest))
             }
         )
 

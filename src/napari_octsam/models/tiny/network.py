@@ -148,6 +148,16 @@ class TinyNetwork(nn.Module):
         """Prefix of the encoder's weights."""
         return ("image_encoder.",)
 
+    @property
+    def feature_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The maps of `STRIDES` for the whole input."""
+        rows, cols = self.config.input_size
+        channels = self.image_encoder.channels
+        return {
+            name: (1, channels[name], rows // down, cols // right)
+            for name, (down, right) in STRIDES.items()
+        }
+
     def encode_image(self, pixels: Tensor) -> Features:
         """Encode (B, 1, H, W) float32 into the maps of `STRIDES`."""
         return self.image_encoder(pixels)  # type: ignore[no-any-return]

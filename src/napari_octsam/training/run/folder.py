@@ -14,16 +14,17 @@ from filelock import FileLock
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.files import file_name, write_json
+from napari_octsam.core.files import building, file_name, sweep, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
-from napari_octsam.data.split.split import SPLIT_FILE
+from napari_octsam.data.split.split import SPLIT_FILE, Split, write_split
+from napari_octsam.models.checkpoints.adapters import put_base_beside
 from napari_octsam.models.checkpoints.headers import read_header
 from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.training.adaptation import weights_to_keep
 from napari_octsam.training.events import EpochDone
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.lock import lock_folder
-from napari_octsam.training.run.metrics_files import read_metrics, write_metrics
+from napari_octsam.training.run.metrics_files import METRICS_FILE, read_metrics, write_metrics
 from napari_octsam.training.run.states import restore_state, write_state
 
 __all__ = ["RunFolder"]
@@ -51,22 +52,23 @@ class RunFolder:
         name = file_name(config.display_name).strip(" .") or stamp
         return cls(root / f"{name}-{secrets.token_hex(3)}")
 
-    def make(self, config: TrainConfig) -> None:
-        """Make the folder, and write the settings.
+    def make(self, config: TrainConfig, split: Split | None = None) -> None:
+        """Make the folder, for its user alone, with settings and split: all of it, or nothing.
 
         Raises
         ------
         UserError
             It cannot be made there.
         """
-        try:
-            self.path.mkdir(parents=True)
-        except OSError as error:
-            raise UserError(f"Cannot make the folder {self.path}: {error.strerror}.") from error
-        write_json(self.path / RUN_CONFIG, config.model_dump())
+        with building(self.path, private=True) as part:
+            write_json(part / RUN_CONFIG, config.model_dump())
+            if split is not None:
+                write_split(part / SPLIT_FILE, split)
 
     def lock(self) -> None:
         """Keep other processes from going on with the run, as long as this object lives.
+
+        What one that was killed has left half-written goes.
 
         Raises
         ------
@@ -74,6 +76,15 @@ class RunFolder:
             Another process has it, or nothing can be written there.
         """
         self._lock = lock_folder(self.path)
+        sweep(self.path)
+
+    def discard_unbegun(self) -> None:
+        """Remove the folder of a run that has come to nothing yet; another one's stays."""
+        come_to = (self.path / _STATE, self.best, self.path / METRICS_FILE)
+        if not any(path.exists() for path in come_to):
+            if self._lock is not None:
+                self._lock.release()
+            shutil.rmtree(self.path, ignore_errors=True)
 
     @property
     def best(self) -> Path:
@@ -162,7 +173,7 @@ class RunFolder:
         """Write the best weights as a checkpoint that the model can be loaded from.
 
         Where adapters were trained, it holds them and the mask decoder only, if `adapter_record`
-        says on what.
+        says on what; that lies beside it then.
 
         Parameters
         ----------
@@ -185,6 +196,8 @@ class RunFolder:
                 "training": record,
             }
         )
+        if run.adapter is not None:
+            put_base_beside(run.config.base_model, run.adapter, self.path)
         weights = weights_to_keep(run.best_weights, run.config, run.adapter)
         save_checkpoint(self.best, weights, header)
 

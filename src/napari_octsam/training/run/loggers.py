@@ -72,12 +72,17 @@ def chosen_loggers(config: TrainConfig, folder: RunFolder, schema: LabelSchema) 
     Raises
     ------
     UserError
-        The package of one is not installed, or its service refuses.
+        The package of one is not installed, or its service refuses. A run that has not begun
+        leaves no folder then.
     """
     check_loggers(config)
     loggers: list[Logger] = []
     if config.wandb:
-        loggers.append(WandbLogger(config, folder, schema))
+        try:
+            loggers.append(WandbLogger(config, folder, schema))
+        except UserError:
+            folder.discard_unbegun()
+            raise
     if config.tensorboard:
         loggers.append(TensorBoardLogger(folder, schema))
     return loggers

@@ -13,7 +13,10 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing, write_json
 from napari_octsam.training.events import ClassMetrics, EpochDone
 
-__all__ = ["read_metrics", "write_metrics"]
+__all__ = ["METRICS_FILE", "read_metrics", "write_metrics"]
+
+METRICS_FILE = "metrics.json"
+"""Name of the metrics in a run's folder."""
 
 
 def write_metrics(folder: Path, epochs: Sequence[EpochDone]) -> None:
@@ -24,7 +27,7 @@ def write_metrics(folder: Path, epochs: Sequence[EpochDone]) -> None:
     UserError
         A file cannot be written.
     """
-    write_json(folder / "metrics.json", [asdict(epoch) for epoch in epochs])
+    write_json(folder / METRICS_FILE, [asdict(epoch) for epoch in epochs])
     rows = [_flat(epoch) for epoch in epochs]
     names = list(dict.fromkeys(name for row in rows for name in row))
     with (
@@ -44,7 +47,7 @@ def read_metrics(folder: Path) -> list[EpochDone]:
     UserError
         The file cannot be read.
     """
-    path = folder / "metrics.json"
+    path = folder / METRICS_FILE
     if not path.exists():
         return []
     try:

@@ -13,7 +13,6 @@ from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.split.patients import remember_patients
-from napari_octsam.data.split.split import write_split
 from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.registry import REGISTRY
 from napari_octsam.models.devices import choose_device
@@ -24,6 +23,7 @@ from napari_octsam.training.data import Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
 from napari_octsam.training.run.folder import RunFolder
+from napari_octsam.training.run.lock import sweep_runs
 from napari_octsam.training.run.loggers import check_loggers
 
 __all__ = ["Prepared", "prepare"]
@@ -153,10 +153,14 @@ def _loaded(config: TrainConfig, device: str, progress: Progress) -> Model:
 
 
 def _begin(folder: RunFolder, config: TrainConfig, data: TrainingData) -> None:
-    folder.make(config)
-    folder.lock()
-    write_split(folder.split, data.split)
-    remember_patients(folder.path.parent, data.split)
+    sweep_runs(folder.path.parent)
+    folder.make(config, data.split)
+    try:
+        folder.lock()
+        remember_patients(folder.path.parent, data.split)
+    except BaseException:
+        folder.discard_unbegun()
+        raise
 
 
 def _with_whole_paths(config: TrainConfig) -> TrainConfig:
