@@ -54,7 +54,7 @@ SHAPE = (3, 40, 60)
 LABELLED = RNG.integers(0, 8, SHAPE, np.uint8)
 LABELLED[1] = 0
 OWN = LabelSchema(
-    name='a "quoted" name',
+    name="a 'quoted' name = #1",
     classes=(
         LabelClass(value=0, name="background", short="BG", color="#000000"),
         LabelClass(value=7, name="Drüse\\n", short="Dr", color="#ff00ff80", hotkey="D", holes=0),
