@@ -307,9 +307,9 @@ def test_what_a_killed_process_left_half_written_goes(folder: AnnotationFolder) 
     folder.labels.write((1,), BSCAN)
     whole = files_in(folder.path)
     left = [
-        chunk(folder.path, 1).with_name(".0.0123abcd"),
-        folder.path / LABELS / "0" / ".zarr.0123abcd.json",
-        folder.path / ".annotation.0123abcd.json",
+        chunk(folder.path, 1).with_name(".0.part-0123abcd"),
+        folder.path / LABELS / "0" / ".zarr.part-0123abcd.json",
+        folder.path / ".annotation.part-0123abcd.json",
     ]
     for each in left:
         each.write_bytes(b"half")

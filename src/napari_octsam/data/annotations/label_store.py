@@ -76,6 +76,7 @@ class LabelStore:
         """
         shape = annotation.image.shape
         try:
+            make_private(folder)  # or zarr makes it for everybody
             group = zarr.create_group(_FlushedStore(folder), attributes=_attributes(annotation))
             group.create_array(
                 _LEVEL,
