@@ -77,3 +77,12 @@ def test_only_what_was_left_half_written_is_swept(tmp_path: Path) -> None:
     sweep(tmp_path)
 
     assert sorted(p for p in tmp_path.rglob("*") if p.is_file()) == sorted(kept)
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".tif", "ä" * 125 + ".tif", "x." + "b" * 253])
+def test_a_name_as_long_as_one_can_be_is_written(tmp_path: Path, name: str) -> None:
+    with replacing(tmp_path / name) as part:
+        part.write_text("whole")
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "whole"

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+_MOST_ENDING = 12  # letters of a suffix, which has to stay: writers go by it
 _LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
 
 
@@ -62,7 +63,8 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path} is a folder: name a file in it.")
     if path.exists() and not path.is_file():
         raise UserError(f"{path} is a device and no file: name a file.")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    stem = file_name(path.stem)  # short: the name itself may be as long as one can be
+    temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}{path.suffix[-_MOST_ENDING:]}")
     try:
         yield temporary
         _flush(temporary)
