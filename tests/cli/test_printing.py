@@ -83,3 +83,15 @@ def test_names_with_brackets_are_printed_as_they_are(octsam: Octsam) -> None:
     done = octsam("topology", name, "--schema", "layers7", "--json", "[/red].json")
     assert done.exit_code == 0, done.output
     assert Path("[/red].json").is_file()
+
+
+def test_a_name_that_begins_as_options_do_is_told_how_to_write(octsam: Octsam) -> None:
+    name = "-x.tif"
+    write_labels(Path(name), np.ones((40, 50), np.uint8))
+
+    told = "-x.tif begins with -, as options do: write ./-x.tif for it.\n"
+    assert octsam("topology", name).stderr == told
+    for way in ([f"./{name}"], ["--", name]):
+        assert octsam("topology", "--schema", "layers7", *way).exit_code == 0
+    done = octsam("topology", "./-x.tif", "--truth", name, "--schema", "layers7")
+    assert done.exit_code == 0, done.output

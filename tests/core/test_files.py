@@ -215,3 +215,12 @@ def test_what_others_can_reach_is_found_and_closed(tmp_path: Path) -> None:
 def test_names_that_can_lead_elsewhere_name_no_file(name: str) -> None:
     assert not can_name_a_file(name)
     assert can_name_a_file("Schicht 7, größer.v2")
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".tif", "ä" * 125 + ".tif", "x." + "b" * 253])
+def test_a_name_as_long_as_one_can_be_is_written(tmp_path: Path, name: str) -> None:
+    with replacing(tmp_path / name) as part:
+        part.write_text("whole")
+
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "whole"

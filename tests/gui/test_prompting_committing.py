@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 pytest.importorskip("napari")
 
@@ -107,15 +109,18 @@ def test_labels_that_do_not_line_up_are_refused(open_prompt: Any, qtbot: Any) ->
     assert len(widget.prompter.drawing.shapes.data) == 1
 
 
-@pytest.mark.parametrize("kind", ["read-only", "dask"])
+@pytest.mark.parametrize("kind", ["read-only", "dask", "zarr"])
 def test_labels_that_cannot_be_written_to_are_refused(
-    open_prompt: Any, qtbot: Any, kind: str
+    open_prompt: Any, qtbot: Any, tmp_path: Path, kind: str
 ) -> None:
     viewer, widget = open_prompt(bscan())
     array = bscan()
     array.flags.writeable = False
     if kind == "dask":
         array = pytest.importorskip("dask.array").from_array(array)
+    if kind == "zarr":
+        zarr.save_array(tmp_path / "fixed.zarr", array)
+        array = zarr.open_array(tmp_path / "fixed.zarr", mode="r")
     labels = viewer.add_labels(array, name="fixed")
     widget.prompter.committer.target = labels
     draw_box(widget)

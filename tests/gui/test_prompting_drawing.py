@@ -233,3 +233,20 @@ def test_names_that_would_overprint_each_other_give_way_to_the_latest(
 
     viewer.scene.camera.zoom = 20
     qtbot.waitUntil(lambda: text.color.array[0][3] == 1, timeout=PATIENCE)
+
+
+def test_a_script_that_empties_a_layer_of_prompts_does_no_harm(
+    open_prompt: Any, qtbot: Any
+) -> None:
+    _, widget = open_prompt(bscan())
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    shapes = widget.prompter.drawing.shapes
+
+    shapes.data = []
+
+    qtbot.waitUntil(lambda: widget.prompter.predicted is None, timeout=PATIENCE)
+    assert not len(shapes.features)
+    draw_box(widget)
+    wait_for_prediction(qtbot, widget)
+    assert shapes.features["class"].tolist() == [NSR]

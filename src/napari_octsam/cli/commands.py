@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -19,6 +21,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
+            _check_names(ctx.args)
             return super().invoke(ctx)
         except UserError as error:
             complain(str(error))
@@ -26,3 +29,14 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             complain("Stopped.")
             raise typer.Exit(130) from error
+
+
+def _check_names(arguments: Iterable[str]) -> None:
+    """Raise UserError where a file's name would be taken for an option."""
+    before = ""
+    for argument in arguments:
+        if argument == "--":
+            return
+        if argument[:1] == "-" and before[:1] != "-" and Path(argument).exists():
+            raise UserError(f"{argument} begins with -, as options do: write ./{argument} for it.")
+        before = argument

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+_MOST_ENDING = 12  # letters of a suffix, which has to stay: writers go by it
 _LEFT = re.compile(r"\..*\.part-[0-9a-f]{8}(\..*)?")  # what stays where a process is killed
 _STALE = 3600.0  # seconds after which nobody is writing to it any more
 _UNFIT = '/\\:*?"<>|'
@@ -86,7 +87,8 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path} is a link that leads back to itself: name another file.")
     if target.exists() and not target.is_file():
         raise UserError(f"{path} is a device and no file: name a file.")
-    temporary = target.with_name(f".{target.stem}.{_mark()}{target.suffix}")
+    stem = file_name(target.stem)  # short: the name itself may be as long as one can be
+    temporary = target.with_name(f".{stem}.{_mark()}{target.suffix[-_MOST_ENDING:]}")
     try:
         _sweep_once(target.parent)
         rights = _create(temporary, target)

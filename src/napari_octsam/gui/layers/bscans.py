@@ -127,7 +127,11 @@ def read_bscan(image: Image, plane: Plane) -> BScan:
         pixels = np.asarray(_full_resolution(image)[plane.selector])
     except Exception as error:  # lazy arrays read files, and fail in as many ways
         raise UserError(f"The layer {image.name} cannot be read here: {error}.") from error
-    return BScan(normalised(as_grey(plane.oriented(pixels))), plane.name_in(image))
+    name = plane.name_in(image)
+    try:
+        return BScan(normalised(as_grey(plane.oriented(pixels))), name)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
 
 
 def to_image_pixels(

@@ -177,5 +177,6 @@ def _check_writable(labels: Labels) -> None:
         raise UserError(f"{labels.name} cannot be edited now: choose another labels layer.")
     is_lazy = hasattr(labels.data, "compute")  # dask
     writeable = getattr(getattr(labels.data, "flags", None), "writeable", True)
-    if labels.multiscale or is_lazy or not writeable:
+    read_only = getattr(labels.data, "read_only", False)  # zarr
+    if labels.multiscale or is_lazy or read_only or not writeable:
         raise UserError(f"{labels.name} cannot be written to: choose another labels layer.")
