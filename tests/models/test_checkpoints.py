@@ -246,11 +246,13 @@ FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
     ),
     "sparse": (
         lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, DIM).to_sparse()},
-        "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
+        "1 weight is not a dense tensor of 16, 32 or 64 bit floating-point numbers: "
+        "mask_decoder.iou_token.weight",
     ),
     "whole numbers": (
         lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, DIM).char()},
-        "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
+        "1 weight is not a dense tensor of 16, 32 or 64 bit floating-point numbers: "
+        "mask_decoder.iou_token.weight",
     ),
     "no weights": (lambda _: {}, "holds no weights"),
     "no state dict": (lambda _: {"model": [1, 2]}, "holds no weights"),

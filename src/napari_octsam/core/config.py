@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.reading import read_json, read_toml
 
 __all__ = [
     "BUNDLED_MODEL",
@@ -219,8 +218,7 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         The file cannot be read, or has an unknown field or an impossible value.
     """
     try:
-        text = path.read_text("utf-8-sig")
-        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        values = read_json(path) if path.suffix.lower() == ".json" else read_toml(path)
         return kind.model_validate(values)
     except OSError as error:
         raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from error
@@ -228,5 +226,5 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {where or 'configuration'}: {sentence_of(error)}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is no TOML or JSON: {error}.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 
 import numpy as np
@@ -13,6 +12,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.folders import cache_folder
 from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.core.reading import read_json
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import Header
@@ -137,7 +137,7 @@ def _name(device: torch.device) -> str:
 
 def _read_measured() -> dict[str, float]:
     try:
-        found = json.loads((cache_folder() / _FILE).read_text("utf-8"))
+        found = read_json(cache_folder() / _FILE)
         return {str(key): float(value) for key, value in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
