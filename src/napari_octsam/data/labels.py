@@ -10,9 +10,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb, read_picture
+from napari_octsam.data.pictures import PICTURE_SUFFIXES, Picture, is_rgb, open_picture
 
-__all__ = ["LABEL_SUFFIXES", "read_labels"]
+__all__ = ["LABEL_SUFFIXES", "open_labels", "read_labels"]
 
 _LOSSY = (".jpg", ".jpeg")
 LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _LOSSY)
@@ -20,7 +20,12 @@ LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _L
 
 
 def read_labels(path: Path) -> npt.NDArray[Any]:
-    """Read class values from a picture: whole numbers, (H, W) or with more axes before.
+    """Read class values whole, as `open_labels` opens them; UserError where they cannot be read."""
+    return np.asanyarray(open_labels(path))
+
+
+def open_labels(path: Path) -> Picture:
+    """Open class values of a picture: whole numbers, (H, W) or with more axes before.
 
     A colour picture must have the value in each channel. In a PNG with a palette it is the index,
     unless the palette is grey.
@@ -32,7 +37,10 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     """
     if path.suffix.lower() in _LOSSY:
         raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
-    picture = read_picture(path)
+    opened = open_picture(path)
+    if opened.dtype.kind in "ui" and not is_rgb(opened):
+        return opened
+    picture = np.asanyarray(opened)
     if is_rgb(picture):
         picture = _one_channel(path, picture)
     if picture.dtype == bool:
