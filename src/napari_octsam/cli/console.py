@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Protocol, cast
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +24,7 @@ __all__ = [
     "ShowPhase",
     "complain",
     "download_bar",
+    "drop_output",
     "note",
     "out",
     "phases_bar",
@@ -29,8 +32,36 @@ __all__ = [
     "working",
 ]
 
+
+class _Forgiving:
+    """Stderr, where what cannot be written is not missed: work goes on without a note."""
+
+    @property
+    def _stream(self) -> Any:
+        return getattr(sys.stderr, "rich_proxied_file", sys.stderr)  # bars stand in front of it
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 out = Console()
-_err = Console(stderr=True)
+_err = Console(file=cast("IO[str]", _Forgiving()))
+
+
+def drop_output() -> None:
+    """Leave out what stdout could not take, or Python would try again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(message: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import check_name
 from napari_octsam.core.reading import read_json, read_toml
 
 __all__ = [
@@ -66,9 +66,6 @@ Pseudocolor = Literal[
 """A colour map by its name in OpenCV, in lower case; "grayscale" leaves a B-scan grey."""
 
 PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
-
-
-_LONGEST_NAME = 255  # bytes; of a file or folder, on every common file system
 
 
 class TrainConfig(BaseModel):
@@ -181,14 +178,7 @@ class TrainConfig(BaseModel):
     @field_validator("data", "label_schema", "out", "base_model")
     @classmethod
     def _can_be_a_path(cls, text: str) -> str:
-        try:
-            name = os.fsencode(text)
-        except UnicodeEncodeError:
-            name = b"\0"
-        if b"\0" in name:
-            raise ValueError("it holds a character that no path can have")
-        if any(len(part) > _LONGEST_NAME for part in name.replace(b"\\", b"/").split(b"/")):
-            raise ValueError(f"it holds a name of more than {_LONGEST_NAME} bytes")
+        check_name(text)
         return text
 
     @property

@@ -13,10 +13,24 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 
-__all__ = ["building", "file_name", "remove_file", "replacing", "sweep", "write_json"]
+__all__ = ["building", "check_name", "file_name", "remove_file", "replacing", "sweep", "write_json"]
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
+_LONGEST_SUFFIX = 16
+_LONGEST_NAME = 255  # bytes; of a file or folder, on every common file system
 _LEFT = ".*.????????*"  # what `replacing` leaves where its process is killed
+
+
+def check_name(text: str) -> None:
+    """Raise ValueError where no file system has such a path."""
+    try:
+        name = os.fsencode(text)
+    except UnicodeEncodeError:
+        name = b"\0"
+    if b"\0" in name:
+        raise ValueError("it holds a character that no path can have")
+    if any(len(part) > _LONGEST_NAME for part in name.replace(b"\\", b"/").split(b"/")):
+        raise ValueError(f"it holds a name of more than {_LONGEST_NAME} bytes")
 
 
 def file_name(text: str) -> str:
@@ -36,12 +50,10 @@ def replacing(path: Path) -> Iterator[Path]:
     UserError
         The file cannot be written there: it is a folder, no such folder, no right, a full disk.
     """
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name a file in it.")
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path} is a device and no file: name a file.")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    beginning, end = path.stem[:_MOST_LETTERS], path.suffix[:_LONGEST_SUFFIX]
+    temporary = path.with_name(f".{beginning}.{secrets.token_hex(4)}{end}")
     try:
+        _check_free(path)
         yield temporary
         _flush(temporary)
         temporary.replace(path)
@@ -64,10 +76,10 @@ def building(folder: Path) -> Iterator[Path]:
     UserError
         There is something of that name, or it cannot be written there.
     """
-    if folder.exists():
-        raise UserError(f"{folder} is there already: choose another name.")
     unfinished = folder.with_name(f".{folder.name[:_MOST_LETTERS]}.{secrets.token_hex(4)}")
     try:
+        if folder.exists():
+            raise UserError(f"{folder} is there already: choose another name.")
         unfinished.mkdir(parents=True)
         yield unfinished
         unfinished.rename(folder)
@@ -113,6 +125,13 @@ def write_json(path: Path, values: Any) -> None:
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
     with replacing(path) as part:
         part.write_text(text, "utf-8")
+
+
+def _check_free(path: Path) -> None:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it.")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is a device and no file: name a file.")
 
 
 def _flush(file: Path) -> None:
