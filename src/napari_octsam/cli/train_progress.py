@@ -43,7 +43,7 @@ def follow(prepared: Prepared, workers: Workers) -> None:
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
-    told = logged(recorded(run, folder, prepared.schema), loggers)
+    told = logged(recorded(run, folder, prepared.schema), loggers, note)
     total = run.config.epochs * run.steps
     sentence = _ALONE if workers.size == 1 else _TOGETHER
     with (
