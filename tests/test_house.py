@@ -110,7 +110,7 @@ def test_the_wheel_says_what_it_is(wheel: Path, metadata: Message) -> None:
     assert "Framework :: napari" in metadata.get_all("Classifier", [])
     entry_points = _read(wheel, "*.dist-info/entry_points.txt")
     assert "napari-octsam = napari_octsam:napari.yaml" in entry_points
-    assert "octsam = napari_octsam.cli:main" in entry_points
+    assert "octsam = napari_octsam.__main__:main" in entry_points
 
 
 def test_no_qt_binding_comes_unasked(dependencies: set[str]) -> None:

@@ -13,6 +13,7 @@ from napari_octsam.core.annotation import (
     Annotation,
     BScanState,
     DrawnPrompt,
+    ImageLink,
     Progress,
     SetBy,
     edited,
@@ -121,3 +122,9 @@ def test_what_cannot_be_is_refused(field: str, value: Any, fault: str) -> None:
 
     with pytest.raises(ValidationError, match=fault):
         Annotation.model_validate(content)
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (10**9, 8, 8), (10**6, 10**6, 8, 8)])
+def test_an_image_larger_than_any_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError, match="larger than any image"):
+        ImageLink(name="image", shape=shape)

@@ -13,6 +13,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.data.dataset import Dataset
 from napari_octsam.data.facts import examine
 from napari_octsam.data.importers.boundaries import layers_between
+from napari_octsam.data.importers.matfile import read_fields
 from napari_octsam.data.layouts import Layout, open_dataset, recognise
 from napari_octsam.data.preflight import Preflight, judge
 
@@ -238,3 +239,14 @@ def test_other_mat_files_are_no_data_set(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="neither manualLayers1 nor layerMaps"):
         recognise(tmp_path)
+
+
+def test_arrays_that_fill_the_memory_are_refused_by_their_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.mat"
+    savemat(path, {"images": np.zeros((1, 1))})
+    monkeypatch.setattr("scipy.io.whosmat", lambda _: [("images", (10**5, 10**5), "double")])
+
+    with pytest.raises(UserError, match="unpacks to 74 GB"):
+        read_fields(path, ["images"])

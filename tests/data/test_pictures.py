@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from pathlib import Path
 
@@ -12,10 +13,12 @@ import tifffile
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, take_bscan
 from napari_octsam.data.labels import read_labels
+from napari_octsam.data.paged import PagedVolume
 from napari_octsam.data.pictures import (
     check_labels_path,
     is_rgb,
     is_volume,
+    open_picture,
     read_picture,
     write_labels,
 )
@@ -433,3 +436,76 @@ def test_where_labels_cannot_go_is_told_before_the_work(tmp_path: Path) -> None:
         check_labels_path(tmp_path / "labels")
     with pytest.raises(UserError, match="PNG cannot hold the labels of a volume"):
         check_labels_path(tmp_path / "labels.png", volume=True)
+
+
+def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.tif"
+    tifffile.imwrite(path, np.zeros((8193, 16), np.uint8), compression="zlib")
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: pytest.fail("it is decoded"))
+
+    with pytest.raises(UserError, match="larger than a B-scan"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_compressed_volume_is_decoded_one_bscan_at_a_time(
+    tmp_path: Path, one_by_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "volume.tif"
+    with tifffile.TiffWriter(path) as file:
+        for part in VOLUME if one_by_one else [VOLUME]:
+            file.write(part, compression="zlib", photometric="minisblack")
+    decoded: list[int] = []
+    decode = tifffile.TiffPage.asarray
+    monkeypatch.setattr(
+        tifffile.TiffPage,
+        "asarray",
+        lambda page, *args, **options: decoded.append(page.index) or decode(page, *args, **options),
+    )
+
+    picture = open_picture(path)
+    assert (picture.shape, picture.ndim, picture.dtype) == (VOLUME.shape, 3, VOLUME.dtype)
+    np.testing.assert_array_equal(take_bscan(picture, (3,)), VOLUME[3])
+    assert decoded == [0, 3]  # the first tells what colours are meant
+    np.testing.assert_array_equal(picture[1:3], VOLUME[1:3])
+
+
+def test_a_damaged_page_is_told_when_it_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "volume.tif"
+    tifffile.imwrite(path, VOLUME, compression="zlib", photometric="minisblack")
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[2].dataoffsets[0]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + 100] = bytes(100)
+    path.write_bytes(content)
+
+    picture = open_picture(path)
+    np.testing.assert_array_equal(picture[1], VOLUME[1])
+    with pytest.raises(UserError, match="cannot be read as TIF"):
+        picture[2]
+
+
+def test_a_volume_that_fills_the_memory_is_only_read_by_its_bscans(tmp_path: Path) -> None:
+    path = tmp_path / "long.tif"
+    blank = np.zeros((8192, 8192), np.uint8)
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        for _ in range(2):
+            file.write(blank, compression="zlib", contiguous=False)
+
+    volume = PagedVolume(
+        path, (200,), [0, 1] * 100, blank.shape, blank.dtype, lambda pixels, _: pixels
+    )
+
+    assert volume[7].shape == blank.shape
+    with pytest.raises(UserError, match="unpacks to 12 GB"):
+        np.asarray(volume)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes in folders")
+def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for name in ("pipe.png", f"{'a' * 300}.png", "a\0b.png"):
+        with pytest.raises(UserError):
+            read_picture(tmp_path / name)

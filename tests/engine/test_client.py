@@ -152,6 +152,49 @@ def test_cancel_stops_what_runs_and_drops_what_waits(client: Client[Any, Any, An
     assert last.result(10) == 2
 
 
+class Asleep:
+    """A request in which the process hears nothing."""
+
+    def __init__(self, client: Client[Any, Any, Any], seconds: float = 600) -> None:
+        begun = threading.Event()
+        self.future = client.submit(("sleep", seconds), on_event=lambda _: begun.set())
+        assert begun.wait(10)
+
+
+def test_cancel_ends_a_process_that_does_not_stop(
+    client: Client[Any, Any, Any], phases: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "text"
+    file.write_text("here")
+    client.submit(("read", str(file)), role="sets up").result(10)
+    deaths: list[str] = []
+    client.died.connect(deaths.append)
+    stuck = Asleep(client)
+    behind = client.submit(("say", 1)), client.submit(("text",), role="relies on it")
+    process = client.state.process
+    assert process is not None
+    cancelled = time.monotonic()
+    assert stuck.future.cancel()
+    process.end(3)
+
+    assert time.monotonic() - cancelled < 3
+    assert [each.result(30) for each in behind] == [1, "here"]
+    assert phases == ["starting", "ready", "stopped", "starting", "ready"]
+    assert deaths == []
+
+
+def test_cancel_leaves_what_helps_another_request(make: Make) -> None:
+    client = make()
+    client._helps = lambda one, other: one[0] == "sleep" and other[0] == "say"
+    helping = Asleep(client, 4)
+    pid = client.pid
+    behind = client.submit(("say", 1))
+    assert helping.future.cancel()
+
+    assert behind.result(30) == 1
+    assert client.pid == pid
+
+
 def test_steering_reaches_the_request_that_runs(client: Client[Any, Any, Any]) -> None:
     first = Waiting(client)
     later = client.submit(("wait",))

@@ -253,11 +253,13 @@ FAULTS: dict[str, tuple[Callable[[State], Any], str]] = {
     ),
     "sparse": (
         lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, DIM).to_sparse()},
-        "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
+        "1 weight is not a dense tensor of 16, 32 or 64 bit floating-point numbers: "
+        "mask_decoder.iou_token.weight",
     ),
     "whole numbers": (
         lambda state: state | {"mask_decoder.iou_token.weight": torch.ones(1, DIM).char()},
-        "1 weight is not a dense tensor of floating-point numbers: mask_decoder.iou_token.weight",
+        "1 weight is not a dense tensor of 16, 32 or 64 bit floating-point numbers: "
+        "mask_decoder.iou_token.weight",
     ),
     "no weights": (lambda _: {}, "holds no weights"),
     "no state dict": (lambda _: {"model": [1, 2]}, "holds no weights"),
@@ -424,6 +426,7 @@ def test_a_name_that_is_neither_model_nor_file_lists_the_models() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such rights there")
 def test_a_written_checkpoint_has_the_rights_of_any_new_file(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     write_safetensors(tmp_path / "new.safetensors", {"a": torch.zeros(3)}, {})
     (tmp_path / "plain").touch()
 

@@ -119,3 +119,26 @@ def test_weights_and_biases_without_a_login_is_said(
     with pytest.raises(UserError, match=r"Weights & Biases refuses: .*API key"):
         chosen_loggers(config, folder, SCHEMA)
     assert not folder.path.exists()  # the run has not begun
+
+
+class Failing:
+    name = "The board"
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def log(self, event: Event) -> None:
+        self.told += 1
+        raise ConnectionError("the network is gone\nand more")
+
+    def close(self) -> None:
+        raise OSError("closed already")
+
+
+def test_a_logger_that_fails_ends_no_training() -> None:
+    said: list[str] = []
+    failing = Failing()
+
+    assert list(logged(EVENTS, [failing], said.append)) == EVENTS
+    assert failing.told == 1
+    assert said == ["The board has failed and is told no more: the network is gone."]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -242,11 +242,43 @@ def test_patience_ends_a_run_that_gains_nothing(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_and_names_the_bscans(tmp_path: Path) -> None:
     run = fine_tuning(tmp_path, CONFIG.model_copy(update={"shuffle": False}))
     best = run.best_weights
+    with pytest.raises(UserError, match=r"epoch 1 .*bscan 0, bscan 1"):
+        spoil_at(run, lambda event: isinstance(event, EpochDone))  # before the first step
+    assert all(torch.isfinite(value).all() for value in best.values() if value.is_floating_point())
+
+
+def spoil(run: FineTuning) -> None:
     with torch.no_grad():
         run.model.network.state_dict()["mask_decoder.own_tokens.weight"].fill_(float("nan"))
-    with pytest.raises(UserError, match=r"epoch 1 .*bscan 0, bscan 1"):
+
+
+def spoil_at(run: FineTuning, is_time: Callable[[Event], bool]) -> None:
+    for event in run.run():
+        if is_time(event):
+            spoil(run)
+
+
+def test_weights_that_are_no_numbers_are_never_the_best(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path, CONFIG)
+    with pytest.raises(UserError, match="Weights are no numbers"):
+        spoil_at(run, lambda event: isinstance(event, StepDone) and event.step == event.steps)
+    assert run.best_epoch == 0
+
+
+def test_scores_that_are_no_numbers_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_octsam.training.loop.score_of", lambda *_: float("nan"))
+    run = fine_tuning(tmp_path, CONFIG.model_copy(update={"epochs": 1, **FEW}), count=1)
+    with pytest.raises(UserError, match="no epoch is a number"):
         list(run.run())
-    assert all(torch.isfinite(value).all() for value in best.values() if value.is_floating_point())
+
+
+def test_a_model_whose_masks_are_no_numbers_says_so(tmp_path: Path) -> None:
+    run = fine_tuning(tmp_path, CONFIG)
+    spoil(run)
+    with pytest.raises(UserError, match=r"masks of the model .* are no numbers"):
+        list(run.run())
 
 
 def test_a_process_that_has_no_bscan_in_its_first_step_can_unscale_the_gradient() -> None:

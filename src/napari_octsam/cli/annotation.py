@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from napari_octsam.cli.commands import Commands
+from napari_octsam.cli.commands import Command, Commands
 from napari_octsam.cli.console import complain, note, out, say, working
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.errors import UserError
@@ -32,7 +32,7 @@ def _annotation() -> None:
     """List, check, export and import annotations, folders NAME.octsam."""
 
 
-@annotation.command("list")
+@annotation.command("list", cls=Command)
 def list_annotations(
     folder: Annotated[Path, typer.Argument(help="Where to look, too.")] = Path(),
 ) -> None:
@@ -51,7 +51,7 @@ def list_annotations(
         say(f"No annotations in {' or '.join(str(place) for place in places)}.")
 
 
-@annotation.command()
+@annotation.command(cls=Command)
 def check(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Annotations.")],
 ) -> None:
@@ -71,7 +71,7 @@ def check(
         raise typer.Exit(1)
 
 
-@annotation.command()
+@annotation.command(cls=Command)
 def export(
     path: Annotated[Path, typer.Argument(help="Annotation.")],
     output: Annotated[
@@ -109,7 +109,7 @@ def export(
     say(f"Wrote {output}.")
 
 
-@annotation.command("import")
+@annotation.command("import", cls=Command)
 def import_annotation(
     labels: Annotated[
         Path,

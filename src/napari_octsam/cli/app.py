@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,8 +22,8 @@ from napari_octsam.cli import (
     topology,
     train,
 )
-from napari_octsam.cli.commands import Commands
-from napari_octsam.cli.console import say
+from napari_octsam.cli.commands import Command, Commands
+from napari_octsam.cli.console import complain, drop_output, say
 
 __all__ = ["app", "main"]
 
@@ -33,16 +35,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("demo")(demo.demo)
-app.command("phantoms")(phantoms.phantoms)
-app.command("predict")(predict.predict)
-app.command("models")(models.models)
-app.command("convert")(convert.convert)
-app.command("doctor")(doctor.doctor)
-app.command("evaluate")(evaluate.evaluate)
-app.command("preprocess")(preprocess.preprocess)
-app.command("topology")(topology.topology)
-app.command("train")(train.train)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
+    "phantoms": phantoms.phantoms,
+    "predict": predict.predict,
+    "models": models.models,
+    "convert": convert.convert,
+    "doctor": doctor.doctor,
+    "evaluate": evaluate.evaluate,
+    "preprocess": preprocess.preprocess,
+    "topology": topology.topology,
+    "train": train.train,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
 app.add_typer(annotation.annotation, name="annotation")
 
 
@@ -67,4 +73,21 @@ def _octsam(
 
 def main() -> None:
     """Run the command line; the entry point of `octsam`."""
-    app(prog_name="octsam")
+    try:
+        app(prog_name="octsam")
+    except SystemExit as end:
+        sys.exit(end.code if _is_told() else end.code or 1)
+    except OSError as error:  # of a help that nobody can read
+        complain(f"What there is to say cannot be written: {error.strerror}.")
+        _is_told()
+        sys.exit(1)
+
+
+def _is_told() -> bool:
+    """Whether all that was said has been written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_output()
+        return False
+    return True

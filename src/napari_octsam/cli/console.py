@@ -5,9 +5,11 @@ What is printed is text: names of files and classes are shown as they are, whate
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Protocol, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
@@ -30,6 +32,7 @@ __all__ = [
     "TextConsole",
     "complain",
     "download_bar",
+    "drop_output",
     "note",
     "out",
     "phases_bar",
@@ -37,6 +40,26 @@ __all__ = [
     "steps_bar",
     "working",
 ]
+
+
+class _Forgiving:
+    """Stderr, where what cannot be written is not missed: work goes on without a note."""
+
+    @property
+    def _stream(self) -> Any:
+        return getattr(sys.stderr, "rich_proxied_file", sys.stderr)  # bars stand in front of it
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class TextConsole(Console):
@@ -55,12 +78,19 @@ class TextConsole(Console):
 
 
 out = TextConsole()
-_err = TextConsole(stderr=True)
+_err = TextConsole(file=cast("IO[str]", _Forgiving()))
 
 
 def say(message: str) -> None:
     """Print a result as one line."""
     out.print(_one_line(message), highlight=False, soft_wrap=True)
+
+
+def drop_output() -> None:
+    """Leave out what stdout could not take, or Python would try again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def complain(message: str) -> None:

@@ -48,10 +48,12 @@ def evaluate(
     ] = "box",
     loose: Annotated[
         int,
-        typer.Option(metavar="PIXELS", min=0, help="Make the box too large by so much all round."),
+        typer.Option(
+            metavar="PIXELS", min=0, max=10_000, help="Make the box too large by so much all round."
+        ),
     ] = 0,
     corrections: Annotated[
-        int, typer.Option(min=0, help="Points to add one by one where the mask is wrong.")
+        int, typer.Option(min=0, max=100, help="Points to add one by one where the mask is wrong.")
     ] = 0,
     no_class: Annotated[
         bool, typer.Option("--no-class", help="Do not tell the model the class, only its place.")
@@ -67,7 +69,7 @@ def evaluate(
     ] = None,
     spacing: Annotated[
         float | None,
-        typer.Option(metavar="UM", min=0.001, help="µm per pixel along the A-scan."),
+        typer.Option(metavar="UM", min=0.001, max=1000, help="µm per pixel along the A-scan."),
     ] = None,
     csv_file: Annotated[
         Path | None, typer.Option("--csv", help="Write every score to this table too.")

@@ -15,7 +15,7 @@ __all__ = ["phantoms"]
 
 def phantoms(
     folder: Annotated[Path, typer.Argument(help="New folder for the data set.")],
-    count: Annotated[int, typer.Option(min=1, help="How many.")] = 12,
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Of the first; the next have the next.")] = 0,
     rows: Annotated[int, typer.Option(min=1, help="Pixels along the A-scan.")] = 496,
     columns: Annotated[int, typer.Option(min=1, help="A-scans.")] = 768,

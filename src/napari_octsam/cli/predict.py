@@ -77,13 +77,13 @@ def predict(
     """
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.data.pictures import check_labels_path, is_volume, read_picture, write_labels
+    from napari_octsam.data.pictures import check_labels_path, is_volume, open_picture, write_labels
     from napari_octsam.models.checkpoints.colors import Colors
 
     check_output(output, overwrite, [image])
     colors = None if pseudocolor is None else Colors.parse(pseudocolor)
     classes = load_schema(schema)
-    picture = read_picture(image)
+    picture = open_picture(image)
     check_labels_path(output, volume=is_volume(picture))
     wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
     download_if_needed(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, normalised, take_bscan
 from napari_octsam.core.masks import composite
 from napari_octsam.core.prompts import Prompt, check_prompt
-from napari_octsam.data.pictures import is_rgb
+from napari_octsam.data.pictures import Picture, is_rgb
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
@@ -33,7 +33,7 @@ class PredictedObject:
     pixels: int
 
 
-def check_prompts(picture: npt.NDArray[Any], prompts: Sequence[Prompt]) -> list[Prompt]:
+def check_prompts(picture: Picture, prompts: Sequence[Prompt]) -> list[Prompt]:
     """Return the prompts clipped to their B-scans; UserError where one does not fit `picture`.
 
     The B-scans that they are on are checked too, before a model is loaded for them.
@@ -53,7 +53,7 @@ def check_prompts(picture: npt.NDArray[Any], prompts: Sequence[Prompt]) -> list[
 
 def predict_labels(
     model: Model,
-    picture: npt.NDArray[Any],
+    picture: Picture,
     prompts: Sequence[Prompt],
     schema: LabelSchema,
     *,
@@ -65,7 +65,7 @@ def predict_labels(
     Parameters
     ----------
     picture
-        (..., H, W) or (..., H, W, 3 or 4), from `read_picture`.
+        (..., H, W) or (..., H, W, 3 or 4), from `open_picture`.
     prompts
         Prompts from `check_prompts`.
     schema

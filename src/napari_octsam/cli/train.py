@@ -74,7 +74,6 @@ def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> No
     try:
         follow(prepared, workers)
         report(prepared)
-        prepared.folder.discard_embeddings()
     except KeyboardInterrupt:
         note(f"To go on: octsam train --resume {shlex.quote(str(prepared.folder.path))}")
         raise

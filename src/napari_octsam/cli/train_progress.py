@@ -43,7 +43,7 @@ def follow(prepared: Prepared, workers: Workers) -> None:
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
-    told = logged(recorded(run, folder, prepared.schema), loggers)
+    told = logged(recorded(run, folder, prepared.schema), loggers, note)
     total = run.config.epochs * run.steps
     sentence = _ALONE if workers.size == 1 else _TOGETHER
     with (
@@ -85,10 +85,11 @@ def assist(run: FineTuning, workers: Workers) -> None:
 
 
 def report(prepared: Prepared) -> None:
-    """Judge the best model, and print how good it is."""
+    """Judge the best model, free the disk of what only training needs, and print how good it is."""
     from napari_octsam.training.run.report import report_best
 
     with phases_bar("Scoring the best model") as show:
         final = report_best(prepared, show)
+    prepared.folder.discard_embeddings()
     if final is not None:
         print_report(final.report, f"The best model on the {final.part} part, one box a class")

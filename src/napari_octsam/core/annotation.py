@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -32,6 +33,9 @@ __all__ = [
     "edited",
     "is_protected",
 ]
+
+
+_MOST_PIXELS, _MOST_BSCANS = 1 << 30, 1 << 20  # of a B-scan, of an image
 
 
 class BScanState(StrEnum):
@@ -75,6 +79,13 @@ class ImageLink(_Value):
     path: str = Field(default="", description='Its file; "" where it came from elsewhere.')
     shape: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2)
     pixels: str = Field(default="", description="`data.annotations.link.pixels_hash`, or unknown.")
+
+    @field_validator("shape")
+    @classmethod
+    def _can_be_held(cls, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if prod(shape[-2:]) > _MOST_PIXELS or prod(shape[:-2]) > _MOST_BSCANS:
+            raise ValueError("it is larger than any image of B-scans")
+        return shape
 
 
 class DrawnPrompt(_Value):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import can_name_a_file
+from napari_octsam.core.reading import read_toml
 
 __all__ = [
     "BUNDLED_SCHEMAS",
@@ -170,13 +171,13 @@ def load_schema(name_or_path: str | Path) -> LabelSchema:
         return bundled_schema(str(name_or_path))
     path = Path(name_or_path)
     try:
-        return LabelSchema.model_validate(tomllib.loads(path.read_text("utf-8")))
+        return LabelSchema.model_validate(read_toml(path))
     except OSError as error:
         raise UserError(f"Cannot read the label schema {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a TOML file: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "schema"
         message = f"{path} is not a label schema: {where}: {first['msg']}."
         raise UserError(message) from error
+    except ValueError as error:
+        raise UserError(f"{path} is not a TOML file: {error}.") from error

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tomllib
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.files import check_name
+from napari_octsam.core.reading import read_json, read_toml
 
 __all__ = [
     "BUNDLED_MODEL",
@@ -67,9 +66,6 @@ Pseudocolor = Literal[
 """A colour map by its name in OpenCV, in lower case; "grayscale" leaves a B-scan grey."""
 
 PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
-
-
-_LONGEST_NAME = 255  # bytes; of a file or folder, on every common file system
 
 
 class TrainConfig(BaseModel):
@@ -182,14 +178,7 @@ class TrainConfig(BaseModel):
     @field_validator("data", "label_schema", "out", "base_model")
     @classmethod
     def _can_be_a_path(cls, text: str) -> str:
-        try:
-            name = os.fsencode(text)
-        except UnicodeEncodeError:
-            name = b"\0"
-        if b"\0" in name:
-            raise ValueError("it holds a character that no path can have")
-        if any(len(part) > _LONGEST_NAME for part in name.replace(b"\\", b"/").split(b"/")):
-            raise ValueError(f"it holds a name of more than {_LONGEST_NAME} bytes")
+        check_name(text)
         return text
 
     @property
@@ -219,8 +208,7 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         The file cannot be read, or has an unknown field or an impossible value.
     """
     try:
-        text = path.read_text("utf-8-sig")
-        values = json.loads(text) if path.suffix.lower() == ".json" else tomllib.loads(text)
+        values = read_json(path) if path.suffix.lower() == ".json" else read_toml(path)
         return kind.model_validate(values)
     except OSError as error:
         raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from error
@@ -228,5 +216,5 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {where or 'configuration'}: {sentence_of(error)}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is no TOML or JSON: {error}.") from error

@@ -24,6 +24,7 @@ from napari_octsam.core.folders import make_private
 __all__ = [
     "building",
     "can_name_a_file",
+    "check_name",
     "composed",
     "file_name",
     "missing",
@@ -36,11 +37,24 @@ __all__ = [
 
 _MOST_LETTERS = 56  # of up to 4 bytes each; 255 bytes are a name's limit, and a number follows
 _MOST_ENDING = 12  # letters of a suffix, which has to stay: writers go by it
+_LONGEST_NAME = 255  # bytes; of a file or folder, on every common file system
 _LEFT = re.compile(r"\..*\.part-[0-9a-f]{8}(\..*)?")  # what stays where a process is killed
 _STALE = 3600.0  # seconds after which nobody is writing to it any more
 _UNFIT = '/\\:*?"<>|'
 
 _swept: set[Path] = set()
+
+
+def check_name(text: str) -> None:
+    """Raise ValueError where no file system has such a path."""
+    try:
+        name = os.fsencode(text)
+    except UnicodeEncodeError:
+        name = b"\0"
+    if b"\0" in name:
+        raise ValueError("it holds a character that no path can have")
+    if any(len(part) > _LONGEST_NAME for part in name.replace(b"\\", b"/").split(b"/")):
+        raise ValueError(f"it holds a name of more than {_LONGEST_NAME} bytes")
 
 
 def file_name(text: str) -> str:
@@ -81,15 +95,10 @@ def replacing(path: Path) -> Iterator[Path]:
         The file cannot be written there: it is a folder, no such folder, no right, a full disk.
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    if target.is_dir():
-        raise UserError(f"{path} is a folder: name a file in it.")
-    if target.is_symlink():
-        raise UserError(f"{path} is a link that leads back to itself: name another file.")
-    if target.exists() and not target.is_file():
-        raise UserError(f"{path} is a device and no file: name a file.")
     stem = file_name(target.stem)  # short: the name itself may be as long as one can be
     temporary = target.with_name(f".{stem}.{_mark()}{target.suffix[-_MOST_ENDING:]}")
     try:
+        _check_free(path, target)
         _sweep_once(target.parent)
         rights = _create(temporary, target)
         yield temporary
@@ -121,11 +130,12 @@ def building(folder: Path, *, private: bool = False) -> Iterator[Path]:
     UserError
         There is something of that name, or it cannot be written there.
     """
-    if folder.exists():
-        raise UserError(f"{folder} is there already: choose another name.")
     unfinished = folder.with_name(f".{folder.name[:_MOST_LETTERS]}.{_mark()}")
-    missing = [each for each in unfinished.parents if not each.exists()]
+    missing: list[Path] = []
     try:
+        if folder.exists():
+            raise UserError(f"{folder} is there already: choose another name.")
+        missing = [each for each in unfinished.parents if not each.exists()]
         if private:
             make_private(unfinished)
         else:
@@ -190,6 +200,15 @@ def write_json(path: Path, values: Any) -> None:
     text = json.dumps(values, indent=1, allow_nan=False, ensure_ascii=False)
     with replacing(path) as part:
         part.write_text(text, "utf-8")
+
+
+def _check_free(path: Path, target: Path) -> None:
+    if target.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it.")
+    if target.is_symlink():
+        raise UserError(f"{path} is a link that leads back to itself: name another file.")
+    if target.exists() and not target.is_file():
+        raise UserError(f"{path} is a device and no file: name a file.")
 
 
 def _mark() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.core.reading import read_json
 
 __all__ = ["load_prompts", "save_prompts"]
 
@@ -46,14 +46,15 @@ def load_prompts(path: Path) -> list[Prompt]:
         The file cannot be read or does not have this form.
     """
     try:
-        content = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # editors on Windows write it
-        records = _PromptFile.model_validate_json(content).prompts
+        records = _PromptFile.model_validate(read_json(path)).prompts
     except OSError as error:
         raise UserError(f"Cannot read the prompts {path}: {error.strerror}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
         raise UserError(f"{path} does not hold prompts: {where}: {first['msg']}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} does not hold prompts: it is not JSON.") from error
     return [
         Prompt(
             class_value=r.class_value,

@@ -11,10 +11,10 @@ from PIL import Image
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb, read_picture
+from napari_octsam.data.pictures import PICTURE_SUFFIXES, Picture, is_rgb, open_picture
 from napari_octsam.data.tiffs import indices_in_tiff, shows_zero_as_white
 
-__all__ = ["LABEL_SUFFIXES", "ONLY_255", "marks_with_255", "read_labels"]
+__all__ = ["LABEL_SUFFIXES", "ONLY_255", "marks_with_255", "open_labels", "read_labels"]
 
 ONLY_255 = (
     f"{NOT_LABELLED} means not labelled: where it marks an object, write the value of its class "
@@ -29,7 +29,12 @@ LABEL_SUFFIXES = tuple(suffix for suffix in PICTURE_SUFFIXES if suffix not in _L
 
 
 def read_labels(path: Path) -> npt.NDArray[Any]:
-    """Read class values from a picture: whole numbers, (H, W) or with more axes before.
+    """Read class values whole, as `open_labels` opens them; UserError where they cannot be read."""
+    return np.asanyarray(open_labels(path))
+
+
+def open_labels(path: Path) -> Picture:
+    """Open class values of a picture: whole numbers, (H, W) or with more axes before.
 
     A colour picture must have the value in each channel. In a PNG or TIFF with a palette it is the
     index, unless the palette is grey.
@@ -42,12 +47,15 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     """
     if path.suffix.lower() in _LOSSY:
         raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
-    picture = read_picture(path)
+    opened = open_picture(path)
     if path.suffix.lower() in _TIFF and shows_zero_as_white(path):
         raise UserError(
             f"{path} shows 0 as white, so that its values are not sure to be classes: save the "
             "mask with 0 as black (MinIsBlack)."
         )
+    if opened.dtype.kind in "ui" and not is_rgb(opened):
+        return opened
+    picture = np.asanyarray(opened)
     if is_rgb(picture):
         picture = _one_channel(path, picture)
     if picture.dtype == bool:
@@ -62,7 +70,7 @@ def read_labels(path: Path) -> npt.NDArray[Any]:
     return picture
 
 
-def marks_with_255(labels: npt.NDArray[Any]) -> bool:
+def marks_with_255(labels: Picture) -> bool:
     """Whether labels are 0 and 255 only: black and white, as other programs have masks."""
     return bool(np.array_equal(np.unique(labels), (0, NOT_LABELLED)))
 

@@ -17,48 +17,69 @@ from PIL import Image, UnidentifiedImageError
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import missing, replacing
 from napari_octsam.core.images import MAX_SIDE
+from napari_octsam.core.reading import check_regular
+from napari_octsam.data.paged import TOO_LARGE, PagedVolume, check_decoded, unreadable
 from napari_octsam.data.tiffs import read_tiff
 
 __all__ = [
     "PICTURE_SUFFIXES",
+    "Picture",
     "check_labels_path",
     "is_rgb",
     "is_volume",
+    "open_picture",
     "read_picture",
     "read_stored",
     "write_labels",
 ]
 
 Pixels = npt.NDArray[Any]
+Picture = Pixels | PagedVolume
+"""Pixels, or a volume whose B-scans are read when they are taken."""
 
 _ANOTHER_KIND = "it is damaged or of another kind"
 
 
-def is_rgb(picture: Pixels) -> bool:
+def is_rgb(picture: Picture) -> bool:
     """Whether the last axis of a picture holds colours; no B-scan is 3 or 4 columns wide."""
     return picture.ndim > 2 and picture.shape[-1] in (3, 4)
 
 
-def is_volume(picture: Pixels) -> bool:
+def is_volume(picture: Picture) -> bool:
     """Whether a picture holds several B-scans."""
     return picture.ndim - is_rgb(picture) > 2
 
 
 def read_picture(path: Path) -> Pixels:
-    """Read a B-scan or a volume from PNG, JPEG, TIFF or NPY; a volume of one is a B-scan.
+    """Read a B-scan or a volume whole, as `open_picture` opens it.
 
-    Returns
-    -------
-    (H, W) or (H, W, 3 or 4), for a volume with more axes before; of the type that the file has.
-    A last axis of 1, and alpha beside grey, are left out. Plain volumes of NPY and TIFF are mapped
-    read-only: a B-scan is read when it is taken.
+    Plain volumes of NPY and TIFF are mapped read-only: a B-scan is read when it is taken.
 
     Raises
     ------
     UserError
-        There is no such file, it is of another kind, or its content cannot be read.
+        As of `open_picture`, or the volume does not fit the memory.
     """
-    picture = read_stored(path)
+    return np.asanyarray(open_picture(path))
+
+
+def open_picture(path: Path) -> Picture:
+    """Read a B-scan, or open a volume, from PNG, JPEG, TIFF or NPY.
+
+    Returns
+    -------
+    (H, W) or (H, W, 3 or 4), for a volume with more axes before; of the type that the file has.
+    A volume of one is a B-scan; a last axis of 1, and alpha beside grey, are left out. A B-scan of
+    a volume is read when it is taken.
+
+    Raises
+    ------
+    UserError
+        There is no such file, it is of another kind, too large, or its content cannot be read.
+    """
+    picture = _open_stored(path)
+    if isinstance(picture, PagedVolume):
+        return picture
     own = 3 if is_rgb(picture) else 2
     single = set(picture.shape[:-own]) == {1}
     return _native(picture.reshape(picture.shape[-own:]) if single else picture)
@@ -69,23 +90,25 @@ def read_stored(path: Path) -> Pixels:
 
     An annotation has the axes of its image's layer, in which napari keeps those of 1.
     """
+    return np.asanyarray(_open_stored(path))
+
+
+def _open_stored(path: Path) -> Picture:
     reader = _READERS.get(path.suffix.lower())
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name one picture in it.")
-    if not path.exists():
-        raise UserError(missing(path))
+    size = _size_of(path)
     if reader is None:
         known = ", ".join(PICTURE_SUFFIXES)
         raise UserError(f"{path} is not of a kind that can be read: {known}.")
     try:
-        if not path.stat().st_size:
+        if not size:
             raise ValueError("it is empty")
         picture = reader(path)
     except Exception as error:  # readers fail in many ways on broken files: zlib, struct, index ...
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UserError(f"{path} cannot be read as {path.suffix.upper()[1:]}: {reason}.") from error
+        raise unreadable(path, error) from error
     if picture.ndim < 2 or not picture.size:
         raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
+    if isinstance(picture, PagedVolume):
+        return picture
     return _native(picture[..., 0] if _has_one_channel(picture) else picture)
 
 
@@ -129,6 +152,17 @@ def _native(picture: Pixels) -> Pixels:
     return picture if is_volume(picture) else picture.astype(own_order, copy=False)
 
 
+def _size_of(path: Path) -> int:
+    try:
+        return check_regular(path)
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder: name one picture in it.") from error
+    except FileNotFoundError as error:
+        raise UserError(missing(path)) from error
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+
+
 def _read_with_pillow(path: Path) -> Pixels:
     with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
         mode = _check_with_pillow(path)
@@ -156,14 +190,15 @@ def _is_deep_colour(path: Path) -> bool:
 
 def _check_with_pillow(path: Path) -> str:
     """Return the mode; raise before anything is decoded what imageio does not tell."""
-    too_large = f"it is larger than a B-scan, which has at most {MAX_SIDE} pixels each way"
     try:
         with Image.open(path) as file:
             if max(file.size) > MAX_SIDE:
-                raise ValueError(too_large)
+                raise ValueError(TOO_LARGE)
+            frames = getattr(file, "n_frames", 1)
+            check_decoded((frames, *file.size, len(file.getbands())), np.dtype(np.uint16))
             return file.mode
     except Image.DecompressionBombError as error:
-        raise ValueError(too_large) from error
+        raise ValueError(TOO_LARGE) from error
     except UnidentifiedImageError as error:
         raise ValueError(_ANOTHER_KIND) from error
 
@@ -190,7 +225,7 @@ def _write_npy(path: Path, labels: npt.NDArray[np.uint8]) -> None:
     np.save(path, labels)
 
 
-_READERS: dict[str, Callable[[Path], Pixels]] = {
+_READERS: dict[str, Callable[[Path], Picture]] = {
     ".png": _read_png,
     ".jpg": _read_with_pillow,
     ".jpeg": _read_with_pillow,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,13 @@ from typing import Annotated, Literal
 
 import imageio.v3 as iio
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, can_name_a_file, composed
 from napari_octsam.core.images import as_grey
+from napari_octsam.core.reading import read_json
 from napari_octsam.data.dataset import Dataset, Item, Problem, fingerprint, listed
 from napari_octsam.data.pictures import write_labels
 from napari_octsam.data.sources import LabelFile, PictureFile
@@ -160,10 +160,10 @@ def schema_of_mask(path: Path) -> LabelSchema | None:
 def _manifest(folder: Path) -> _Manifest:
     path = folder / DATASET_FILE
     try:
-        return _Manifest.model_validate(json.loads(path.read_text("utf-8")))
+        return _Manifest.model_validate(read_json(path))
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:
         raise UserError(
             f"{path} does not describe a data set: prepare it again with 'octsam preprocess'."
         ) from error

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.images import take_bscan
-from napari_octsam.data.labels import read_labels
-from napari_octsam.data.pictures import is_rgb, read_picture
+from napari_octsam.data import labels as label_files
+from napari_octsam.data import pictures
+from napari_octsam.data.pictures import Picture, is_rgb
 
 __all__ = ["LabelFile", "PictureFile", "may_be_volume", "open_labels", "open_picture"]
 
@@ -32,7 +33,7 @@ class PictureFile:
         """Return the pixels as they are in the file."""
         picture = open_picture(self.path)
         if not self.index:
-            return picture
+            return np.asanyarray(picture)
         return take_bscan(picture, self.index, rgb=is_rgb(picture))
 
 
@@ -46,7 +47,7 @@ class LabelFile:
     def read(self) -> npt.NDArray[Any]:
         """Return the label values."""
         labels = open_labels(self.path)
-        return take_bscan(labels, self.index) if self.index else labels
+        return take_bscan(labels, self.index) if self.index else np.asanyarray(labels)
 
 
 def may_be_volume(path: Path) -> bool:
@@ -54,27 +55,27 @@ def may_be_volume(path: Path) -> bool:
     return path.suffix.lower() in _VOLUMES
 
 
-def open_picture(path: Path) -> npt.NDArray[Any]:
-    """Read a picture; of a volume, the next B-scans come from memory."""
+def open_picture(path: Path) -> Picture:
+    """Open a picture; of a volume, the next B-scans need not look for it again."""
     return _opened(path, labels=False)
 
 
-def open_labels(path: Path) -> npt.NDArray[Any]:
-    """Read a label picture; of a volume, the next B-scans come from memory."""
+def open_labels(path: Path) -> Picture:
+    """Open a label picture; of a volume, the next B-scans need not look for it again."""
     return _opened(path, labels=True)
 
 
-def _opened(path: Path, *, labels: bool) -> npt.NDArray[Any]:
+def _opened(path: Path, *, labels: bool) -> Picture:
     if not may_be_volume(path) or not path.is_file():
-        return _read(path, labels)
+        return _open(path, labels)
     with _lock:  # or two threads would decode the same volume
         return _remembered(path, labels, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
-def _remembered(path: Path, labels: bool, _changed: int) -> npt.NDArray[Any]:
-    return _read(path, labels)
+def _remembered(path: Path, labels: bool, _changed: int) -> Picture:
+    return _open(path, labels)
 
 
-def _read(path: Path, labels: bool) -> npt.NDArray[Any]:
-    return np.asanyarray(read_labels(path) if labels else read_picture(path))
+def _open(path: Path, labels: bool) -> Picture:
+    return label_files.open_labels(path) if labels else pictures.open_picture(path)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.images import times
 from napari_octsam.core.wording import listed
+from napari_octsam.data.paged import PagedVolume, check_decoded, check_sides, paged
 
 if TYPE_CHECKING:
     from tifffile import TiffPage, TiffPageSeries
@@ -24,31 +25,34 @@ _AS_THEY_ARE = ("MINISBLACK", "RGB")
 _JPEG = (6, 7, 33007)  # compressions that tifffile decodes to RGB
 
 
-def read_tiff(path: Path) -> Pixels:
+def read_tiff(path: Path) -> Pixels | PagedVolume:
     """Return (..., H, W) grey, grey with alpha or colours as the last axis, in native byte order.
 
     Where white is 0 it is turned round, palettes are looked up, and CMYK becomes RGB. What lies
-    plainly in the file is mapped read-only.
+    plainly in the file is mapped read-only; other volumes are read page by page.
 
     Raises
     ------
     ValueError
-        Its pages differ in size or kind, or its colours cannot be read.
+        Its pages differ in size or kind, it is too large, or its colours cannot be read.
     """
     import tifffile  # late, as everywhere here: the widgets open sooner
 
     with tifffile.TiffFile(path) as file:
         whole = [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
+        for each in whole:
+            check_sides(each)
         _check_alike(whole)
         first, *others = whole
-        page = first.keyframe
+        if not others and _is_plain(first, file.byteorder):
+            mapped = _colours_last(tifffile.memmap(path, mode="r"), first)
+            return _as_meant(mapped, first.keyframe)
+        if (volume := paged(path, whole, _as_meant)) is not None:
+            return volume
+        check_decoded((len(whole), *first.shape), first.dtype)
         if others:  # B-scans that were written one by one
-            picture = np.concatenate([_bscans(s) for s in whole])
-        elif _is_plain(first, file.byteorder):
-            picture = _colours_last(tifffile.memmap(path, mode="r"), first)
-        else:
-            picture = _colours_last(first.asarray(), first)
-        return _as_meant(picture, page)
+            return _as_meant(np.concatenate([_bscans(s) for s in whole]), first.keyframe)
+        return _as_meant(_colours_last(first.asarray(), first), first.keyframe)
 
 
 def shows_zero_as_white(path: Path) -> bool:

@@ -47,6 +47,7 @@ from napari_octsam.engine.wire import (
 
 __all__ = ["Client"]
 
+_CANCEL_SECONDS = 2.5  # for a process to stop what nobody waits for, before it is ended
 _LAST_WORDS = 1.0  # seconds for a process whose pipe broke to end with its own exit code
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         What to do when it has died.
     on_change
         Called with the state before and after what the process has done.
+    helps
+        Whether a request makes what another one needs: then it is worked on, though cancelled.
     """
 
     warned = Signal(str)
@@ -87,12 +90,14 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         doing: Callable[[State[RequestT, EventT], Pending[RequestT, EventT] | None], str],
         advice: str,
         on_change: Callable[[State[RequestT, EventT], State[RequestT, EventT]], object] = _ignore,
+        helps: Callable[[RequestT, RequestT], bool] = lambda *_: False,
     ) -> None:
         self._name = name
         self._launch = launch
         self._doing = doing
         self._advice = advice
         self._on_change = on_change
+        self._helps = helps
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
         self._state: State[RequestT, EventT] = State()
@@ -192,6 +197,29 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         with self._lock:
             if id_ in self._state.pending:
                 self._post(Cancel(id_))
+                self._watch(id_)
+
+    def _watch(self, id_: int) -> None:
+        """End the process where a call that nobody waits for has not stopped in time."""
+        timer = threading.Timer(_CANCEL_SECONDS, self._end_if_stuck, [id_])
+        timer.daemon = True
+        timer.start()
+
+    def _end_if_stuck(self, id_: int) -> None:
+        with self._lock:
+            state, stuck = self._state, self._state.pending.get(id_)
+            if stuck is None or state.closed or state.process is None:
+                return
+            wanted = any(
+                self._helps(stuck.call.request, other.call.request)
+                for other in state.pending.values()
+                if not other.future.cancelled()
+            )
+            if wanted or state.phase != "ready":
+                self._watch(id_)
+                return
+            self._state = state._replace(ended_for_cancel=True)
+        state.process.end()
 
     # The lock is held for these.
 
@@ -302,12 +330,26 @@ class Client(Generic[RequestT, EventT, AnswerT]):
         """Fail what a process owes that has ended."""
         process.channel.close()
         before, after = self._swap(State.ended)
+        if before.ended_for_cancel:
+            _quietly(self._on_change, before, after)
+            self._ask_again(before)
+            return
         in_peace = not before.pending and process.exit_code == 0
         if not (before.closed or in_peace):
             _quietly(self.died.emit, self._fate(process, before))
         _quietly(self._on_change, before, after)
         for pending in before.pending.values():
             _fail(pending.future, EngineDied(self._fate(process, before, pending)))
+
+    def _ask_again(self, before: State[RequestT, EventT]) -> None:
+        """Ask a new process what the one before had not come to when a cancel ended it."""
+        waiting = [each for each in before.pending.values() if not each.future.cancelled()]
+        with self._lock:
+            is_closed = self._state.closed
+            for pending in () if is_closed else waiting:
+                self._post_all(replace(pending, event=None))
+        for pending in waiting if is_closed else ():
+            _fail(pending.future, EngineDied(f"The {self._name} has been shut down."))
 
     def _fate(
         self,

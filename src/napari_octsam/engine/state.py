@@ -69,6 +69,8 @@ class State(NamedTuple, Generic[RequestT, EventT]):  # a dataclass takes longer 
         Whether this process has answered such a request.
     closed
         Whether no request is taken any more.
+    ended_for_cancel
+        Whether the process is being ended because it has not stopped what was cancelled.
     """
 
     phase: Literal["stopped", "starting", "ready"] = "stopped"
@@ -79,6 +81,7 @@ class State(NamedTuple, Generic[RequestT, EventT]):  # a dataclass takes longer 
     setup: RequestT | None = None
     is_set_up: bool = False
     closed: bool = False
+    ended_for_cancel: bool = False
 
     def lacks(self, role: Role) -> RequestT | None:
         """Return what the process must be asked before a request of this role, if anything."""

@@ -16,6 +16,7 @@ from torch import nn
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
+from napari_octsam.core.errors import UserError
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.devices import explaining_memory
@@ -26,13 +27,17 @@ from napari_octsam.models.network import Embedding, Features, Network
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
 
-__all__ = ["EncodeProgress", "Model"]
+__all__ = ["EncodeProgress", "Model", "NoNumbersError"]
 
 _SIDE_BY_SIDE = 2  # batches that are decoded at a time on a CPU
 _MANY = 4  # prompts, from which that is quicker
 
 EncodeProgress = Callable[[int, int], None]
 """Called with (blocks done, blocks in all) after each block of the encoder; may raise to cancel."""
+
+
+class NoNumbersError(UserError):
+    """What a model predicts is NaN or infinite."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +115,8 @@ class Model:
 
         Raises
         ------
+        NoNumbersError
+            The masks are no numbers.
         UserError
             Memory ran out.
         """
@@ -146,6 +153,11 @@ class Model:
                 batch.points, batch.boxes, batch.masks, batch.classes
             )
             logits, scores = self.network.decode_masks(image, encoded, grid.extent)
+        if not (logits.isfinite().all() and scores.isfinite().all()):
+            raise NoNumbersError(
+                f"The masks of the model {self.header.name} are no numbers: its weights are "
+                "damaged or badly trained. Choose another model."
+            )
         return {
             i: self._ranked(prompts[i], masks, ious, grid)
             for i, masks, ious in zip(

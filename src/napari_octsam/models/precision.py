@@ -15,10 +15,11 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.folders import cache_folder, make_private
 from napari_octsam.core.prompts import Box, Point, Prompt
+from napari_octsam.core.reading import read_json
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.embeddings import encoder_hash
 from napari_octsam.models.header import Header
-from napari_octsam.models.model import EncodeProgress, Model
+from napari_octsam.models.model import EncodeProgress, Model, NoNumbersError
 from napari_octsam.models.network import Network
 
 __all__ = ["check_precision", "choose_precision", "faster_precision", "mask_agreement"]
@@ -98,12 +99,12 @@ def _has_bfloat16(device: torch.device) -> bool:
 def mask_agreement(exact: Model, rounded: Model, progress: EncodeProgress | None = None) -> float:
     """Return the lowest IoU of the two models' single masks, of a few prompts on a test picture."""
     picture = _layered_picture()
-    pairs = zip(
-        _single_masks(exact, picture, _half_of(progress, 0)),
-        _single_masks(rounded, picture, _half_of(progress, 1)),
-        strict=True,
-    )
-    return min(_iou(a, b) for a, b in pairs)
+    wanted = _single_masks(exact, picture, _half_of(progress, 0))
+    try:
+        found = _single_masks(rounded, picture, _half_of(progress, 1))
+    except NoNumbersError:
+        return 0.0
+    return min(_iou(a, b) for a, b in zip(wanted, found, strict=True))
 
 
 def _single_masks(
@@ -143,7 +144,7 @@ def _read_measured() -> dict[str, float]:
     """Return what was measured on this machine; a file that cannot be trusted is deleted."""
     path = cache_folder() / _FILE
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = read_json(path)
         measured: dict[str, float] = found["measured"]
         if found["sha256"] != _hash(measured):
             raise ValueError("it is damaged")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.images import MAX_SIDE
 from napari_octsam.phantoms.acquisition import pad, spoil
 from napari_octsam.phantoms.anatomy import draw_eye
 from napari_octsam.phantoms.bands import (
@@ -156,4 +157,8 @@ def _check(seed: int, shape: Sequence[int]) -> None:
         size = " x ".join(str(side) for side in shape)
         raise UserError(
             f"A phantom needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels; {size} was asked."
+        )
+    if max(shape) > MAX_SIDE:
+        raise UserError(
+            f"A phantom has at most {MAX_SIDE} pixels each way; {shape[0]} x {shape[1]} was asked."
         )

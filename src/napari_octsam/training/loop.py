@@ -157,7 +157,8 @@ class FineTuning:
         Raises
         ------
         UserError
-            The loss or the gradient is no number, or not even one object fits the memory.
+            The loss, the gradient, a weight or every score is no number, or not even one object
+            fits the memory.
         """
         if self.end is None:
             yield from self._begin()
@@ -165,6 +166,11 @@ class FineTuning:
             while self.step < self.steps:
                 yield from self._take_step()
             yield from self._finish_epoch()
+        if not self.best_epoch:
+            raise UserError(
+                "The score of no epoch is a number: begin a new training with a lower learning "
+                "rate, or look at the labels of the validation part."
+            )
         yield Finished(self.end, self.best_epoch)
 
     @property
@@ -312,6 +318,8 @@ class FineTuning:
         return 0.0 if self._scaler.is_enabled() else norm  # it leaves such a step out, scales less
 
     def _finish_epoch(self) -> Iterator[Event]:
+        if not self.is_finite:
+            raise UserError(_no_weights(self.epoch))
         losses = {name: total / self.steps for name, total in self._sums.items()}
         classes, samples = yield from self._validate()
         score = score_of(classes, losses)
@@ -425,4 +433,11 @@ def _no_number(epoch: int, names: Sequence[str]) -> str:
     return (
         f"The loss is no number any more, in epoch {epoch + 1} at the B-scans {', '.join(names)}. "
         "Begin a new training with a lower learning rate: this one would come to the same step."
+    )
+
+
+def _no_weights(epoch: int) -> str:
+    return (
+        f"Weights are no numbers any more, at the end of epoch {epoch + 1}. Begin a new training "
+        "with a lower learning rate."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import composed
 from napari_octsam.core.images import times
+from napari_octsam.core.reading import read_json
 from napari_octsam.data.annotations.description import KEY, Description
 from napari_octsam.data.annotations.found import FoundLabels, required
 from napari_octsam.data.annotations.rle import mask_of
@@ -95,14 +95,14 @@ def read_coco(path: Path, image: ImageLink, schema: LabelSchema | None) -> Found
 
 def _read(path: Path) -> _Coco:
     try:
-        return _Coco.model_validate(json.loads(path.read_bytes()))
+        return _Coco.model_validate(read_json(path))
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
         raise UserError(f"{path} is not COCO JSON: {where}: {first['msg']}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not JSON.") from error
 
 

@@ -15,6 +15,7 @@ from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.classes import LabelSchema, load_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
+from napari_octsam.core.reading import parse_json
 
 __all__ = [
     "KEY",
@@ -109,7 +110,7 @@ def _read_tiff(path: Path) -> Description:
 
 def _read_png(path: Path) -> Description:
     with Image.open(path) as file:
-        return Description.model_validate_json(file.info[KEY])
+        return Description.model_validate(parse_json(file.info[KEY]))
 
 
 _READERS = {".tif": _read_tiff, ".tiff": _read_tiff, ".png": _read_png}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, replacing, sweep, write_json
 from napari_octsam.core.folders import close_to_others
 from napari_octsam.core.images import times
+from napari_octsam.core.reading import read_json
 
 if TYPE_CHECKING:
     from napari_octsam.data.annotations.label_store import Labels, LabelStore
@@ -64,7 +64,7 @@ def read_annotation(path: Path) -> Annotation:
     if not record.is_file():
         raise UserError(f"{path} is no annotation: it has no {RECORD}.")
     try:
-        content = json.loads(record.read_bytes())
+        content = read_json(record)
         version = content.pop("version", None) if isinstance(content, dict) else None
         if isinstance(version, int) and version > _VERSION:
             raise UserError(
@@ -77,7 +77,7 @@ def read_annotation(path: Path) -> Annotation:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
         raise UserError(f"{record} is damaged: {where}: {first['msg']}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UserError(f"{record} is damaged: it is not JSON.") from error
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.reading import check_regular
+from napari_octsam.data.paged import check_decoded
 
 __all__ = ["fields_of", "mat_files", "read_fields", "shapes_of", "whole_bytes"]
 
@@ -31,6 +33,7 @@ def fields_of(path: Path) -> dict[str, tuple[int, ...]]:
     from scipy.io import whosmat  # late, as below: the widgets open sooner
 
     try:
+        check_regular(path)
         return {name: tuple(shape) for name, shape, _ in whosmat(path)}
     except Exception as error:  # scipy fails in many ways on broken files
         raise _complaint(path, error) from error
@@ -62,6 +65,7 @@ def read_fields(path: Path, names: Sequence[str]) -> list[npt.NDArray[Any]]:
     """
     from scipy.io import loadmat
 
+    _check_sizes(path, names)
     try:
         content = loadmat(path, variable_names=list(names))
     except Exception as error:
@@ -83,6 +87,15 @@ def whole_bytes(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     with np.errstate(invalid="ignore"):
         as_bytes = images.astype(np.uint8)
     return as_bytes if np.array_equal(as_bytes, images) else images
+
+
+def _check_sizes(path: Path, names: Sequence[str]) -> None:
+    fields = fields_of(path)
+    for name in names:
+        try:
+            check_decoded(fields.get(name, ()), np.dtype(np.float64))
+        except ValueError as error:
+            raise _complaint(path, error) from error
 
 
 def _complaint(path: Path, error: Exception) -> UserError:

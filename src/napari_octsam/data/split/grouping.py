@@ -6,10 +6,12 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import composed
+from napari_octsam.core.reading import read_bytes
 from napari_octsam.data.dataset import Item, Problem, listed
 
 __all__ = ["UNKNOWN_GROUP", "group_of", "natural_order", "patient_of", "read_groups", "regrouped"]
@@ -52,8 +54,8 @@ def read_groups(path: Path) -> dict[str, str]:
         The file cannot be read, has no such columns, or gives a name two groups or none.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+        text = read_bytes(path).decode("utf-8-sig")
+        rows = list(csv.DictReader(StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"Cannot read the groups in {path}: {error}.") from error
     groups: dict[str, str] = {}

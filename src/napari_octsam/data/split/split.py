@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import composed, replacing
+from napari_octsam.core.reading import read_json
 from napari_octsam.data.dataset import Problem, listed
 
 __all__ = [
@@ -158,10 +158,10 @@ def read_split(path: Path) -> Split:
         The file cannot be read or is not a split.
     """
     try:
-        stored = _StoredSplit.model_validate(json.loads(path.read_text("utf-8")))
+        stored = _StoredSplit.model_validate(read_json(path))
     except OSError as error:
         raise UserError(f"Cannot read the split {path}: {error.strerror}.") from error
-    except (ValueError, ValidationError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not a split: delete it to have a new one.") from error
     parts = (stored.train, stored.validation, stored.test)
     members = {each.name: Member(each.group, each.sha256) for part in parts for each in part}

@@ -20,6 +20,7 @@ from napari_octsam.engine.predict.messages import (
     Progress,
     Request,
     Stage,
+    on_same_bscan,
 )
 from napari_octsam.engine.process import EngineProcess
 from napari_octsam.engine.state import Pending, Role, State
@@ -64,6 +65,7 @@ class EngineClient:
             _doing,
             "Nothing in napari is lost: try again.",
             self._hear_change,
+            on_same_bscan,
         )
         self._client.warned.connect(self.warned.emit)
         self._client.died.connect(self.died.emit)

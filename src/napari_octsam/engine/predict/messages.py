@@ -24,6 +24,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Request",
+    "on_same_bscan",
 ]
 
 
@@ -94,6 +95,15 @@ class Decode:
 
 
 Request = LoadModel | Download | Encode | Decode
+
+
+def on_same_bscan(one: Request, other: Request) -> bool:
+    """Whether one request needs the embedding that the other makes."""
+    match one, other:
+        case (Encode(a) | Decode(a), Encode(b) | Decode(b)):
+            return np.array_equal(a.pixels, b.pixels)
+        case _:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-import numpy as np
-
-from napari_octsam.engine.predict.messages import Decode, Encode, Request
+from napari_octsam.engine.predict.messages import Request, on_same_bscan
 from napari_octsam.engine.wire import Call
 
 __all__ = ["Cancelled", "Preempted", "Schedule"]
@@ -41,11 +39,21 @@ class Schedule:
             self._unfinished.add(call.id)
             self._changed.notify()
 
-    def cancel(self, id_: int) -> None:
-        """Stop a call that waits or runs; one that is unknown or finished is ignored."""
+    def cancel(self, id_: int) -> bool:
+        """Stop a call; return whether it only waited, and is forgotten.
+
+        One that runs stops when it asks next; one that is unknown or finished is ignored.
+        """
         with self._changed:
+            for waiting in (self._foreground, self._background):
+                for call in waiting:
+                    if call.id == id_:
+                        waiting.remove(call)
+                        self._unfinished.discard(id_)
+                        return True
             if id_ in self._unfinished:
                 self._cancelled.add(id_)
+            return False
 
     def take(self) -> Call[Request]:
         """Wait for the next call."""
@@ -68,8 +76,8 @@ class Schedule:
         B-scan, and so needs the embedding that this call is making.
         """
         with self._changed:
-            waiting = [c for c in self._foreground if c.id not in self._cancelled]
-            if waiting and _on_same_bscan(waiting[0], call):
+            waiting = self._foreground
+            if waiting and on_same_bscan(waiting[0].request, call.request):
                 return
             if call.id in self._cancelled:
                 raise Cancelled
@@ -86,11 +94,3 @@ class Schedule:
         with self._changed:
             self._unfinished.discard(call.id)
             self._cancelled.discard(call.id)
-
-
-def _on_same_bscan(one: Call[Request], other: Call[Request]) -> bool:
-    match one.request, other.request:
-        case (Encode(a) | Decode(a), Encode(b) | Decode(b)):
-            return np.array_equal(a.pixels, b.pixels)
-        case _:
-            return False

@@ -43,7 +43,7 @@ def main() -> None:
     channel = open_channel()
     work, downloads = Schedule(), Schedule()
     # The end is at once, whatever is being computed: no orphan may keep a GPU.
-    listen(channel, partial(_take, work, downloads), gone=lambda: os._exit(0))
+    listen(channel, partial(_take, channel, work, downloads), gone=lambda: os._exit(0))
     from napari_octsam.engine.predict.service import Service  # imports torch: seconds
 
     service = Service(folder, cache_bytes, warn=lambda text: tell(channel, Warned(text)))
@@ -52,15 +52,17 @@ def main() -> None:
     _serve(channel, work, service)
 
 
-def _take(work: Schedule, downloads: Schedule, message: Call[Request] | Cancel) -> None:
+def _take(
+    channel: Channel, work: Schedule, downloads: Schedule, message: Call[Request] | Cancel
+) -> None:
     match message:
         case Call(request=Download()):
             downloads.add(message)
         case Call():
             work.add(message)
         case Cancel(id_):
-            work.cancel(id_)
-            downloads.cancel(id_)
+            if work.cancel(id_) or downloads.cancel(id_):
+                tell(channel, Stopped(id_))
 
 
 def _serve(channel: Channel, schedule: Schedule, service: Service) -> None:

@@ -83,13 +83,19 @@ def train(start: StartTraining, steering: Steering, show: Show) -> Ended | Refus
 
 
 def _run(prepared: Prepared, steering: Steering, show: Show) -> Ended:
+    from napari_octsam.training.events import Told
     from napari_octsam.training.run.loggers import chosen_loggers, logged
     from napari_octsam.training.run.recording import recorded, save_progress
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
     show(_begun(prepared))
-    with closing(logged(recorded(run, folder, prepared.schema), loggers)) as events:
+    told = logged(
+        recorded(run, folder, prepared.schema),
+        loggers,
+        say=lambda sentence: show(Happened(Told(sentence))),
+    )
+    with closing(told) as events:
         for event in events:
             show(Happened(event))
             if steering.paused:

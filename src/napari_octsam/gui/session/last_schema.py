@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from napari_octsam.core.classes import (
     BUNDLED_SCHEMAS,
@@ -18,6 +15,7 @@ from napari_octsam.core.classes import (
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.folders import data_folder, make_private
+from napari_octsam.core.reading import read_json
 
 __all__ = ["last_schema", "remember_schema"]
 
@@ -25,9 +23,9 @@ __all__ = ["last_schema", "remember_schema"]
 def last_schema() -> LabelSchema:
     """Return the schema that was used last; the default where that is not to be had any more."""
     try:
-        source = json.loads(_file().read_text("utf-8"))["schema"]
+        source = read_json(_file())["schema"]
         return load_schema(source) if isinstance(source, str) else LabelSchema(**source)
-    except (OSError, ValueError, KeyError, TypeError, UserError, ValidationError):
+    except (OSError, ValueError, KeyError, TypeError, UserError):
         return bundled_schema()
 
 

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,12 +20,19 @@ from safetensors import SafetensorError, safe_open
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import missing, replacing
+from napari_octsam.core.reading import check_regular
 
-__all__ = ["read_metadata", "read_weights", "write_pickle", "write_safetensors"]
+__all__ = ["check_pickle", "read_metadata", "read_weights", "write_pickle", "write_safetensors"]
 
 _HEAD = 1024  # bytes that tell what a file is
 _ZIP = b"PK\x03\x04"
 _PICKLE = b"\x80"
+_PICKLES = (
+    5  # before the weights in torch's older format: three on itself, the state dict, its keys
+)
+_MOST_PROGRAM = 16 << 20  # bytes of the pickle in a zip, which has all but the weights
+_MOST_SWELLING = 2  # torch does not compress: what is unpacked is as large as the file
+_GREEDY = ("builtins.bytearray", "__builtin__.bytearray")  # makes as much of a number as it says
 _HARMLESS = re.compile(r"collections\.OrderedDict|torch\._utils\.\w+|torch\.(\w+Storage|Size)")
 
 
@@ -37,7 +45,7 @@ def read_weights(path: Path) -> tuple[Any, dict[str, str]]:
     ------
     UserError
         There is no such file; it cannot be read; it is empty, damaged, a web page, no checkpoint
-        at all, or carries code.
+        at all, carries code, or would take far more memory than it is large.
     """
     head = _read_head(path)
     if not head:
@@ -47,6 +55,18 @@ def read_weights(path: Path) -> tuple[Any, dict[str, str]]:
     if head[8:9] == b"{":
         return _read_safetensors(path)
     return _read_pickle(path, head), {}
+
+
+def check_pickle(path: Path) -> None:
+    """Look at what a file of torch's format would make of the memory, before it is loaded.
+
+    Raises
+    ------
+    UserError
+        There is no such file, it cannot be read, or it would take far more memory than it is
+        large.
+    """
+    _foreign_names(path, _read_head(path))
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -101,11 +121,12 @@ def write_pickle(path: Path, state_dict: Mapping[str, torch.Tensor]) -> None:
 
 
 def _read_head(path: Path) -> bytes:
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: choose the checkpoint file in it.")
     try:
+        check_regular(path)
         with path.open("rb") as file:
             return file.read(_HEAD)
+    except IsADirectoryError as error:
+        raise UserError(f"{path} is a folder: choose the checkpoint file in it.") from error
     except FileNotFoundError as error:
         raise UserError(missing(path, "checkpoint")) from error
     except OSError as error:
@@ -117,21 +138,25 @@ def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, st
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except SafetensorError as error:
+    except Exception as error:  # of types that torch has not, it fails in other ways
         raise UserError(f"{path} is damaged or cut short: copy or download it again.") from error
 
 
 def _read_pickle(path: Path, head: bytes) -> Any:
+    names: list[str] = []
     try:
+        names = _foreign_names(path, head)
         with warnings.catch_warnings(action="ignore"):  # what torch warns of is refused below
             zipped = head.startswith(_ZIP)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except UserError:
+        raise
     except Exception as error:  # torch names no exceptions, and bad bytes raise any
-        raise UserError(_why_refused(path, head, error)) from error
+        raise UserError(_why_refused(path, head, names, error)) from error
 
 
-def _why_refused(path: Path, head: bytes, error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) and (names := _foreign_names(path, head)):
+def _why_refused(path: Path, head: bytes, names: list[str], error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError) and names:
         if any(name.startswith("torch.nn.modules.") for name in names):
             return _of_whole_model(path, names[0])
         return (
@@ -159,28 +184,54 @@ def _of_whole_model(path: Path, code: str) -> str:
 
 
 def _foreign_names(path: Path, head: bytes) -> list[str]:
-    """Return what a pickle would call when loaded, other than what weights need."""
-    if not head.startswith(_ZIP):
+    """Return what a pickle would call when loaded, other than what weights need.
+
+    Raises
+    ------
+    UserError
+        It would take far more memory than the file is large.
+    """
+    if head.startswith(_ZIP):
+        names = _names(BytesIO(_zipped_program(path)))
+    else:
         with path.open("rb") as stream:
-            return _names(stream)
+            names = _names(stream)
+    if not set(_GREEDY).isdisjoint(names):
+        raise _too_large(path)
+    return [name for name in names if not _HARMLESS.fullmatch(name)]
+
+
+def _zipped_program(path: Path) -> bytes:
+    """Return the pickle in a zip, once it is sure that nothing in it swells."""
     with zipfile.ZipFile(path) as archive:
-        member = next((n for n in archive.namelist() if n.endswith("data.pkl")), None)
-        return _names(BytesIO(archive.read(member))) if member else []
+        files = archive.infolist()
+        if sum(file.file_size for file in files) > _MOST_SWELLING * path.stat().st_size:
+            raise _too_large(path)
+        program = next((file for file in files if file.filename.endswith("data.pkl")), None)
+        if program is None:
+            return b""
+        if program.file_size > _MOST_PROGRAM:
+            raise _too_large(path)
+        return archive.read(program)
+
+
+def _too_large(path: Path) -> UserError:
+    return UserError(
+        f"{path} would take far more memory than it is large, as no weights do, and was not loaded."
+    )
 
 
 def _names(stream: IO[bytes]) -> list[str]:
     """Read one pickle after the other, as torch's older format has them, without loading any."""
     names: list[str] = []
-    with suppress(ValueError):  # pickletools' word for the end, and for what is no pickle
-        while True:
+    with suppress(ValueError, MemoryError):  # pickletools' words for the end, and for no pickle
+        for _ in range(_PICKLES):
             texts: list[str] = []
-            found: list[str] = []
-            for opcode, argument, _ in pickletools.genops(stream):
+            for opcode, argument, _ in islice(pickletools.genops(stream), _MOST_PROGRAM):
                 if opcode.name == "GLOBAL":
-                    found.append(str(argument).replace(" ", "."))
+                    names.append(str(argument).replace(" ", "."))
                 elif opcode.name == "STACK_GLOBAL":
-                    found.append(".".join(texts[-2:]))
+                    names.append(".".join(texts[-2:]))
                 elif isinstance(argument, str):
                     texts.append(argument)
-            names += found
-    return [name for name in names if not _HARMLESS.fullmatch(name)]
+    return names

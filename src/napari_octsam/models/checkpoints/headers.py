@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.reading import parse_json
 from napari_octsam.core.wording import listed
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.files import read_metadata
@@ -39,12 +40,14 @@ def own_header(path: Path, metadata: Mapping[str, str]) -> Header | None:
     if HEADER_KEY not in metadata:
         return None
     try:
-        header = Header.model_validate_json(metadata[HEADER_KEY])
+        header = Header.model_validate(parse_json(metadata[HEADER_KEY]))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "header"
         said = first["msg"].removeprefix("Value error, ")
         raise UserError(f"The header of {path} cannot be read: {where}: {said}.") from error
+    except ValueError as error:
+        raise UserError(f"The header of {path} cannot be read: it is not JSON.") from error
     try:
         return with_profile(header, header.profile)
     except UserError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,7 @@ def _file_of(name_or_path: str | Path) -> Path:
             raise UserError(f"The model {name} is not on this machine yet: download it first.")
         return path
     path = Path(name_or_path)
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110  (Path's own raises where a name is too long)
         known = ", ".join(REGISTRY)
         told = missing(path, "checkpoint").removesuffix(".")
         raise UserError(f"{told}, and no model of that name: there are {known}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ __all__ = ["Weights", "check_weights", "expected_shapes", "is_plain", "recognise
 
 _WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "sam.")  # torch's own, and of modules around it
+_DEEPEST = 8  # wrappings; a file may wrap itself
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _CONSTANTS = ("pixel_mean", "pixel_std")  # in some state dicts, never trained
 
 _OTHER_MODELS = (
@@ -58,12 +60,9 @@ def state_dict_of(content: Any, source: str) -> dict[str, torch.Tensor]:
     UserError
         There is none.
     """
-    while isinstance(content, Mapping):
-        wrapped = (content.get(key) for key in _WRAPPERS)
-        inner = next((part for part in wrapped if isinstance(part, Mapping)), None)
-        if inner is None:
-            break
-        content = inner
+    for _ in range(_DEEPEST):
+        wrapped = (content.get(key) for key in _WRAPPERS) if isinstance(content, Mapping) else ()
+        content = next((part for part in wrapped if isinstance(part, Mapping)), content)
     state = _tensors(content) if isinstance(content, Mapping) else {}
     if not state:
         raise UserError(f"{source} holds no weights: save the model's state dict instead.")
@@ -117,23 +116,19 @@ def check_weights(weights: Weights, source: str) -> None:
     """
     architecture, state = weights.architecture, weights.state_dict
     expected = expected_shapes(architecture)
-    faults = {
-        "missing": [key for key in expected if key not in state],
-        "too many": [key for key in state if key not in expected],
-        "of another shape": [
-            key for key, shape in expected.items() if key in state and state[key].shape != shape
+    faults: dict[str, Callable[[], list[str]]] = {
+        "missing": lambda: [key for key in expected if key not in state],
+        "too many": lambda: [key for key in state if key not in expected],
+        "of another shape": lambda: [
+            key for key, shape in expected.items() if state[key].shape != shape
         ],
+        "not a dense tensor of 16, 32 or 64 bit floating-point numbers": lambda: [
+            key for key in expected if not is_plain(state[key])
+        ],
+        "NaN or infinite": lambda: [key for key in expected if not state[key].isfinite().all()],
     }
-    faults["not a dense tensor of floating-point numbers"] = odd = [
-        key for key in expected if key in state and not is_plain(state[key])
-    ]
-    faults["NaN or infinite"] = [
-        key
-        for key in expected
-        if key in state and key not in odd and not state[key].isfinite().all()
-    ]
-    for fault, keys in faults.items():
-        if keys:
+    for fault, found in faults.items():  # each only where those before it are not there
+        if keys := found():
             first = weights.names.of(keys[0])
             number = "1 weight is" if len(keys) == 1 else f"{len(keys)} weights are"
             which = "" if len(keys) == 1 else "the first of them "
@@ -150,9 +145,8 @@ def expected_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 
 
 def is_plain(weights: torch.Tensor) -> bool:
-    """Return whether weights are a dense tensor of floating-point numbers."""
-    dense = weights.layout is torch.strided and not weights.is_meta
-    return dense and weights.is_floating_point()
+    """Return whether weights are a dense tensor of floating-point numbers to compute with."""
+    return weights.layout is torch.strided and not weights.is_meta and weights.dtype in _FLOATS
 
 
 def _check_version(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterable, Sequence
+import logging
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 
@@ -26,8 +28,14 @@ __all__ = [
 ]
 
 
+_log = logging.getLogger(__name__)
+
+
 class Logger(Protocol):
     """Takes what a run tells."""
+
+    name: str
+    """For messages."""
 
     def log(self, event: Event) -> None:
         """Take one event."""
@@ -38,16 +46,38 @@ class Logger(Protocol):
         ...
 
 
-def logged(events: Iterable[Event], loggers: Sequence[Logger]) -> Generator[Event, None, None]:
-    """Pass the events on, and give each to every logger first."""
+def logged(
+    events: Iterable[Event],
+    loggers: Sequence[Logger],
+    say: Callable[[str], object] = _log.warning,
+) -> Generator[Event, None, None]:
+    """Pass the events on, and give each to every logger first.
+
+    A logger that fails ends no training: it gets no more.
+
+    Parameters
+    ----------
+    say
+        Told which logger has failed, and why.
+    """
+    working = list(loggers)
+
+    def tell(logger: Logger, tells: Callable[[], object]) -> None:
+        try:
+            tells()
+        except Exception as error:  # a service or a full disk, in whose words there are
+            working.remove(logger)
+            reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+            say(f"{logger.name} has failed and is told no more: {reason}.")
+
     try:
         for event in events:
-            for logger in loggers:
-                logger.log(event)
+            for logger in tuple(working):
+                tell(logger, partial(logger.log, event))
             yield event
     finally:
-        for logger in loggers:
-            logger.close()
+        for logger in tuple(working):
+            tell(logger, logger.close)
 
 
 def check_loggers(config: TrainConfig) -> None:
@@ -108,6 +138,8 @@ class WandbLogger:
         The service refuses.
     """
 
+    name = "Weights & Biases"
+
     def __init__(self, config: TrainConfig, folder: RunFolder, schema: LabelSchema) -> None:
         import wandb
 
@@ -158,6 +190,8 @@ class TensorBoardLogger:
     schema
         Names and colours of the classes.
     """
+
+    name = "TensorBoard"
 
     def __init__(self, folder: RunFolder, schema: LabelSchema) -> None:
         from torch.utils.tensorboard import SummaryWriter

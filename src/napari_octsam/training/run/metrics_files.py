@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing, write_json
+from napari_octsam.core.reading import read_json
 from napari_octsam.training.events import ClassMetrics, EpochDone
 
 __all__ = ["METRICS_FILE", "read_metrics", "write_metrics"]
@@ -51,7 +51,7 @@ def read_metrics(folder: Path) -> list[EpochDone]:
     if not path.exists():
         return []
     try:
-        return [_epoch(values) for values in json.loads(path.read_text("utf-8"))]
+        return [_epoch(values) for values in read_json(path)]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{path} does not hold the figures of a run: put it back, or delete it to go on "

@@ -100,6 +100,6 @@ def _kept(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> Iterator[E
         best = (
             f"The best weights so far, of epoch {run.best_epoch}, are kept as {folder.best}."
             if run.best_epoch
-            else "There is no best model yet: no epoch was done."
+            else "There is no best model yet."
         )
         raise UserError(f"{error} {best}") from error

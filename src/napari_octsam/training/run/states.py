@@ -10,6 +10,7 @@ import torch
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
+from napari_octsam.models.checkpoints.files import check_pickle
 from napari_octsam.models.devices import NotEnoughMemoryError, explaining_memory
 
 __all__ = ["restore_state", "write_state"]
@@ -45,6 +46,7 @@ def restore_state(
         It cannot be read, or what trains does not take it.
     """
     try:
+        check_pickle(path)
         with explaining_memory(device):
             take_over(torch.load(path, weights_only=True, map_location="cpu"))
     except NotEnoughMemoryError:

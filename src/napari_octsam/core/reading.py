@@ -1,0 +1,124 @@
+"""Files of unknown origin: looked at before they are opened, no larger or deeper than can be held.
+
+What is wrong is an OSError with plain words in `strerror`, or a ValueError: whoever reads says in
+a sentence what the file should have been.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import stat
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+__all__ = ["check_regular", "parse_json", "read_bytes", "read_json", "read_toml"]
+
+_MOST_BYTES = 256 << 20
+_MOST_TOML = 64 << 10  # tomllib takes the square of a dotted key's length
+_DEEPEST = 64
+_LARGEST = (1 << 63) - 1
+_HALF_A_LETTER = re.compile(r"\\u[dD][89a-fA-F]")  # JSON may escape what no text can hold
+
+
+def check_regular(path: Path) -> int:
+    """Return the bytes of a regular file.
+
+    Raises
+    ------
+    OSError
+        There is none, or it is a folder, a pipe or a device, which may be endless.
+    """
+    try:
+        status = path.stat()
+    except ValueError as error:
+        raise OSError(errno.EINVAL, "no file can have this name", str(path)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device and no file", str(path))
+    return status.st_size
+
+
+def read_bytes(path: Path, most: int = _MOST_BYTES) -> bytes:
+    """Read a whole file of text or records.
+
+    Raises
+    ------
+    OSError
+        It is no regular file, too large, or cannot be read.
+    """
+    if check_regular(path) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most >> 10:,} KB", str(path))
+    return path.read_bytes()
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    OSError
+        As of `read_bytes`.
+    ValueError
+        As of `parse_json`.
+    """
+    return parse_json(read_bytes(path))
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Return what JSON text says; a mark of the byte order, as Windows writes it, is left out.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON, nested too deeply, or has a number of more than 64 bits or half a letter.
+    """
+    text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    _check_parts(values)
+    if _HALF_A_LETTER.search(text):
+        json.dumps(values, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+    return values
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    OSError
+        As of `read_bytes`.
+    ValueError
+        It is not TOML, nested too deeply, or has a number of more than 64 bits.
+    """
+    text = read_bytes(path, _MOST_TOML).decode("utf-8-sig")
+    try:
+        values = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    _check_parts(values)
+    return values
+
+
+def _check_parts(values: Any) -> None:
+    level = [values]
+    for _ in range(_DEEPEST):
+        if any(isinstance(each, int) and abs(each) > _LARGEST for each in level):
+            raise ValueError("it has a number of more than 64 bits")
+        level = [part for each in level for part in _parts_of(each)]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
+
+
+def _parts_of(values: Any) -> Iterable[Any]:
+    if isinstance(values, dict):
+        return values.values()
+    return values if isinstance(values, list) else ()
