@@ -13,14 +13,14 @@ pytest.importorskip("napari")
 
 KILLS = 5
 SECONDS = 4.0
-"""A second on a quiet machine, as `tests.gui.killing` measures it; others may be busy here."""
+"""A second on a quiet machine, as `benchmarks.killing` measures it; others may be busy here."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot fork")
 @pytest.mark.slow("edits for some seconds, five times, before each kill")
 def test_a_killed_napari_loses_no_more_than_the_last_moment(tmp_path: Path) -> None:
     process = forked(
-        run_named, "tests.gui.killing:kill_many", str(tmp_path), KILLS, folder=tmp_path
+        run_named, "benchmarks.killing:kill_many", str(tmp_path), KILLS, folder=tmp_path
     )
     code, said = process.end()
     lost = [float(line.split()[1]) for line in said.splitlines() if line.startswith("lost ")]

@@ -165,7 +165,7 @@ WRITERS: dict[str, Callable[[State, Path], object]] = {
 }
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.slow("reads a checkpoint twenty times")
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_changed_byte_is_told_in_a_sentence_or_does_no_harm(
     tmp_path: Path, vit_b: State, kind: str

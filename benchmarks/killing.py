@@ -21,7 +21,7 @@ _LOG = "edits.log"
 def kill_many(folder: str, count: int) -> None:
     """Fork `count` processes that edit, kill each at a random moment, print what each lost.
 
-    For `tests.running.forked`: nothing that it calls may have made a QApplication before.
+    In a process of its own: nothing that it calls may have made a QApplication before.
     """
 
     import napari_octsam.data.annotations.label_store  # noqa: F401  zarr, once for all
@@ -63,7 +63,8 @@ def edit_until_killed(home: Path, seed: int) -> None:
             labels.undo()
         log.write(f"{time.time()} {index} {_sum(labels.data[index])}\n")
 
-    timer = QTimer(interval=30)
+    timer = QTimer()
+    timer.setInterval(30)
     timer.timeout.connect(edit)
     timer.start()
     app.exec()
@@ -104,3 +105,7 @@ def _kill(child: int, log: Path, seconds: float) -> float:
 
 def _sum(bscan: Any) -> str:
     return hashlib.sha256(np.ascontiguousarray(bscan).data).hexdigest()
+
+
+if __name__ == "__main__":
+    kill_many(sys.argv[1], int(sys.argv[2]))
