@@ -13,6 +13,7 @@ from napari_octsam.cli import (
     demo,
     doctor,
     evaluate,
+    label,
     models,
     phantoms,
     predict,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("phantoms")(phantoms.phantoms)
 app.command("predict")(predict.predict)
+app.command("label")(label.label)
 app.command("models")(models.models)
 app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)

@@ -23,6 +23,7 @@ column; they sum to 1 over the classes."""
 
 _THIN = 0.25  # of the usual thickness of all layers, below which a column shows none
 _FLICKER = 15  # columns: what is shorter by half is no gap, and no tissue
+_AGREED = 0.4  # of real columns, diseased ones too, 99 in 100 have more; noise and black have less
 _MARGIN = 8  # rows around the layers in which boundaries are looked for
 
 
@@ -174,14 +175,18 @@ def _boundaries(
     sure = boundaries.copy()
     layers = [value for layer in schema.layers for value in layer.members]
     tissue = _together(probabilities, schema, layers) > 0.5
-    shown = _columns_with_layers(tissue, least=count)
+    seen = _columns_with_layers(tissue, least=count)
+    shown = _without_flicker(seen)
     shown[[each.col for each in anchors]] = True
     if not shown.any():
         return boundaries, sure
     top, bottom = _window(tissue[shown], count, [each.row for each in anchors])
-    costs = boundary_costs(_steps(probabilities[:, :, top:bottom], schema))
-    costs[~shown] = 0
+    steps = _steps(probabilities[:, :, top:bottom], schema)
+    costs = boundary_costs(steps)
+    costs[~(seen & shown)] = 0
     traced = trace(costs, [replace(each, row=each.row - top) for each in anchors])
+    shown &= _without_flicker(_agreement(steps, traced) >= _AGREED)
+    shown[[each.col for each in anchors]] = True
     boundaries[:, shown] = (traced + top)[:, shown]
     sure[:, shown] = sureness(costs, traced)[:, shown]
     return boundaries, sure
@@ -221,9 +226,27 @@ def _columns_with_layers(tissue: npt.NDArray[np.bool_], least: int) -> npt.NDArr
     At least `least`, and a share of what is usual in the B-scan: the layers end at an optic disc.
     """
     thickness = tissue.sum(axis=1)
-    usual = np.percentile(thickness, 90)
-    shown = thickness >= max(least, _THIN * usual)
-    return np.asarray(ndimage.median_filter(shown, _FLICKER, mode="nearest"))
+    usual = float(np.percentile(thickness, 90))
+    return np.asarray(thickness >= max(least, _THIN * usual))
+
+
+def _without_flicker(columns: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return np.asarray(ndimage.median_filter(columns, _FLICKER, mode="nearest"))
+
+
+def _agreement(
+    steps: npt.NDArray[np.float32], boundaries: npt.NDArray[np.int_]
+) -> npt.NDArray[np.float32]:
+    """Return how probable the layers between boundaries are in each column, (W,), 0 to 1.
+
+    The mean over their rows: low where names are strewn about, as on noise and on black.
+    """
+    sums = np.pad(steps[:, 1:-1].cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
+    at = np.take_along_axis(sums, boundaries.T[:, :-1, None], axis=2)
+    to = np.take_along_axis(sums, boundaries.T[:, 1:, None], axis=2)
+    heights = boundaries[-1] - boundaries[0]
+    agreement: npt.NDArray[np.float32] = (to - at).sum(axis=(1, 2)) / heights
+    return agreement
 
 
 def _window(tissue: npt.NDArray[np.bool_], least: int, more: Sequence[int]) -> tuple[int, int]:
@@ -237,7 +260,7 @@ def _window(tissue: npt.NDArray[np.bool_], least: int, more: Sequence[int]) -> t
         Rows that are looked at too.
     """
     height = tissue.shape[1]
-    wanted = [*tissue.any(axis=0).nonzero()[0].tolist(), *more]
+    wanted = [*np.flatnonzero(tissue.any(axis=0)).tolist(), *more]
     top = max(min(wanted) - _MARGIN, 0)
     bottom = min(max(wanted) + 1 + _MARGIN, height)
     return max(min(top, bottom - least), 0), min(max(bottom, top + least), height)

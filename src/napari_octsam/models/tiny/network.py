@@ -181,7 +181,8 @@ class TinyNetwork(nn.Module):
 
     def name_pixels(self, features: Features, schema: str) -> Tensor:
         """Return the probabilities (classes, *mask_size) of a schema of `NAMED`."""
-        return self.pixel_names(features["fine"], schema)[0].softmax(0)
+        logits: Tensor = self.pixel_names(features["fine"], schema)
+        return logits[0].softmax(0)
 
     def encode_prompts(
         self,
