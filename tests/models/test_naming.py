@@ -40,7 +40,7 @@ def test_probabilities_lie_on_the_bscan_as_torch_interpolates_them(model: Model)
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(named.probabilities)[None], (200, 260), mode="bilinear"
     )[0]
-    np.testing.assert_allclose(named.by_column.transpose(1, 2, 0), expected, atol=1e-5)
+    np.testing.assert_allclose(named.by_column.transpose(1, 2, 0), expected, atol=1e-4)
 
 
 def test_classes_are_told_by_their_names_whatever_their_order(model: Model) -> None:
