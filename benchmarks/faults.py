@@ -31,7 +31,7 @@ from napari_octsam.engine.predict.client import EngineClient
 from napari_octsam.engine.predict.messages import BScan, Decode, LoadModel
 from napari_octsam.models.checkpoints.load import read_checkpoint
 from napari_octsam.models.checkpoints.save import save_checkpoint
-from napari_octsam.models.embeddings import EmbeddingCache
+from napari_octsam.models.embeddings import EmbeddingCache, EmbeddingForm
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Embedding
 from napari_octsam.models.tiny.network import TinyNetwork
@@ -141,13 +141,14 @@ def _change_cache(folder: Path, count: int) -> Iterator[str]:
     rng = np.random.default_rng(0)
     cache = EmbeddingCache(folder / "embeddings", 1 << 30)
     embedding = Embedding({"image": torch.rand(1, 8, 16, 16)}, (96, 128))
+    form = EmbeddingForm({"image": (1, 8, 16, 16)}, (96, 128))
     for i in range(count):
         key = f"{i:032x}"
         cache.put(key, embedding)
         (path,) = (folder / "embeddings").glob(f"{key}*")
         at = int(rng.integers(path.stat().st_size))
         with _changed(path, at, int(rng.integers(1, 256))):
-            found = cache.get(key)
+            found = cache.get(key, form)
         same = found is None or torch.equal(found.features["image"], embedding.features["image"])
         yield "" if same else f"byte {at}: other features are taken for right"
 

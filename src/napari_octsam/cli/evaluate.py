@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.data.pairs import LabelledBScan
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report import Report, WorstCases
+    from napari_octsam.evaluation.report import About, Report, WorstCases
     from napari_octsam.models.model import Model
 
 __all__ = ["evaluate"]
@@ -58,6 +59,14 @@ def evaluate(
     no_class: Annotated[
         bool, typer.Option("--no-class", help="Do not tell the model the class, only its place.")
     ] = False,
+    automatic: Annotated[
+        bool,
+        typer.Option(
+            "--automatic",
+            help="Give no prompt: judge what the model labels by itself, by its plain names and as "
+            "layers between boundaries.",
+        ),
+    ] = False,
     pieces: Annotated[
         int | None,
         typer.Option(
@@ -90,15 +99,20 @@ def evaluate(
     """
     if loose and prompt == "point":
         raise UserError("--loose is for a box: leave it out, or ask with --prompt box.")
+    if automatic and (loose or corrections or no_class or pieces or prompt == "point"):
+        raise UserError(
+            "--automatic asks for nothing: leave out --prompt, --loose, --corrections, --no-class "
+            "and --pieces."
+        )
+    files = _Files(csv_file, json_file, html_file)
     inputs = [Path(model), *([Path(schema)] if schema else [])]
-    check_outputs((csv_file, json_file, html_file), overwrite, inputs)
+    check_outputs(files.all_of(automatic=automatic), overwrite, inputs)
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.data.labels import ONLY_255, marks_with_255
     from napari_octsam.data.layouts import open_dataset
     from napari_octsam.data.pairs import read_dataset
     from napari_octsam.evaluation.pieces import pieces_of
     from napari_octsam.evaluation.prompting import Prompting
-    from napari_octsam.evaluation.report import About, write_csv, write_json, write_page
+    from napari_octsam.evaluation.report import About
     from napari_octsam.models.checkpoints.load import load_model
 
     dataset = open_dataset(data, load_schema(schema) if schema else None)
@@ -106,38 +120,100 @@ def evaluate(
     bscans = read_dataset(dataset, only, part)
     with working(f"Loading {model}"):
         network = load_model(model, profile, device=device)
+    taken = f" of the {part} part" if part else ""
+    about = About(
+        model=model,
+        data=str(data),
+        only=f"{only}{taken}",
+        schema=schema or classes.name,
+        prompt="none",
+        spacing_um=spacing,
+        each="",
+        names_class=False,
+    )
+    if automatic:
+        _evaluate_automatic(network, bscans, classes, about, files)
+        return
     prompting = Prompting(prompt, corrections, loose, names_class=not no_class)
     each = "class" if pieces is None else "piece"
     asked = bscans
     if pieces is not None:
         asked = [piece for bscan in bscans for piece in pieces_of(bscan, classes, pieces)]
     report, worst = _judge(network, asked, classes, prompting, spacing)
-    if not report.classes:
-        white = any(marks_with_255(bscan.labels) for bscan in bscans)
-        raise UserError(
-            f"No B-scan of {data} shows a class of the schema {classes.name}: "
-            f"{ONLY_255 if white else 'choose another one with --schema.'}"
-        )
-    taken = f" of the {part} part" if part else ""
+    _check_shown(report, about, bscans)
     counted = "" if pieces is None else f"{len(asked)} pieces of "
     given = f"{prompting.in_words()} a {each}{', its class not named' if no_class else ''}"
     print_report(report, f"{counted}{len(bscans)} B-scans{taken}, {given}")
-    about = About(
-        model=model,
-        data=str(data),
-        only=f"{only}{taken}",
-        schema=schema or classes.name,
-        prompt=prompting.in_words(),
-        spacing_um=spacing,
-        each=each,
-        names_class=prompting.names_class,
+    given_prompts = replace(
+        about, prompt=prompting.in_words(), each=each, names_class=prompting.names_class
     )
-    if csv_file is not None:
-        write_csv(csv_file, report)
-    if json_file is not None:
-        write_json(json_file, report, about.record())
-    if html_file is not None:
-        write_page(html_file, report, worst, about.in_words())
+    files.write(report, worst, given_prompts)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The files of a report that a person wants."""
+
+    csv: Path | None
+    json: Path | None
+    html: Path | None
+
+    def of(self, way: str) -> _Files:
+        """Return those of a way in which B-scans are labelled: report-names.csv for report.csv."""
+        return _Files(
+            *(p and p.with_stem(f"{p.stem}-{way}") for p in (self.csv, self.json, self.html))
+        )
+
+    def all_of(self, *, automatic: bool) -> list[Path]:
+        """Return all that may be written."""
+        sets = [self.of("names"), self.of("boundaries")] if automatic else [self]
+        return [p for each in sets for p in (each.csv, each.json, each.html) if p is not None]
+
+    def write(self, report: Report, worst: WorstCases, about: About) -> None:
+        """Write them."""
+        from napari_octsam.evaluation.report import write_csv, write_json, write_page
+
+        if self.csv is not None:
+            write_csv(self.csv, report)
+        if self.json is not None:
+            write_json(self.json, report, about.record())
+        if self.html is not None:
+            write_page(self.html, report, worst, about.in_words())
+
+
+def _evaluate_automatic(
+    model: Model,
+    bscans: Sequence[LabelledBScan],
+    schema: LabelSchema,
+    about: About,
+    files: _Files,
+) -> None:
+    """Judge what the model labels unasked, in each way that the schema has."""
+    from napari_octsam.evaluation.automatic import judge_automatic, ways_of
+    from napari_octsam.evaluation.report import WorstCases, build_report
+    from napari_octsam.models.named_schemas import named_schema
+
+    wanted, _ = named_schema(model.header, schema)
+    in_words = {"names": "plain names", "boundaries": "layers between boundaries"}
+    for way in ways_of(wanted):
+        worst = WorstCases()
+        with steps_bar("Scoring", len(bscans)) as show:
+            judged = judge_automatic(model, _counted(bscans, show), wanted, way, about.spacing_um)
+            report = build_report(worst.watch(judged), wanted, about.spacing_um)
+        _check_shown(report, about, bscans)
+        print_report(report, f"{len(bscans)} B-scans, no prompt, {in_words[way]}")
+        files.of(way).write(report, worst, replace(about, prompt=f"none, {in_words[way]}"))
+
+
+def _check_shown(report: Report, about: About, bscans: Sequence[LabelledBScan]) -> None:
+    from napari_octsam.data.labels import ONLY_255, marks_with_255
+
+    if not report.classes:
+        white = any(marks_with_255(bscan.labels) for bscan in bscans)
+        raise UserError(
+            f"No B-scan of {about.data} shows a class of the schema {about.schema}: "
+            f"{ONLY_255 if white else 'choose another one with --schema.'}"
+        )
 
 
 def _judge(

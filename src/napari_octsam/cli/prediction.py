@@ -1,4 +1,4 @@
-"""Labels of a picture from prompts on its B-scans, in this process."""
+"""Labels of a picture in this process: from prompts on its B-scans, or unasked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.models.model import Model
 
-__all__ = ["PredictedObject", "check_prompts", "predict_labels"]
+__all__ = ["PredictedObject", "check_prompts", "label_picture", "predict_labels"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +96,34 @@ def predict_labels(
             for p, o in zip(here, objects, strict=True)
         ]
     return labels, found
+
+
+def label_picture(
+    model: Model,
+    picture: Picture,
+    schema: LabelSchema,
+    on_bscan: Callable[[int, int], None] = lambda *_: None,
+) -> npt.NDArray[np.uint8]:
+    """Label each B-scan of a picture unasked: layers in order, the rest by the model's names.
+
+    Parameters
+    ----------
+    picture
+        (..., H, W) or (..., H, W, 3 or 4), from `open_picture`.
+    on_bscan
+        Told before each B-scan how many are done, and of how many.
+
+    Returns
+    -------
+    (..., H, W) uint8 label values; see `core.labelling.Labelling`.
+    """
+    rgb = is_rgb(picture)
+    labels = np.zeros(picture.shape[:-1] if rgb else picture.shape, np.uint8)
+    bscans = list(np.ndindex(labels.shape[:-2]))
+    for done, bscan in enumerate(bscans):
+        on_bscan(done, len(bscans))
+        labels[bscan] = model.label(take_bscan(picture, bscan, rgb=rgb), schema).labels
+    return labels
 
 
 def _painted(

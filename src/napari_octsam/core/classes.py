@@ -21,6 +21,7 @@ __all__ = [
     "LabelClass",
     "LabelSchema",
     "LabelUnion",
+    "StackStep",
     "bundled_schema",
     "load_schema",
 ]
@@ -64,6 +65,22 @@ class LabelUnion(BaseModel):
     holes: int | None = Field(default=None, ge=0, description="As of a class.")
 
 
+class StackStep(BaseModel):
+    """What an A-scan crosses between two boundaries: a layer, or all above or below the layers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: int = Field(description="Label value of its class.")
+    inside: tuple[int, ...] = Field(
+        default=(), description="Label values of what lies in it, as fluid does in the retina."
+    )
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Label values of its class and of what lies inside."""
+        return (self.value, *self.inside)
+
+
 class LabelSchema(BaseModel):
     """An ordered set of classes; value 0 is the background.
 
@@ -76,6 +93,11 @@ class LabelSchema(BaseModel):
     name: str = Field(min_length=1)
     classes: tuple[LabelClass, ...] = Field(min_length=2)
     unions: tuple[LabelUnion, ...] = ()
+    stack: tuple[StackStep, ...] = Field(
+        default=(),
+        description="What each A-scan crosses from top to bottom: first what is above the layers, "
+        "last what is below; none: there are no layers.",
+    )
 
     @field_validator("name")
     @classmethod
@@ -107,6 +129,27 @@ class LabelSchema(BaseModel):
         if unknown:
             raise ValueError(f"a union names the values {sorted(unknown)}, which no class has")
         return self
+
+    @model_validator(mode="after")
+    def _stack_is_one(self) -> LabelSchema:
+        if not self.stack:
+            return self
+        if len(self.stack) < 3:
+            raise ValueError("a stack has what is above, one layer or more, and what is below")
+        named = [value for step in self.stack for value in step.members]
+        if unknown := self.lacking(named):
+            raise ValueError(f"the stack names the values {unknown}, which no class has")
+        first, last = self.stack[0], self.stack[-1]
+        if first.value == last.value:
+            named.remove(last.value)
+        if len(set(named)) < len(named):
+            raise ValueError("the stack names a value twice that is not both above and below")
+        return self
+
+    @property
+    def layers(self) -> tuple[StackStep, ...]:
+        """The steps of the stack between the uppermost and the lowest boundary."""
+        return self.stack[1:-1]
 
     @property
     def foreground(self) -> tuple[LabelClass, ...]:
@@ -160,7 +203,8 @@ def load_schema(name_or_path: str | Path) -> LabelSchema:
     """Return a bundled schema by name, or read one from a TOML file.
 
     The file has `name = "..."` and one `[[classes]]` table a class, with the fields of
-    `LabelClass`; `[[unions]]` with those of `LabelUnion` may follow.
+    `LabelClass`; `[[unions]]` with those of `LabelUnion` and `[[stack]]` with those of `StackStep`,
+    from top to bottom, may follow.
 
     Raises
     ------

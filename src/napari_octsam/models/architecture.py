@@ -119,6 +119,8 @@ class Architecture:
         Why low-rank adapters cannot go on it, such as "is convolutional"; "" where they can.
     gains_by_16_bit
         Whether its encoder is enough faster in 16 bit to try what that does to the masks.
+    named_schemas
+        Bundled label schemas by whose classes it names pixels, in the order of its heads.
     """
 
     name: str
@@ -133,3 +135,4 @@ class Architecture:
     takes_colors: bool
     no_adapters: str
     gains_by_16_bit: bool
+    named_schemas: tuple[str, ...] = ()

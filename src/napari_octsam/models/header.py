@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
@@ -48,12 +49,25 @@ class Header(BaseModel):
     adapter: AdapterRecord | None = Field(
         default=None, description="The base, where the file holds low-rank adapters only."
     )
+    named_schemas: tuple[str, ...] = Field(
+        default=(),
+        description="Bundled label schemas by whose classes it names pixels; by default those that "
+        "its architecture does.",
+    )
     label_schema: LabelSchema | None = Field(
         default=None, description="Classes of the training data, where they are known."
     )
     training: dict[str, JsonValue] = Field(
         default_factory=dict, description="Record of the training run."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_as_its_architecture(cls, given: Any) -> Any:
+        """Files of earlier versions do not say what they name."""
+        if not isinstance(given, dict) or given.get("architecture") not in ARCHITECTURES:
+            return given
+        return {"named_schemas": ARCHITECTURES[given["architecture"]].named_schemas, **given}
 
     @field_validator("architecture")
     @classmethod
@@ -69,6 +83,8 @@ class Header(BaseModel):
     def _fits_together(self) -> Header:
         if self.pseudocolor != "grayscale" and not ARCHITECTURES[self.architecture].takes_colors:
             raise ValueError(f"{self.architecture} sees grey B-scans only, not {self.pseudocolor}")
+        for schema in self.named_schemas:
+            _one_of(ARCHITECTURES[self.architecture].named_schemas, schema)
         return self
 
 

@@ -17,12 +17,15 @@ from torch import nn
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.decoded import CoarseMask, DecodedObject, LogitGrid
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.images import as_grey, normalised
+from napari_octsam.core.labelling import NamedPixels
 from napari_octsam.core.prompts import Prompt
 from napari_octsam.models.cores import sharing_the_cores
 from napari_octsam.models.devices import explaining_memory
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import Header
 from napari_octsam.models.named_classes import named_classes
+from napari_octsam.models.named_schemas import named_schema
 from napari_octsam.models.network import Embedding, Features, Network
 from napari_octsam.models.profiles import preprocess
 from napari_octsam.models.prompt_batches import PromptBatch, prompt_batches, quickest_batch
@@ -137,6 +140,40 @@ class Model:
                     found = list(threads.map(decode, batches))
         decoded = {i: each for part in found for i, each in part.items()}
         return [decoded[i] for i in range(len(prompts))]
+
+    def label(
+        self, bscan: Embedding | npt.NDArray[Any], schema: LabelSchema | str = "layers7"
+    ) -> NamedPixels:
+        """Name each pixel of a B-scan, without any prompt.
+
+        `labels` of what is returned are (H, W) label values, `probabilities` those of the classes
+        at the model's own resolution, `layered` and `plain` the labels by ordered boundaries and
+        by the names alone, with their confidence. They are made when they are first asked for.
+
+        Parameters
+        ----------
+        bscan
+            From `encode` of this model, or an (H, W) image, grey or in colour; see
+            `core.images.as_grey`.
+        schema
+            One that `header.named_schemas` lists, by name, or one whose values have the same names.
+
+        Raises
+        ------
+        UserError
+            The model names no pixels, or not by this schema; the image is no B-scan; or memory ran
+            out.
+        """
+        wanted, known = named_schema(self.header, schema)
+        if not isinstance(bscan, Embedding):
+            bscan = self.encode(normalised(as_grey(bscan)))
+        with torch.inference_mode(), explaining_memory(self.device):
+            features = bscan.to(self.device).features
+            found = self.network.name_pixels(features, known.name).cpu().numpy()
+        frame = make_frame(self.header.profile, bscan.shape, self.network.input_size)
+        place_of = {c.value: place for place, c in enumerate(known.classes)}
+        in_order = found[[place_of[c.value] for c in wanted.classes]]
+        return NamedPixels(wanted, in_order, frame.mask_grid(self.network.mask_size))
 
     def _side_by_side(self, prompts: int) -> int:
         """Return how many batches of prompts to decode at a time."""

@@ -68,6 +68,11 @@ class Network(Protocol):
         ...
 
     @property
+    def named_schemas(self) -> tuple[str, ...]:
+        """Bundled label schemas by whose classes it names pixels unasked; none where it cannot."""
+        ...
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """Parts of the encoder that run one after the other, for progress and cancelling."""
         ...
@@ -95,6 +100,21 @@ class Network(Protocol):
 
         What is the same for all prompts is done here. It depends on the mask decoder's weights, so
         that embeddings are kept without it.
+        """
+        ...
+
+    def name_pixels(self, features: Features, schema: str) -> torch.Tensor:
+        """Return how probable each class of one of `named_schemas` is, without any prompt.
+
+        Parameters
+        ----------
+        features
+            Of one image, (1, ...).
+
+        Returns
+        -------
+        (classes, rows, cols) float32, in the schema's order, summing to 1 over the classes; over
+        the whole input, like the logits of masks, at the resolution `mask_size`.
         """
         ...
 

@@ -16,9 +16,10 @@ from napari_octsam.data.annotations.description import (
     sidecar_of,
     write_sidecar,
 )
+from napari_octsam.data.annotations.label_store import Labels
 from napari_octsam.data.annotations.saved import SavedAnnotation
 
-__all__ = ["SUFFIXES", "write_tiff"]
+__all__ = ["SUFFIXES", "write_described_tiff", "write_tiff"]
 
 SUFFIXES = (".tif", ".tiff")
 """Of a file that `write_tiff` writes."""
@@ -37,8 +38,11 @@ def write_tiff(saved: SavedAnnotation, path: Path) -> None:
     """Write the labels as they are; UserError where the file cannot be written."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"{path} is no TIFF: name a file that ends in .tif.")
-    description = Description.of(saved.annotation)
-    labels = saved.labels.read_all()
+    write_described_tiff(path, saved.labels.read_all(), Description.of(saved.annotation))
+
+
+def write_described_tiff(path: Path, labels: Labels, description: Description) -> None:
+    """Write (..., H, W) labels with what they are; UserError where that cannot be done."""
     with replacing(path) as part:
         tifffile.imwrite(
             part,

@@ -26,7 +26,7 @@ class About:
     prompt
         What the model was given, as a phrase.
     each
-        What it was given for: "class" or "piece".
+        What it was given for: "class" or "piece"; "" where it was asked for nothing.
     spacing_um
         µm per pixel along the A-scan; None where it is not known.
     names_class
@@ -53,7 +53,7 @@ class About:
             "Model": self.model,
             "B-scans": f"{self.data}, {self.only}",
             "Schema": self.schema,
-            "Prompt": f"{self.prompt} a {self.each}",
+            "Prompt": f"{self.prompt} a {self.each}" if self.each else self.prompt,
             "Class": "named with the prompt" if self.names_class else "not named",
             "Spacing": "not given" if spacing is None else f"{spacing:g} µm per pixel",
             "octsam": __version__,

@@ -70,6 +70,11 @@ class SamNetwork(nn.Module):
         return ()
 
     @property
+    def named_schemas(self) -> tuple[str, ...]:
+        """None: SAM names nothing."""
+        return ()
+
+    @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
         """The transformer's blocks."""
         return tuple(self.image_encoder.blocks)
@@ -99,6 +104,10 @@ class SamNetwork(nn.Module):
     def prepare(self, features: Features) -> Features:
         """Return the features: SAM's decoder does nothing before it is asked."""
         return features
+
+    def name_pixels(self, features: Features, schema: str) -> torch.Tensor:
+        """Not to be called: there are no `named_schemas`."""
+        raise NotImplementedError
 
     def encode_prompts(
         self,

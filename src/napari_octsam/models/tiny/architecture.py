@@ -19,4 +19,5 @@ TINY = Architecture(
     takes_colors=False,
     no_adapters="is convolutional",
     gains_by_16_bit=False,
+    named_schemas=("layers7", "oct14", "fluid"),
 )

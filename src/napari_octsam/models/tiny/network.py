@@ -136,6 +136,11 @@ class TinyNetwork(nn.Module):
     @property
     def known_schemas(self) -> tuple[str, ...]:
         """Those whose classes it names pixels by."""
+        return self.named_schemas
+
+    @property
+    def named_schemas(self) -> tuple[str, ...]:
+        """Those that its heads are of."""
         return tuple(NAMED)
 
     @property
@@ -183,6 +188,11 @@ class TinyNetwork(nn.Module):
     def _prepare(self, features: Features) -> TinyImage:
         rows, cols = features["image"].shape[-2:]
         return self.mask_decoder.prepare(features, self.prompt_encoder.grid(rows, cols))
+
+    def name_pixels(self, features: Features, schema: str) -> Tensor:
+        """Return the probabilities (classes, *mask_size) of a schema of `NAMED`."""
+        logits: Tensor = self.pixel_names(features["fine"], schema)
+        return logits[0].softmax(0)
 
     def encode_prompts(
         self,

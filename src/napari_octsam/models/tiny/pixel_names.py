@@ -7,11 +7,13 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from napari_octsam.core.classes import bundled_schema
+from napari_octsam.models.tiny.architecture import TINY
 from napari_octsam.models.tiny.encoder import FINE_CHANNELS
 
 __all__ = ["CLASSES", "NAMED", "PixelNames"]
 
-NAMED = {"layers7": 8, "oct14": 14, "fluid": 2}
+NAMED = {name: len(bundled_schema(name).classes) for name in TINY.named_schemas}
 """Schemas whose classes are named, and how many they have."""
 
 CLASSES = sum(NAMED.values())
