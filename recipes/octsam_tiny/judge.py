@@ -1,14 +1,14 @@
 """Judge weights of octsam-tiny side by side: `python -m recipes.octsam_tiny.judge DATA MODEL ...`.
 
-A model is `octsam-tiny` or a file. The B-scans are some that none of them saw: healthy layers, real
-lesions, and an eye with drusen.
+A model is `octsam-tiny`, `octsam-tiny-4` (the version before) or a file. The B-scans are some that
+none of them saw: healthy layers, real lesions, and an eye with drusen.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -20,13 +20,13 @@ from benchmarks.markdown import grid
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.masks import Mask
 from napari_octsam.evaluation.metrics.counts import count_pixels
-from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.model import Model
+from recipes.octsam_tiny.beginning import model_of
 from recipes.octsam_tiny.questions import AIMS, Asked, Question, questions_of
-from recipes.octsam_tiny.rivals.classical import whole_box
+from recipes.octsam_tiny.rivals.classical import Open, boxed, whole_box
 from recipes.octsam_tiny.teacher import named_probabilities
 
-__all__ = ["Judged", "as_table", "judge", "judge_boxes"]
+__all__ = ["Answers", "Judged", "as_table", "by_title", "judge", "judge_boxes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,20 @@ def judge(model: Model, asked: Asked) -> Answers:
         yield each.title, _judged(np.isin(named, each.classes), each)
 
 
-def judge_boxes(asked: Asked) -> Answers:
-    """Take each box as it is for the mask that it asks for: what a box alone tells."""
+def judge_boxes(opened: Open, asked: Asked) -> Answers:
+    """Ask what makes masks of boxes all questions that have one."""
+    find = opened(asked.image, bundled_schema(asked.schema))
     for each in asked.questions:
         if each.prompt is not None and each.prompt.box is not None:
-            yield each.title, _judged(whole_box(asked.image, each.prompt.box), each)
+            yield each.title, _judged(find(each.prompt.class_value, each.prompt.box), each)
+
+
+def by_title(answers: Iterable[tuple[str, Judged]]) -> dict[str, list[Judged]]:
+    """Return all answers to each question."""
+    found: defaultdict[str, list[Judged]] = defaultdict(list)
+    for title, each in answers:
+        found[title].append(each)
+    return dict(found)
 
 
 def _judged(mask: Mask, question: Question, predicted: float | None = None) -> Judged:
@@ -113,19 +122,12 @@ def main(arguments: list[str]) -> None:
     if len(arguments) < 2:
         sys.exit(__doc__)
     data, *names = arguments
-    judged: dict[str, dict[str, list[Judged]]] = {}
-    boxes: defaultdict[str, list[Judged]] = defaultdict(list)
     asked = list(questions_of(Path(data)))
-    for bscan in asked:
-        for title, each in judge_boxes(bscan):
-            boxes[title].append(each)
+    judged = {}
     for name in names:
-        model = load_model(name, device="cpu", precision="float32")
-        found: defaultdict[str, list[Judged]] = defaultdict(list)
-        for bscan in asked:
-            for title, each in judge(model, bscan):
-                found[title].append(each)
-        judged[Path(name).stem] = found
+        model = model_of(name)
+        judged[Path(name).stem] = by_title(a for each in asked for a in judge(model, each))
+    boxes = by_title(a for each in asked for a in judge_boxes(boxed(whole_box), each))
     print(as_table(judged, boxes))
 
 

@@ -41,7 +41,7 @@ _OVERLAPS = {
 
 
 class _TrustLabel(QLabel):
-    """The word for a mask's score; always as wide as the widest, so that nothing beside it jumps."""
+    """The word for a mask's score, as wide as the widest: nothing beside it jumps."""
 
     def __init__(self) -> None:
         super().__init__()
