@@ -138,7 +138,8 @@ def main(arguments: Sequence[str]) -> None:
     expected = list(expectations(model, list(questions_of(Path(data)))))
     correction = fitted([each for each in expected if each.fits])
     print(errors_table(expected, correction))
-    print(words_table([each for each in expected if each.kind.startswith(("lesions", "RPE"))]))
+    foreign = [each for each in expected if not each.title.startswith("layers")]
+    print(words_table(foreign), end="")
 
 
 if __name__ == "__main__":

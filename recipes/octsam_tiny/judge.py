@@ -128,7 +128,7 @@ def main(arguments: list[str]) -> None:
         model = model_of(name)
         judged[Path(name).stem] = by_title(a for each in asked for a in judge(model, each))
     boxes = by_title(a for each in asked for a in judge_boxes(boxed(whole_box), each))
-    print(as_table(judged, boxes))
+    print(as_table(judged, boxes), end="")
 
 
 if __name__ == "__main__":

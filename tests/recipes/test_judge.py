@@ -13,6 +13,7 @@ from recipes.octsam_tiny.calibration import Correction, Expected, errors_table, 
 from recipes.octsam_tiny.judge import Judged, as_table, by_title, judge, judge_boxes
 from recipes.octsam_tiny.questions import AIMS, questions_of
 from recipes.octsam_tiny.rivals.classical import boxed, whole_box
+from recipes.octsam_tiny.speed import speeds_table
 
 
 @pytest.fixture
@@ -98,6 +99,13 @@ def test_a_correction_makes_a_vain_model_honest_and_is_judged_by_other_patients(
     table = errors_table(expected, found)
     assert f"| lesions, tight box | 20 | {actual.mean():.3f} | {predicted.mean():.3f} |" in table
     assert table.endswith("| 0.000 |\n")
+
+
+def test_models_are_timed_by_turns() -> None:
+    model = load_model("octsam-tiny", device="cpu", precision="float32")
+    table = speeds_table({"old": model, "new": model}, turns=1)
+    assert table.startswith("|  | old | new |")
+    assert table.count(" ms |") == 4
 
 
 def test_words_are_shown_with_how_good_their_masks_are() -> None:
