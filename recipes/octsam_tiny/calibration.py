@@ -56,7 +56,7 @@ _WHOLE = ("layers", "RPE with drusen")
 
 
 class Correction(NamedTuple):
-    """What makes a better one of a predicted IoU, in its logit: it is monotone."""
+    """What makes a better one of a predicted IoU, in its logit; monotone: `scale` is positive."""
 
     scale: float
     shift: float
@@ -79,12 +79,13 @@ def fitted(expected: Sequence[Expected]) -> Correction:
     """Return the correction of the least mean error; that of no change if there is none better."""
     predicted, iou = _columns(expected)
 
-    def error(numbers: Numbers) -> float:
-        scale, shift = numbers
-        return float(np.abs(Correction(scale, shift)(predicted) - iou).mean())
+    def correction(numbers: Numbers) -> Correction:
+        return Correction(float(np.exp(numbers[0])), float(numbers[1]))
 
-    scale, shift = minimize(error, (1.0, 0.0), method="Nelder-Mead").x
-    return Correction(float(scale), float(shift))
+    def error(numbers: Numbers) -> float:
+        return float(np.abs(correction(numbers)(predicted) - iou).mean())
+
+    return correction(minimize(error, (0.0, 0.0), method="Nelder-Mead").x)
 
 
 def errors_table(expected: Sequence[Expected], correction: Correction) -> str:
