@@ -6,13 +6,21 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+import torch
 from safetensors.torch import load
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.checkpoints.recognise import check_weights, recognise
+from napari_octsam.models.header import Header
+from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyNetwork
+from recipes.octsam_tiny.recipe import read_recipe
 
-__all__ = ["BUNDLED", "begun_network", "file_of_blob"]
+__all__ = ["BEFORE", "BUNDLED", "begun_network", "file_of_blob", "model_of"]
+
+BEFORE = "octsam-tiny-4"
+"""Name of the version that the recipe begins from."""
 
 BUNDLED = Path(__file__).parents[2] / "src/napari_octsam/models/weights/octsam-tiny.safetensors"
 """The weights that ship, of whichever version."""
@@ -36,6 +44,21 @@ def begun_network(blob: str | None, bundled: Path = BUNDLED) -> TinyNetwork:
     check_weights(weights, source)
     network.load_state_dict(weights.state_dict)
     return network
+
+
+def model_of(name: str) -> Model:
+    """Return the version `BEFORE`, a registered model, or that of a file, to be judged on a CPU.
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    if name != BEFORE:
+        return load_model(name, device="cpu", precision="float32")
+    network = begun_network(read_recipe().begin_from).eval().requires_grad_(False)
+    header = Header(name=BEFORE, architecture="octsam-tiny", profile="octsam-tiny")
+    return Model(network, header, torch.device("cpu"))
 
 
 def file_of_blob(blob: str, bundled: Path = BUNDLED) -> bytes:

@@ -1,6 +1,6 @@
-"""Fill the figures of octsam-tiny's card: `python -m recipes.octsam_tiny.card DATA`.
+"""Fill the figures of octsam-tiny's card: `python -m recipes.octsam_tiny.card DATA [SECTION ...]`.
 
-Each table comes from the commands that stand above it.
+Each table comes from the commands that stand above it; without a section, all are filled.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.markdown import grid
 from napari_octsam.core.files import replacing
+from recipes.octsam_tiny.beginning import BEFORE
 from recipes.octsam_tiny.exports import EXPORTS
 from recipes.octsam_tiny.sources import HELD_OUT_FLUID, VALIDATION_SUBJECT
 
@@ -44,6 +45,13 @@ class Section:
     commands: Mapping[str, str]
     table: Callable[[Mapping[str, Report]], str]
     before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A part of the card that a command prints."""
+
+    command: str
 
 
 def layers_table(reports: Mapping[str, Report]) -> str:
@@ -116,7 +124,8 @@ def calibration_table(reports: Mapping[str, Report]) -> str:
     return grid(["", *found], rows)
 
 
-SECTIONS = {
+SECTIONS: Mapping[str, Section | Printed] = {
+    "aims": Printed(f"python -m recipes.octsam_tiny.judge DATA {BEFORE} octsam-tiny"),
     "layers": Section(
         {
             "one tight box": _LAYERS,
@@ -137,6 +146,8 @@ SECTIONS = {
         {"layers, one box": _LAYERS, "layers, one point": f"{_LAYERS} --prompt point"},
         calibration_table,
     ),
+    "trust": Printed("python -m recipes.octsam_tiny.calibration DATA octsam-tiny"),
+    "speed": Printed(f"python -m recipes.octsam_tiny.speed {BEFORE} octsam-tiny"),
 }
 
 
@@ -151,6 +162,10 @@ def fill_card(text: str, sections: Mapping[str, str]) -> str:
             raise ValueError(f"the card has no place for {name}")
         text = before + begin + content + end + after
     return text
+
+
+def _printed(section: Printed, told: Callable[[str], str]) -> str:
+    return f"    {section.command}\n\n{told(section.command)}"
 
 
 def _section(section: Section, run: Callable[[str], Report]) -> str:
@@ -171,7 +186,7 @@ def _mean(report: Report, name: str) -> float:
 
 def main(arguments: Sequence[str]) -> None:
     """Run the commands of every section and write the card."""
-    (data,) = arguments
+    data, *names = arguments
     with tempfile.TemporaryDirectory() as folder:
         places = {
             "DATA": data,
@@ -180,13 +195,13 @@ def main(arguments: Sequence[str]) -> None:
         }
         done: dict[str, Report] = {}
 
-        def execute(line: str, *more: str) -> None:
+        def execute(line: str, *more: str) -> str:
             program, *asked = shlex.split(line)
             for name, place in places.items():
                 asked = [word.replace(name, place) for word in asked]
             module = ["-m", "napari_octsam"] if program == "octsam" else []
             command = [sys.executable, *module, *asked, *more]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
         def run(words: str) -> Report:
             if words not in done:
@@ -196,7 +211,11 @@ def main(arguments: Sequence[str]) -> None:
             return done[words]
 
         sections: dict[str, str] = {}
-        for name, section in SECTIONS.items():
+        for name in names or SECTIONS:
+            section = SECTIONS[name]
+            if isinstance(section, Printed):
+                sections[name] = _printed(section, execute)
+                continue
             if section.before:
                 execute(section.before)
             sections[name] = _section(section, run)

@@ -11,8 +11,10 @@ from safetensors.torch import save_file
 
 from napari_octsam.core.prompts import bounding_box
 from napari_octsam.data.pairs import LabelledBScan
+from napari_octsam.evaluation.prompting import class_prompt
 from napari_octsam.models.tiny.network import TinyNetwork
 from recipes.octsam_tiny.loop import Pretraining
+from recipes.octsam_tiny.questions import Asked, Question
 from recipes.octsam_tiny.recipe import PretrainConfig, Stage, read_recipe
 from recipes.octsam_tiny.rivals.classical import otsu, walker, whole_box
 from recipes.octsam_tiny.rivals.contest import Contest
@@ -71,13 +73,18 @@ def test_the_page_shows_each_of_them(tmp_path: Path) -> None:
     save_file(run.weights, tmp_path / "unet.safetensors")
     image, mask = blob(190, 60)
     layers = [LabelledBScan("a", image, mask * np.uint8(3))]
-    contest = Contest(layers, [LabelledBScan("b", image, mask.astype(np.uint8))])
+    question = Question("drusen, tight box", mask, class_prompt(mask, 7, "box"))
+    asked = [Asked("5", image, "oct14", [question])]
+    contest = Contest(layers, [LabelledBScan("b", image, mask.astype(np.uint8))], asked)
     unet = UNet(tmp_path / "unet.safetensors")
     contestants = {
         "U-Net": Contestant(contest.of_unet(unet), unet.parameters, 1),
         "Otsu": Contestant(contest.of_segment(otsu)),
     }
-    page = as_page(contest, contestants)
+    page = as_page(contest, contestants, ["SAM, shrunk"])
+    assert "Not measured this time: SAM, shrunk." in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| drusen, tight box | 1 |")]
+    assert float(row.split("|")[-2]) > 0.9
     (row,) = [line for line in page.splitlines() if line.startswith("| Otsu")]
     cells = [cell.strip() for cell in row.split("|")][2:-1]
     assert float(cells[2]) > 0.9  # the one layer that is there

@@ -1,4 +1,7 @@
-"""Make the pictures of the README and the docs: `make docs-figures`."""
+"""Make the pictures of the README and the docs: `make docs-figures`.
+
+Those of octsam-tiny's failures need real B-scans: `python -m recipes.octsam_tiny.failures DATA`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from qtpy.QtWidgets import QApplication
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
 from napari_octsam.phantoms.bscan import Phantom, make_phantom
-from recipes.octsam_tiny.failures import draw_failures
 from tools.docs.topology_figures import draw_topology
 from tools.docs.tutorial_figures import draw_tutorial
 
@@ -52,7 +54,6 @@ def labelled(phantom: Phantom) -> np.ndarray:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     phantom_sheet(IMAGES / "phantoms.png")
-    draw_failures(IMAGES / "octsam-tiny-failures.png")
     draw_topology(IMAGES)
     prompt_window(IMAGES / "prompt.png")
     draw_tutorial(IMAGES)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 from skimage.filters import gaussian, threshold_otsu
 from skimage.segmentation import random_walker
 
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.masks import Mask
 from napari_octsam.core.prompts import Box
 
-__all__ = ["inside", "otsu", "walker", "whole_box"]
+__all__ = ["Find", "Open", "Segment", "boxed", "inside", "otsu", "walker", "whole_box"]
 
+Segment: TypeAlias = Callable[[npt.NDArray[np.uint8], Box], Mask]
+Find: TypeAlias = Callable[[int, Box], Mask]
+"""Gives the mask of a class that has this box."""
+Open: TypeAlias = Callable[[npt.NDArray[np.uint8], LabelSchema], Find]
+"""Looks at a B-scan once, for all of its classes."""
 
 _MARGIN = 10  # pixels round the box that are surely not the object
 _SURE = 0.25  # share of the object's side of Otsu's threshold that seeds the random walk
@@ -55,6 +64,11 @@ def walker(image: npt.NDArray[np.uint8], box: Box) -> Mask:
     if (seeds == 1).any() and (seeds == 2).any():
         found[near] = random_walker(grey, seeds, beta=1000, mode="cg_j") == 1
     return found
+
+
+def boxed(segment: Segment) -> Open:
+    """Return what answers for every class alike, by the box."""
+    return lambda image, _: lambda _, box: segment(image, box)
 
 
 def inside(box: Box) -> tuple[slice, slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -19,12 +19,15 @@ from qtpy.QtWidgets import (
 
 from napari_octsam.core.decoded import CANDIDATES
 from napari_octsam.core.masks import Overlap
+from napari_octsam.core.trust import Trust, trust_in
 from napari_octsam.gui.prompting.predicted import AUTOMATIC
 from napari_octsam.gui.widgets.class_menu import ClassMenu
 from napari_octsam.gui.widgets.vertical_scroll import reveal
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.core.decoded import DecodedObject
+    from napari_octsam.gui.prompting.collect import PlacedPrompt
     from napari_octsam.gui.prompting.prompter import Prompter
     from napari_octsam.gui.session.session_widget import SessionWidget
 
@@ -37,6 +40,34 @@ _OVERLAPS = {
 }
 
 
+class _TrustLabel(QLabel):
+    """The word for a mask's score, as wide as the widest: nothing beside it jumps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.show_score(None)
+
+    def show_score(self, score: float | None) -> None:
+        """Say how far a mask of this predicted IoU can be trusted; nothing where there is none."""
+        self.setText("" if score is None else trust_in(score))
+        expected = "none yet" if score is None else f"{min(score, 1):.2f}"
+        self.setToolTip(
+            f"How far the model trusts this mask: {', '.join(Trust)}\n"
+            f"Overlap (IoU) with the true mask that it expects, 0 to 1: {expected}"
+        )
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return room for the widest word."""
+        words = [self.text(), *Trust]
+        shown, *others = (self.fontMetrics().size(0, word).width() for word in words)
+        hint = super().sizeHint()
+        return QSize(hint.width() - shown + max(others), hint.height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return the same: no word is ever cut."""
+        return self.sizeHint()
+
+
 class MaskPanel(QWidget):
     """Candidate, threshold and overlap policy."""
 
@@ -44,7 +75,7 @@ class MaskPanel(QWidget):
         super().__init__(owner)
         self._prompter = prompter
         self.candidates = [QPushButton(_name_of(i)) for i in range(CANDIDATES)]
-        self.score = QLabel()
+        self.trust = _TrustLabel()
         self.threshold = QSlider(Qt.Orientation.Horizontal)
         self._threshold_text = QLabel()
         self.overlap = QComboBox()
@@ -60,13 +91,7 @@ class MaskPanel(QWidget):
         for i, button in enumerate(self.candidates):
             button.setEnabled(here is not None and i < len(here[1].candidates))
             button.setChecked(here is not None and here[0].candidate == i)
-        self.score.setText("")
-        if here is not None:
-            placed, decoded = here
-            score = decoded.scores[decoded.index(placed.candidate)]
-            self.score.setText(f"IoU {min(score, 1):.2f}")
-            widest = max(self.score.minimumWidth(), self.score.sizeHint().width())
-            self.score.setMinimumWidth(widest)  # so that the buttons do not jump
+        self.trust.show_score(None if here is None else _score_of(*here))
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
@@ -78,9 +103,7 @@ class MaskPanel(QWidget):
             row.addWidget(button, 1)
             button.setToolTip(f"Candidate mask {button.text()} of the object (W shows the next)")
         self.candidates[AUTOMATIC].setToolTip("The model's own choice (W shows the next)")
-        self.score.setToolTip("Overlap with the true mask that the model expects, 0 to 1")
-        self.score.setMinimumWidth(self.fontMetrics().horizontalAdvance("IoU 0.00"))
-        row.addWidget(self.score)
+        row.addWidget(self.trust)
         self.threshold.setRange(5, 95)
         self.threshold.setValue(50)
         self.threshold.setToolTip("Probability above which a pixel belongs to the object")
@@ -134,6 +157,10 @@ class MaskPanel(QWidget):
     def _change_schema(self, schema: LabelSchema) -> None:
         self.classes.set_schema(schema)
         self._prompter.committer.replaceable = frozenset()
+
+
+def _score_of(placed: PlacedPrompt, decoded: DecodedObject) -> float:
+    return decoded.scores[decoded.index(placed.candidate)]
 
 
 def _name_of(candidate: int) -> str:
