@@ -140,12 +140,12 @@ def _label_one(
     from napari_octsam.cli.prediction import label_picture
     from napari_octsam.data.annotations.description import Description
     from napari_octsam.data.annotations.tiff_export import write_described_tiff
-    from napari_octsam.data.pictures import read_picture
+    from napari_octsam.data.pictures import open_picture
 
     def on_bscan(done: int, total: int) -> None:
         show(path.name, done, total, text)
 
-    labels = label_picture(model, read_picture(path), schema, on_bscan)
+    labels = label_picture(model, open_picture(path), schema, on_bscan)
     axes = labels.ndim
     description = Description(
         label_schema=schema,
