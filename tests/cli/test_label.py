@@ -40,6 +40,7 @@ def scans(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow("the bundled model is loaded twice, and encodes four B-scans")
 def test_a_folder_is_labelled_but_for_a_bad_file_and_gone_on_with(
     octsam: Octsam, scans: Path
 ) -> None:

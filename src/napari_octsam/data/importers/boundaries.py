@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.boundaries import steps_between
 from napari_octsam.core.classes import NOT_LABELLED
 
 __all__ = ["drawn_columns", "layers_between"]
@@ -33,8 +34,7 @@ def layers_between(boundaries: npt.NDArray[np.floating], rows: int) -> npt.NDArr
     """
     drawn = drawn_columns(boundaries)
     ordered = np.maximum.accumulate(np.where(drawn, boundaries, 0), axis=0)
-    starts = np.floor(ordered + 0.5)
-    begun = (np.arange(rows)[None, :, None] >= starts[:, None]).sum(0)
-    layers = np.where(begun == len(boundaries), 0, begun).astype(np.uint8)
+    steps = steps_between(ordered, rows)
+    layers: npt.NDArray[np.uint8] = np.where(steps == len(boundaries), np.uint8(0), steps)
     layers[:, ~drawn] = NOT_LABELLED
     return layers
