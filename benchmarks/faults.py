@@ -100,7 +100,7 @@ def _kill_training(folder: Path, count: int) -> Iterator[str]:
         time.sleep(float(rng.uniform(0, 3)))
         first.kill()
         first.communicate()
-        (run,) = out.iterdir()
+        run = next(out.glob("*/last.pt")).parent
         again = subprocess.run([*octsam, "train", "--resume", str(run)], text=True, **quiet)
         yield "" if again.returncode == 0 else again.stderr.strip()[-200:]
 

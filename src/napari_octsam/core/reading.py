@@ -84,7 +84,7 @@ def parse_json(content: bytes | str) -> Any:
         raise ValueError("it is nested too deeply") from error
     _check_parts(values)
     if _HALF_A_LETTER.search(text):
-        json.dumps(values, ensure_ascii=False).encode()  # UnicodeEncodeError is a ValueError
+        _check_letters(values)
     return values
 
 
@@ -105,6 +105,13 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from error
     _check_parts(values)
     return values
+
+
+def _check_letters(values: Any) -> None:
+    try:
+        json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it has half a letter, which no text can hold") from error
 
 
 def _check_parts(values: Any) -> None:
