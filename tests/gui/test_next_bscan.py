@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication
 from tests.gui.prompting_parts import bscan, draw_box, wait_for_prediction
 
 
+@pytest.mark.slow("ten B-scans in a real window, each drawn three times")
 def test_ten_bscans_one_after_the_other_do_not_end_napari(open_in_window: Any, qtbot: Any) -> None:
     viewer, widget = open_in_window(bscan())
     viewer.__wrapped__.window._qt_window.show()

@@ -25,6 +25,7 @@ __all__ = [
     "adopt",
     "class_at",
     "class_of_next",
+    "fit_features",
     "is_next_named",
     "kind_at",
     "missing_features",
@@ -114,6 +115,23 @@ def missing_features(layer: PromptLayer) -> list[str]:
         if name not in features
         or (isinstance(value, int) and features[name].dtype.kind not in "iu")
     ]
+
+
+def fit_features(layer: PromptLayer) -> None:
+    """Give a layer a row of features for each prompt.
+
+    Where a script sets `data`, napari leaves the table of shapes as long as it was.
+    """
+    import pandas as pd
+
+    count, rows = len(layer.data), len(layer.features)
+    if rows == count:
+        return
+    defaults = layer.feature_defaults
+    kept = layer.features.iloc[:count]
+    added = [defaults] * (count - rows)
+    layer.features = pd.concat([kept, *added], ignore_index=True) if added else kept
+    layer.feature_defaults = defaults
 
 
 def restyle(layer: PromptLayer, schema: LabelSchema) -> None:

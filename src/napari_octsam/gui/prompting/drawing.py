@@ -14,6 +14,7 @@ from psygnal import Signal
 from napari_octsam.gui.layers.prompt_layers import (
     adopt,
     class_of_next,
+    fit_features,
     is_next_named,
     missing_features,
     new_points_layer,
@@ -375,6 +376,7 @@ class Drawing:
     def _restyle_and_tell(self, layers: Sequence[PromptLayer]) -> None:
         with self._untold():
             for layer in layers:
+                fit_features(layer)
                 if missing_features(layer):  # the person has replaced the table
                     self._adopt(layer)
                 restyle(layer, self._schema)
