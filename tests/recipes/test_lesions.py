@@ -136,6 +136,9 @@ def test_beside_lesions_the_network_is_taught_what_it_was_sure_of() -> None:
 def test_neither_unsure_names_nor_lesions_are_taught() -> None:
     sample = lesion_sample(drawn("1_CNV_1", 1))
     network = begun_network(None)
+    for head in network.pixel_names.heads.values():
+        head.weight.data.zero_()
+        head.bias.data.zero_()
     network.pixel_names.heads["oct14"].bias.data[Finding.INTRARETINAL_FLUID] = 50
     maps = Teacher(network, sure=0.9)(sample).maps
     assert (maps["layers7"] == NOT_LABELLED).all()
