@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import can_name_a_file
-from napari_octsam.core.reading import read_toml
+from napari_octsam.core.reading import first_fault, read_toml
 
 __all__ = [
     "BUNDLED_SCHEMAS",
@@ -219,9 +219,7 @@ def load_schema(name_or_path: str | Path) -> LabelSchema:
     except OSError as error:
         raise UserError(f"Cannot read the label schema {path}: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "schema"
-        message = f"{path} is not a label schema: {where}: {first['msg']}."
+        message = f"{path} is not a label schema: {first_fault(error, 'schema')}."
         raise UserError(message) from error
     except ValueError as error:
         raise UserError(f"{path} is not a TOML file: {error}.") from error

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.prompts import Box, Point, Prompt
-from napari_octsam.core.reading import read_json
+from napari_octsam.core.reading import first_fault, read_json
 
 __all__ = ["load_prompts", "save_prompts"]
 
@@ -50,9 +50,7 @@ def load_prompts(path: Path) -> list[Prompt]:
     except OSError as error:
         raise UserError(f"Cannot read the prompts {path}: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise UserError(f"{path} does not hold prompts: {where}: {first['msg']}.") from error
+        raise UserError(f"{path} does not hold prompts: {first_fault(error, 'file')}.") from error
     except ValueError as error:
         raise UserError(f"{path} does not hold prompts: it is not JSON.") from error
     return [

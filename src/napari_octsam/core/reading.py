@@ -15,13 +15,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["check_regular", "parse_json", "read_bytes", "read_json", "read_toml"]
+from pydantic import ValidationError
+
+__all__ = ["check_regular", "first_fault", "parse_json", "read_bytes", "read_json", "read_toml"]
 
 _MOST_BYTES = 256 << 20
 _MOST_TOML = 64 << 10  # tomllib takes the square of a dotted key's length
 _DEEPEST = 64
 _LARGEST = (1 << 63) - 1
 _HALF_A_LETTER = re.compile(r"\\u[dD][89a-fA-F]")  # JSON may escape what no text can hold
+
+
+def first_fault(error: ValidationError, whole: str) -> str:
+    """Return where a file's first fault is, `whole` where it is in no field, and which."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or whole
+    return f"{where}: {first['msg']}"
 
 
 def check_regular(path: Path) -> int:

@@ -15,7 +15,7 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import composed
 from napari_octsam.core.images import times
-from napari_octsam.core.reading import read_json
+from napari_octsam.core.reading import first_fault, read_json
 from napari_octsam.data.annotations.description import KEY, Description
 from napari_octsam.data.annotations.found import FoundLabels, required
 from napari_octsam.data.annotations.rle import mask_of
@@ -99,9 +99,7 @@ def _read(path: Path) -> _Coco:
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise UserError(f"{path} is not COCO JSON: {where}: {first['msg']}.") from error
+        raise UserError(f"{path} is not COCO JSON: {first_fault(error, 'file')}.") from error
     except ValueError as error:
         raise UserError(f"{path} is not JSON.") from error
 

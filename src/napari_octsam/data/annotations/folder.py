@@ -16,7 +16,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, replacing, sweep, write_json
 from napari_octsam.core.folders import close_to_others
 from napari_octsam.core.images import times
-from napari_octsam.core.reading import read_json
+from napari_octsam.core.reading import first_fault, read_json
 
 if TYPE_CHECKING:
     from napari_octsam.data.annotations.label_store import Labels, LabelStore
@@ -74,9 +74,7 @@ def read_annotation(path: Path) -> Annotation:
     except OSError as error:
         raise UserError(f"Cannot read {record}: {error.strerror}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise UserError(f"{record} is damaged: {where}: {first['msg']}.") from error
+        raise UserError(f"{record} is damaged: {first_fault(error, 'file')}.") from error
     except ValueError as error:
         raise UserError(f"{record} is damaged: it is not JSON.") from error
 

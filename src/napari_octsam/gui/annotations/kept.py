@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
+    from napari_octsam.core.classes import LabelSchema
     from napari_octsam.data.annotations.folder import AnnotationFolder
     from napari_octsam.gui.layers.bscans import Plane
     from napari_octsam.gui.widgets.main_thread import MainThread
@@ -230,14 +231,15 @@ class KeptLabels:
             raise UserError(f"{self.labels.name} has another shape now: save it by File > Save.")
         is_changed, self._is_changed = is_changed or self._is_changed, False
         by_others, self._by_others = frozenset(self._by_others), set()
-        plane = self._shown()
+        plane, annotation = self._shown(), self._describe(self)
+        is_pictured = is_changed and self._picture_is_due()
         return Snapshot(
             data,
-            self._describe(self),
+            annotation,
             is_changed,
             None if plane is None else plane.index,
             by_others,
-            self._picture() if is_changed and self._picture_is_due() else None,
+            self._picture(plane, annotation.label_schema) if is_pictured else None,
         )
 
     def _on_saved(self, future: Future[Saved]) -> None:
@@ -277,13 +279,13 @@ class KeptLabels:
     def _picture_is_due(self) -> bool:
         return time.monotonic() - self._pictured_at > _PICTURE_EVERY
 
-    def _picture(self) -> Callable[[Path], None] | None:
+    def _picture(self, plane: Plane | None, schema: LabelSchema) -> Callable[[Path], None] | None:
         """Return what writes a picture of the B-scan that is shown; it reads the image then."""
-        plane, image = self._shown(), self._image_of(self.labels)
+        image = self._image_of(self.labels)
         if plane is None or image is None:
             return None
         self._pictured_at = time.monotonic()
-        data, schema = self.labels.data, self._describe(self).label_schema
+        data = self.labels.data
 
         def write(path: Path) -> None:
             with suppress(UserError):  # a picture is not worth more than the labels
