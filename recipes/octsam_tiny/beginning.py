@@ -15,12 +15,12 @@ from napari_octsam.models.checkpoints.recognise import check_weights, recognise
 from napari_octsam.models.header import Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyNetwork
-from recipes.octsam_tiny.recipe import read_recipe
+from recipes.octsam_tiny.recipe import FIRST_RUN, read_recipe
 
 __all__ = ["BEFORE", "BUNDLED", "begun_network", "file_of_blob", "model_of"]
 
 BEFORE = "octsam-tiny-4"
-"""Name of the version that the recipe begins from."""
+"""Name of the version that the first run began from."""
 
 BUNDLED = Path(__file__).parents[2] / "src/napari_octsam/models/weights/octsam-tiny.safetensors"
 """The weights that ship, of whichever version."""
@@ -56,7 +56,7 @@ def model_of(name: str) -> Model:
     """
     if name != BEFORE:
         return load_model(name, device="cpu", precision="float32")
-    network = begun_network(read_recipe().begin_from).eval().requires_grad_(False)
+    network = begun_network(read_recipe(FIRST_RUN).begin_from).eval().requires_grad_(False)
     header = Header(name=BEFORE, architecture="octsam-tiny", profile="octsam-tiny")
     return Model(network, header, torch.device("cpu"))
 

@@ -14,8 +14,21 @@ from napari_octsam.training.prompts.simulation import PromptParts, simulate_prom
 
 __all__ = ["loose_box", "loose_prompt", "near_miss", "partial_box"]
 
-_KINDS = {"tight": 0.4, "near": 0.2, "far": 0.15, "half": 0.1, "part": 0.08, "wide": 0.07}
-_REACH = {"tight": 2.0, "near": 8.0, "far": 16.0}  # pixels by which a side lies outside at most
+_KINDS = {
+    "exact": 0.35,
+    "tight": 0.2,
+    "near": 0.15,
+    "far": 0.12,
+    "half": 0.07,
+    "part": 0.06,
+    "wide": 0.05,
+}
+_REACH = {
+    "exact": 0.0,
+    "tight": 2.0,
+    "near": 8.0,
+    "far": 16.0,
+}  # pixels by which a side lies outside at most
 _EVEN = 0.5  # share of the boxes that are as loose on every side
 _INWARD = 0.1  # of the reach: most boxes are too large
 _WIDE = 64  # columns from which an object is asked for in a part of them, or across the view

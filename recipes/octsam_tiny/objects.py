@@ -12,7 +12,12 @@ from scipy import ndimage
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.masks import EIGHT_CONNECTED, Mask
 from napari_octsam.phantoms.bscan import Finding, Tissue
-from napari_octsam.training.prompts.simulation import SimulatedObject, draw_parts, simulate_prompt
+from napari_octsam.training.prompts.simulation import (
+    PromptParts,
+    SimulatedObject,
+    draw_parts,
+    simulate_prompt,
+)
 from recipes.octsam_tiny.lesions import CLASS_OF, LESIONS
 from recipes.octsam_tiny.loose import loose_prompt
 
@@ -24,6 +29,7 @@ _HEALTHY_SHARE = 0.2  # of those of a healthy one, where oct14 says little besid
 _HEALTHY = (*Tissue, Finding.IMAGE_PADDING)
 _TOLD = 0.5  # of the prompts name their class: people may not know it
 _SEVERAL_SHARE = 0.15  # of the layers that are asked for, some with others below
+_CLICKED = 0.3  # of the views with lesions, whose objects are asked for by one click
 _PADDING_SHARE = 0.2  # it is in most views: of those that have it, so many show it
 
 
@@ -42,7 +48,8 @@ def draw_objects(
     loose
         Share of the objects with boxes and clicks as loose as people draw them.
     """
-    parts = draw_parts(rng)
+    clicked = LESIONS in maps and rng.random() < _CLICKED
+    parts = PromptParts(positives=1) if clicked else draw_parts(rng)
     objects = []
     for name, value in _draw_classes(maps, count, rng):
         labels = maps[name]

@@ -20,12 +20,13 @@ from napari_octsam.phantoms.bscan import Finding, Tissue
 from recipes.octsam_tiny.lesions import CLASS_OF, LESION_NAMES, is_held_out
 from recipes.octsam_tiny.sources import VALIDATION_SUBJECT
 
-__all__ = ["AIMS", "Asked", "Question", "questions_of"]
+__all__ = ["AIMS", "BAND", "Asked", "Question", "masked_bscans", "questions_of"]
 
 _SMALLEST = 20  # pixels of a lesion
 _EVERY = 8  # of the masked B-scans of the eye with drusen
 _CLICKED = (1, 3)  # lesions that a click asks for: cysts and drusen
-_BAND = (Tissue.RETINAL_PIGMENT_EPITHELIUM, Finding.PIGMENT_EPITHELIAL_DETACHMENT)
+BAND = (Tissue.RETINAL_PIGMENT_EPITHELIUM, Finding.PIGMENT_EPITHELIAL_DETACHMENT)
+"""Classes of `oct14` from the RPE's upper border to Bruch's membrane."""
 
 AIMS = MappingProxyType(
     {
@@ -74,10 +75,14 @@ def questions_of(data: Path) -> Iterator[Asked]:
         if is_held_out(bscan.name):
             patient = bscan.name.split("_")[0]
             yield Asked(patient, bscan.image, "oct14", list(_of_lesions(bscan)))
-    masked = sorted((data / "amd_volume" / "masks").iterdir())
-    for path in masked[::_EVERY]:
-        (bscan,) = read_pairs(data / "amd_volume", path.stem)
+    for bscan in masked_bscans(data):
         yield Asked("amd_volume", bscan.image, "oct14", list(_of_drusen(bscan.labels == 1)))
+
+
+def masked_bscans(data: Path) -> Iterator[LabelledBScan]:
+    """Yield every eighth of the masked B-scans of the eye with drusen; 1 is the band of `BAND`."""
+    for path in sorted((data / "amd_volume" / "masks").iterdir())[::_EVERY]:
+        yield from read_pairs(data / "amd_volume", path.stem)
 
 
 def _of_layers(bscan: LabelledBScan) -> Iterator[Question]:
@@ -109,8 +114,8 @@ def _of_lesions(bscan: LabelledBScan) -> Iterator[Question]:
 
 def _of_drusen(truth: Mask) -> Iterator[Question]:
     if truth.any():
-        yield Question("RPE with drusen, tight box", truth, class_prompt(truth, _BAND[0], "box"))
-        loose = class_prompt(truth, _BAND[0], "box", 8)
+        yield Question("RPE with drusen, tight box", truth, class_prompt(truth, BAND[0], "box"))
+        loose = class_prompt(truth, BAND[0], "box", 8)
         yield Question("RPE with drusen, box 8 px loose", truth, loose)
-        yield Question("RPE with drusen, one point", truth, class_prompt(truth, _BAND[0], "point"))
-        yield Question("RPE with drusen, names", truth, classes=_BAND)
+        yield Question("RPE with drusen, one point", truth, class_prompt(truth, BAND[0], "point"))
+        yield Question("RPE with drusen, names", truth, classes=BAND)

@@ -10,6 +10,7 @@ from napari_octsam.core.config import read_settings
 from napari_octsam.training.schedule import warmed_fall
 
 __all__ = [
+    "FIRST_RUN",
     "RECIPE",
     "DataShares",
     "PretrainConfig",
@@ -19,6 +20,9 @@ __all__ = [
 
 RECIPE = Path(__file__).with_name("recipe.toml")
 """Of the weights that ship."""
+
+FIRST_RUN = RECIPE.with_name("recipe-5-first.toml")
+"""Of the weights that they begin from, made from version 4's."""
 
 
 class _Numbers(BaseModel):

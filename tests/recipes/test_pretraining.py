@@ -26,7 +26,14 @@ from recipes.octsam_tiny.augment import View, random_view
 from recipes.octsam_tiny.batches import classes_of
 from recipes.octsam_tiny.loop import Pretraining
 from recipes.octsam_tiny.naming import naming_loss
-from recipes.octsam_tiny.recipe import RECIPE, DataShares, PretrainConfig, Stage, read_recipe
+from recipes.octsam_tiny.recipe import (
+    FIRST_RUN,
+    RECIPE,
+    DataShares,
+    PretrainConfig,
+    Stage,
+    read_recipe,
+)
 from recipes.octsam_tiny.samples import MixedSource, Sample, SampleSource
 from recipes.octsam_tiny.sources import octsam_tiny_sources
 from tests.recipes.bands import band
@@ -48,14 +55,16 @@ def test_the_recipe_in_the_package_is_whole_and_others_are_named(tmp_path: Path)
         read_recipe(wrong)
 
 
-def test_version_4_began_from_nothing_and_its_successor_begins_from_it() -> None:
-    new, old = read_recipe(), read_recipe(RECIPE.with_name("recipe-4.toml"))
+def test_version_4_began_from_nothing_and_each_run_since_from_what_was_before() -> None:
+    new, first = read_recipe(), read_recipe(FIRST_RUN)
+    old = read_recipe(RECIPE.with_name("recipe-4.toml"))
     assert old.begin_from is None
     assert not any(shares.lesions for shares in old.all_shares)
     assert not any(stage.loose or stage.devices for stage in old.stages)
     assert old.steps == 11_800
-    assert new.begin_from is not None
-    for shares in new.all_shares:
+    assert first.begin_from is not None
+    assert new.begin_from not in (None, first.begin_from)
+    for shares in new.all_shares | first.all_shares:
         assert sum(dict(shares).values()) == pytest.approx(1)
         assert min(dict(shares).values()) > 0
     assert new.stages[-1].columns == 512
