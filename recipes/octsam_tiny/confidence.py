@@ -1,4 +1,4 @@
-"""How right octsam-tiny is about its automatic labels: `python -m recipes.octsam_tiny.confidence DATA MODEL`.
+"""How right octsam-tiny is about its labels: `python -m recipes.octsam_tiny.confidence DATA MODEL`.
 
 Of what it labels without a prompt, on B-scans that it never learnt from: how sure it is, how often
 that is right, and the expected calibration error (Guo et al. 2017, arXiv:1706.04599).
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from benchmarks.markdown import grid
 from napari_octsam.core.boundaries import boundaries_of
-from napari_octsam.core.classes import NOT_LABELLED, bundled_schema
+from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.labelling import NamedPixels
 from napari_octsam.data.pairs import LabelledBScan, read_pairs
 from napari_octsam.models.model import Model
