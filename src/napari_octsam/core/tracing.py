@@ -26,6 +26,7 @@ Costs = npt.NDArray[np.float32]
 _SLOPE_COST = np.float32(6.0)  # nats a row
 _DOUBT = np.float32(1e-3)  # probability that is left to what a model thinks impossible
 _NEAR = 2  # rows
+_ALIKE = np.float32(3.0)  # rows that say no more than one: a model errs over several together
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,10 @@ def trace(costs: Costs, anchors: Sequence[Anchor] = ()) -> npt.NDArray[np.int_]:
 def sureness(costs: Costs, boundaries: npt.NDArray[np.int_]) -> npt.NDArray[np.float32]:
     """Return how probable it is that each boundary is within 2 rows, (boundaries, W), 0 to 1.
 
-    As each column by itself says: the softmax of minus its costs, summed over those rows.
+    As each column by itself says: the softmax of minus its costs, summed over those rows. Pixels
+    beside each other are not judged independently, so that the costs count for a third.
     """
-    likely = np.exp(-costs)
+    likely = np.exp(costs / -_ALIKE)
     rows = boundaries.T[..., None] + np.arange(-_NEAR, _NEAR + 1)
     inside = (rows >= 0) & (rows < costs.shape[2])
     near = np.take_along_axis(likely, rows.clip(0, costs.shape[2] - 1), axis=2) * inside
