@@ -20,6 +20,7 @@ from napari_octsam.cli import (
     phantoms,
     predict,
     preprocess,
+    repair,
     topology,
     train,
 )
@@ -47,6 +48,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate.evaluate,
     "preprocess": preprocess.preprocess,
     "topology": topology.topology,
+    "repair": repair.repair,
     "train": train.train,
 }
 for _name, _command in _COMMANDS.items():

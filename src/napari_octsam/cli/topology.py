@@ -13,6 +13,7 @@ from rich.table import Table
 
 from napari_octsam import __version__
 from napari_octsam.cli.console import out, say, steps_bar
+from napari_octsam.cli.labels import known_schema, read_labels_of
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.core.classes import (
     BUNDLED_SCHEMAS,
@@ -46,7 +47,7 @@ def topology(
         str | None,
         typer.Option(
             help=f"Classes: a bundled schema ({', '.join(BUNDLED_SCHEMAS)}) or a TOML file; "
-            "default: as the data set of the labels says, or oct14."
+            "default: as the labels or their data set say, or oct14."
         ),
     ] = None,
     connectivity: Annotated[
@@ -71,11 +72,12 @@ def topology(
     if json_file is not None:
         given = [path for path in (schema, truth) if path is not None]
         check_output(json_file, overwrite, [labels, *map(Path, given)])
-    classes = _schema(labels, None if schema is None else load_schema(schema))
+    chosen = None if schema is None else load_schema(schema)
+    classes = known_schema(labels, chosen) or bundled_schema()
     if truth is not None:
-        _schema(truth, classes)
-    values = _read_labels(labels, classes)
-    true = None if truth is None else _read_labels(truth, classes)
+        known_schema(truth, classes)
+    values = read_labels_of(labels, classes)
+    true = None if truth is None else read_labels_of(truth, classes)
     if true is not None and true.shape != values.shape:
         raise UserError(
             f"{labels} is {times(values.shape)} pixels, but {truth} is {times(true.shape)}: "
@@ -100,19 +102,6 @@ def topology(
         write_json(json_file, {"about": about, "classes": [_row(*each) for each in found]})
 
 
-def _schema(labels: Path, chosen: LabelSchema | None) -> LabelSchema:
-    """Return the schema that was chosen, which is that of the labels where they say it."""
-    from napari_octsam.data.prepared import schema_of_mask
-
-    known = schema_of_mask(labels)
-    if known is not None and chosen is not None and not known.means_as(chosen):
-        raise UserError(
-            f"{labels} is labelled with the schema {known.name}, not with {chosen.name}: leave "
-            "--schema out, or choose labels of that schema."
-        )
-    return chosen or known or bundled_schema()
-
-
 def _describe(
     labels: npt.NDArray[np.integer],
     truth: npt.NDArray[np.integer] | None,
@@ -131,21 +120,6 @@ def _describe(
                 (place, each) for each in describe_bscan(labels[place], schema, true, connectivity)
             )
     return found
-
-
-def _read_labels(path: Path, schema: LabelSchema) -> npt.NDArray[np.integer]:
-    import numpy as np
-
-    from napari_octsam.data.labels import read_labels
-
-    labels = read_labels(path)
-    if unknown := schema.lacking(np.unique(labels).tolist()):
-        shown = ", ".join(str(value) for value in unknown[:5])
-        raise UserError(
-            f"{path} has values that the schema {schema.name} does not know ({shown}): choose "
-            "another one with --schema."
-        )
-    return labels
 
 
 def _bscans(labels: npt.NDArray[np.integer]) -> list[tuple[int, ...]]:

@@ -16,6 +16,7 @@ __all__ = [
     "Boundaries",
     "boundaries_of",
     "layers_between",
+    "lie_upside_down",
     "pushed_down",
     "pushed_up",
     "steps_between",
@@ -84,6 +85,17 @@ def boundaries_of(labels: npt.NDArray[np.uint8], schema: LabelSchema) -> Boundar
     steps[np.arange(rows)[:, None] >= ends] = layers + 1
     found = np.stack([(steps <= number).sum(axis=0) for number in range(layers + 1)])
     return np.where(ordered, found, np.nan).astype(np.float32)
+
+
+def lie_upside_down(labels: npt.NDArray[np.uint8], schema: LabelSchema) -> bool:
+    """Whether three layers or more lie in the reverse order in most columns of (H, W) labels."""
+    seen = np.isin([layer.value for layer in schema.layers], labels)
+    if np.count_nonzero(seen) < 3:
+        return False
+    upright, turned = (
+        np.isfinite(boundaries_of(each, schema)).all(axis=0) for each in (labels, labels[::-1])
+    )
+    return bool(np.count_nonzero(turned & ~upright) > np.count_nonzero(upright))
 
 
 def pushed_down(boundaries: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:

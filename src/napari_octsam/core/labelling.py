@@ -15,7 +15,14 @@ from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.decoded import LogitGrid
 from napari_octsam.core.tracing import Anchor, boundary_costs, sureness, trace
 
-__all__ = ["Labelling", "NamedPixels", "label_layers", "label_plainly"]
+__all__ = [
+    "Labelling",
+    "NamedPixels",
+    "Probabilities",
+    "label_layers",
+    "label_plainly",
+    "step_probabilities",
+]
 
 Probabilities = npt.NDArray[np.float32]
 """(W, classes, H): how probable each class of a schema is at each pixel of a B-scan, column by
@@ -181,7 +188,7 @@ def _boundaries(
     if not shown.any():
         return boundaries, sure
     top, bottom = _window(tissue[shown], count, [each.row for each in anchors])
-    steps = _steps(probabilities[:, :, top:bottom], schema)
+    steps = step_probabilities(probabilities[:, :, top:bottom], schema)
     costs = boundary_costs(steps)
     costs[~(seen & shown)] = 0
     traced = trace(costs, [replace(each, row=each.row - top) for each in anchors])
@@ -192,7 +199,9 @@ def _boundaries(
     return boundaries, sure
 
 
-def _steps(probabilities: Probabilities, schema: LabelSchema) -> npt.NDArray[np.float32]:
+def step_probabilities(
+    probabilities: Probabilities, schema: LabelSchema
+) -> npt.NDArray[np.float32]:
     """Return how probable each step of the stack is, (W, steps, H).
 
     Where what is above and what is below have one name, it is shared out: a pixel is as surely

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_octsam.core.classes import LabelClass, LabelSchema, LabelUnion
+from napari_octsam.core.masks import Mask
 from napari_octsam.topology.metrics import cl_dice
 from napari_octsam.topology.metrics.betti_matching import match_topologies
 from napari_octsam.topology.persistence.pairs import Connectivity
 from napari_octsam.topology.persistence.truth import BettiNumbers, TrueTopology, true_topology
 
-__all__ = ["Against", "ClassTopology", "Part", "describe_bscan"]
+__all__ = ["Against", "ClassTopology", "Part", "Surplus", "describe_bscan", "surplus_parts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,20 @@ class Part:
     row: int
     col: int
     size: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surplus:
+    """A part with its pixels: those of an (H, W) array that have its number."""
+
+    part: Part
+    labels: npt.NDArray[np.int32]
+    number: int
+
+    @property
+    def mask(self) -> Mask:
+        """The (H, W) pixels."""
+        return np.asarray(self.labels == self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,15 @@ def describe_bscan(
             yield _describe(group, mask, true, connectivity)
 
 
+def surplus_parts(found: TrueTopology, group: LabelClass | LabelUnion) -> Iterator[Surplus]:
+    """Yield what a mask has more of than is expected of its class.
+
+    First components, then holes, the largest first; the largest of all are taken for right.
+    """
+    yield from _surplus(found, group.components, "component")
+    yield from _surplus(found, group.holes, "hole")
+
+
 def _describe(
     group: LabelClass | LabelUnion,
     mask: npt.NDArray[np.bool_],
@@ -124,7 +148,7 @@ def _describe(
         betti=found.betti,
         components=group.components,
         holes=group.holes,
-        surplus=(*_surplus(found, group, "component"), *_surplus(found, group, "hole")),
+        surplus=tuple(each.part for each in surplus_parts(found, group)),
         against=None if truth is None else _compare(mask, found, truth, connectivity),
     )
 
@@ -149,16 +173,16 @@ def _compare(
 
 
 def _surplus(
-    found: TrueTopology, group: LabelClass | LabelUnion, kind: Literal["component", "hole"]
-) -> list[Part]:
-    expected = group.components if kind == "component" else group.holes
+    found: TrueTopology, expected: int | None, kind: Literal["component", "hole"]
+) -> Iterator[Surplus]:
     if expected is None:
-        return []
+        return
     labels = found.labels if kind == "component" else -found.labels
     boxes = ndimage.find_objects(labels.clip(min=0))
     sizes = np.bincount(labels[labels > 0], minlength=len(boxes) + 1)
     largest_first = np.argsort(-sizes[1:], kind="stable")
-    return [_part(labels, int(k) + 1, boxes[k], kind) for k in largest_first[expected:]]
+    for k in largest_first[expected:]:
+        yield Surplus(_part(labels, int(k) + 1, boxes[k], kind), labels, int(k) + 1)
 
 
 def _part(
