@@ -22,6 +22,7 @@ from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.headers import read_header
 from napari_octsam.models.checkpoints.recognise import expected_shapes
 from napari_octsam.phantoms.bscan import make_phantom
+from tests.data.test_datasets import write_pair
 from tests.small_sam import call_it_vit_b
 
 SHAPE = (96, 128)
@@ -281,8 +282,8 @@ def test_convert_keeps_the_weights_and_sets_the_profile(
     assert all((new.state_dict[key] == value).all() for key, value in old.state_dict.items())
 
 
-def test_convert_and_predict_take_colours(
-    octsam: Octsam, bscan: Path, monkeypatch: pytest.MonkeyPatch
+def test_every_command_that_loads_a_checkpoint_takes_colours(
+    octsam: Octsam, bscan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call_it_vit_b(monkeypatch)
     shapes = expected_shapes(ARCHITECTURES["vit_b"])
@@ -296,6 +297,16 @@ def test_convert_and_predict_take_colours(
     done = octsam("predict", bscan, *asked, "--model", "sam jet.pth", *named)
     assert done.exit_code == 0, done.output
     assert octsam("convert", "sam jet.pth", "one.safetensors", *named).exit_code == 0
+    data = tmp_path / "data"
+    write_pair(data, "s1_1", 1)
+    asked = ("sam jet.pth", "--data", data, "--json", "report.json", "--device", "cpu")
+    assert "says by its name" in said(octsam("evaluate", *asked))
+    assert octsam("evaluate", *asked, *named).exit_code == 0
+    about = json.loads(Path("report.json").read_text("utf-8"))["about"]
+    assert about["pseudocolor"] == "jet:bgr"
+    train = ("train", "nowhere", "--out", "runs", "--base-model", "sam jet.pth")
+    assert "There is no folder nowhere" in said(octsam(*train, *named))
+    assert "There are no colours 'yet'" in said(octsam(*train, "--pseudocolor", "yet"))
     header = read_header(Path("one.safetensors"))
     assert header is not None
     assert (header.pseudocolor, header.blue_first) == ("jet", True)

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
+from napari_octsam.models.checkpoints.colors import Colors
 from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
 from napari_octsam.models.checkpoints.save import save_checkpoint
 from napari_octsam.models.header import Header
 from napari_octsam.models.network import Features
 from napari_octsam.models.precision import check_precision
+from napari_octsam.training.adaptation import colors_of_base
 from napari_octsam.training.base_model import check_base_model
 from napari_octsam.training.events import EpochDone, StepDone
 from napari_octsam.training.loop import FineTuning
@@ -265,7 +267,8 @@ def test_a_precision_that_the_device_has_not_is_said(base: Path, tmp_path: Path)
 def test_a_model_trained_in_colour_says_so_and_sees_colour(
     base: Path, tmp_path: Path, adapts: str
 ) -> None:
-    jet = LORA.model_copy(update={"pseudocolor": "jet", "adapts": adapts, "epochs": 1})
+    colors = {"pseudocolor": "jet", "blue_first": adapts == "lora"}
+    jet = LORA.model_copy(update={**colors, "adapts": adapts, "epochs": 1})
     folder = new_folder(tmp_path / "runs", jet)
     run = tuning(base, folder.embeddings, jet)
     epochs = [e for e in recorded(run, folder, SCHEMA) if isinstance(e, EpochDone)]
@@ -273,13 +276,27 @@ def test_a_model_trained_in_colour_says_so_and_sees_colour(
 
     loaded = load_model(folder.best, device="cpu", precision="float32")
 
-    assert loaded.header.pseudocolor == "jet"
+    assert loaded.header.colors == ("jet:bgr" if adapts == "lora" else "jet")
     image = bscans(1)[0].image
     grey = replace(loaded, header=loaded.header.model_copy(update={"pseudocolor": "grayscale"}))
     difference = loaded.encode(image).features["image"] - grey.encode(image).features["image"]
     assert difference.abs().max() > 0.01
-    with pytest.raises(UserError, match="has learnt B-scans in jet: set pseudocolor to jet"):
-        tuning(folder.best, tmp_path, LORA)
+    assert tuning(folder.best, tmp_path, LORA).model.header.colors == loaded.header.colors
+    grey_again = LORA.model_copy(update={"pseudocolor": "grayscale"})
+    with pytest.raises(UserError, match=r"has learnt B-scans in jet.*: set pseudocolor to jet"):
+        tuning(folder.best, tmp_path, grey_again)
+
+
+def test_a_file_that_says_no_colours_is_loaded_in_those_that_are_set(
+    base: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.safetensors"
+    save_checkpoint(own, weights_of(), HEADER)
+    jet = TrainConfig(pseudocolor="jet", blue_first=True)
+    named = [jet.model_copy(update={"base_model": str(path)}) for path in (base, own)]
+    assert colors_of_base(named[0]) == Colors("jet", blue_first=True)
+    assert colors_of_base(named[1]) is None
+    assert colors_of_base(TrainConfig(base_model=str(base))) is None
 
 
 def test_octsam_tiny_cannot_be_trained_in_colour(tmp_path: Path) -> None:

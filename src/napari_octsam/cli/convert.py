@@ -10,7 +10,7 @@ import typer
 from napari_octsam.cli.console import note, say
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
-from napari_octsam.cli.pseudocolor_option import Pseudocolor
+from napari_octsam.cli.pseudocolor_option import Pseudocolor, colors_of
 
 __all__ = ["convert"]
 
@@ -36,12 +36,11 @@ def convert(
 
     Low-rank adapters, octsam's or SAMed's, are merged into the model that they go on.
     """
-    from napari_octsam.models.checkpoints.colors import Colors
     from napari_octsam.models.checkpoints.load import read_checkpoint
     from napari_octsam.models.checkpoints.save import save_checkpoint, write_transformers
 
     check_output(target, overwrite, [source])
-    colors = None if pseudocolor is None else Colors.parse(pseudocolor)
+    colors = colors_of(pseudocolor)
     checkpoint = read_checkpoint(source, profile, base, colors)
     header = checkpoint.header
     if checkpoint.note:

@@ -12,6 +12,7 @@ import typer
 from napari_octsam.cli.console import steps_bar, working
 from napari_octsam.cli.outputs import Overwrite, check_outputs
 from napari_octsam.cli.profile_option import Profile
+from napari_octsam.cli.pseudocolor_option import Pseudocolor, colors_of
 from napari_octsam.cli.reports import print_report
 from napari_octsam.core.classes import BUNDLED_SCHEMAS
 from napari_octsam.core.errors import UserError
@@ -91,6 +92,7 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     profile: Profile = None,
+    pseudocolor: Pseudocolor = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Prompt a model for each class of each labelled B-scan and report how good it is.
@@ -107,6 +109,7 @@ def evaluate(
     files = _Files(csv_file, json_file, html_file)
     inputs = [Path(model), *([Path(schema)] if schema else [])]
     check_outputs(files.all_of(automatic=automatic), overwrite, inputs)
+    colors = colors_of(pseudocolor)
     from napari_octsam.core.classes import load_schema
     from napari_octsam.data.layouts import open_dataset
     from napari_octsam.data.pairs import read_dataset
@@ -119,7 +122,7 @@ def evaluate(
     classes = dataset.schemas[0]
     bscans = read_dataset(dataset, only, part)
     with working(f"Loading {model}"):
-        network = load_model(model, profile, device=device)
+        network = load_model(model, profile, device=device, colors=colors)
     taken = f" of the {part} part" if part else ""
     about = About(
         model=model,
@@ -130,6 +133,7 @@ def evaluate(
         spacing_um=spacing,
         each="",
         names_class=False,
+        pseudocolor=network.header.colors,
     )
     if automatic:
         _evaluate_automatic(network, bscans, classes, about, files)

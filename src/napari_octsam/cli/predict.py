@@ -13,7 +13,7 @@ from napari_octsam.cli.console import note, out, say, steps_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
-from napari_octsam.cli.pseudocolor_option import Pseudocolor
+from napari_octsam.cli.pseudocolor_option import Pseudocolor, colors_of
 from napari_octsam.cli.schema_option import Schema
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
@@ -78,10 +78,9 @@ def predict(
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
     from napari_octsam.data.pictures import check_labels_path, is_volume, open_picture, write_labels
-    from napari_octsam.models.checkpoints.colors import Colors
 
     check_output(output, overwrite, [image])
-    colors = None if pseudocolor is None else Colors.parse(pseudocolor)
+    colors = colors_of(pseudocolor)
     classes = load_schema(schema)
     picture = open_picture(image)
     check_labels_path(output, volume=is_volume(picture))

@@ -114,7 +114,7 @@ def _settings_of(
     folder: RunFolder, base: TrainConfig | None, chosen: dict[str, Any]
 ) -> TrainConfig:
     """Return the settings of a run that goes on."""
-    other = [option_of(name) for name in chosen if name not in _MAY_MOVE]
+    other = dict.fromkeys(option_of(name) for name in chosen if name not in _MAY_MOVE)
     if base is not None or other:
         what = ", ".join(other) or "a file of settings"
         raise UserError(

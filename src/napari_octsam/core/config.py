@@ -95,8 +95,14 @@ class TrainConfig(BaseModel):
     background: bool = Field(
         default=False, description="Whether the background is a class to learn."
     )
-    pseudocolor: Pseudocolor = Field(
-        default="grayscale", description="Colour map that the model sees B-scans in."
+    pseudocolor: Pseudocolor | None = Field(
+        default=None,
+        description="Colour map that the model sees B-scans in; none: as it has learnt them.",
+    )
+    blue_first: bool = Field(
+        default=False,
+        description="Whether blue is the first channel of that colour map, as the original project "
+        "fed it.",
     )
     adapts: Adapts = Field(
         default="decoder",

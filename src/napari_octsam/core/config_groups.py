@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "augment",
         "shuffle",
     ),
-    "Model": ("adapts", "lora_rank", "lora_alpha", "precision", "pseudocolor"),
+    "Model": ("adapts", "lora_rank", "lora_alpha", "precision", "pseudocolor", "blue_first"),
     "Losses": (
         "loss",
         "topology",
@@ -57,6 +57,7 @@ _LABELS = {
     "entity": "User or team there",
     "tensorboard": "TensorBoard",
     "pseudocolor": "Colour map",
+    "blue_first": "Blue first in it",
     "lora_rank": "LoRA rank",
     "lora_alpha": "LoRA alpha",
     "adapts": "What is trained",

@@ -16,9 +16,11 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.adapters import make_record
+from napari_octsam.models.checkpoints.colors import Colors
 from napari_octsam.models.checkpoints.headers import read_header
+from napari_octsam.models.checkpoints.registry import REGISTRY
 from napari_octsam.models.embeddings import encoder_hash
-from napari_octsam.models.header import AdapterRecord
+from napari_octsam.models.header import AdapterRecord, Header
 from napari_octsam.models.model import Model
 from napari_octsam.models.precision import check_precision
 from napari_octsam.models.sam.adapters import adapter_weights, add_adapters, joined
@@ -26,6 +28,7 @@ from napari_octsam.models.sam.adapters import adapter_weights, add_adapters, joi
 __all__ = [
     "adapter_record",
     "as_configured",
+    "colors_of_base",
     "frozen_hash",
     "gradient_scaler",
     "thaw",
@@ -42,26 +45,27 @@ def as_configured(model: Model, config: TrainConfig) -> Model:
         The model cannot take adapters, does not see colours, or others; or its device does not have
         the precision.
     """
-    header, color = model.header, config.pseudocolor
+    header = model.header
     architecture = ARCHITECTURES[header.architecture]
     if config.adapts == "lora" and architecture.no_adapters:
         raise UserError(
             f"{architecture.name} {architecture.no_adapters} and cannot take low-rank adapters: "
             "choose a SAM, such as vit_b, or train its decoder."
         )
-    if color != "grayscale" and not architecture.takes_colors:
-        raise UserError(f"{header.name} sees grey B-scans only: set pseudocolor to grayscale.")
-    if header.pseudocolor not in ("grayscale", color):
-        raise UserError(
-            f"{header.name} has learnt B-scans in {header.pseudocolor}: "
-            f"set pseudocolor to {header.pseudocolor}."
-        )
     check_precision(config.precision, model.device)
     return replace(
         model,
-        header=header.model_copy(update={"pseudocolor": color}),
+        header=_colored(header, config),
         precision=model.precision if config.precision == "auto" else config.precision,
     )
+
+
+def colors_of_base(config: TrainConfig) -> Colors | None:
+    """Return the colours that are set, for a base model whose file says none."""
+    if config.pseudocolor is None or config.base_model in REGISTRY:
+        return None
+    said = _header_of(Path(config.base_model)) is not None
+    return None if said else Colors(config.pseudocolor, config.blue_first)
 
 
 def adapter_record(config: TrainConfig) -> AdapterRecord | None:
@@ -84,11 +88,33 @@ def adapter_record(config: TrainConfig) -> AdapterRecord | None:
 
 
 def _is_adapters(file: Path) -> bool:
-    try:
-        header = read_header(file)
-    except UserError:  # it is none of ours
-        return False
+    header = _header_of(file)
     return header is not None and header.adapter is not None
+
+
+def _header_of(file: Path) -> Header | None:
+    try:
+        return read_header(file)
+    except UserError:  # it is none of ours
+        return None
+
+
+def _colored(header: Header, config: TrainConfig) -> Header:
+    """Return a header with the colours that are set; those that a model has learnt it keeps."""
+    color = config.pseudocolor
+    if color is None:
+        return header
+    if color != "grayscale" and not ARCHITECTURES[header.architecture].takes_colors:
+        raise UserError(f"{header.name} sees grey B-scans only: set pseudocolor to grayscale.")
+    if header.pseudocolor == "grayscale":
+        blue_first = config.blue_first and color != "grayscale"
+        return header.model_copy(update={"pseudocolor": color, "blue_first": blue_first})
+    if header.pseudocolor != color or config.blue_first > header.blue_first:
+        raise UserError(
+            f"{header.name} has learnt B-scans in {header.colors}: "
+            f"set pseudocolor to {header.colors}, or leave it out."
+        )
+    return header
 
 
 def weights_to_keep(

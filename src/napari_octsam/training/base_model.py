@@ -32,7 +32,7 @@ def check_base_model(config: TrainConfig) -> None:
             f"{architecture.name} {architecture.no_adapters} and cannot take the low-rank adapters "
             "of 'lora': choose a SAM, such as vit_b, as base_model."
         )
-    if config.pseudocolor != "grayscale" and not architecture.takes_colors:
+    if config.pseudocolor not in (None, "grayscale") and not architecture.takes_colors:
         raise UserError(
             f"{architecture.name} sees grey B-scans only, not {config.pseudocolor}: "
             "choose a SAM, such as vit_b, as base_model."

@@ -31,6 +31,8 @@ class About:
         µm per pixel along the A-scan; None where it is not known.
     names_class
         Whether the model was told the class too.
+    pseudocolor
+        In which colours it saw the B-scans.
     """
 
     model: str
@@ -41,6 +43,7 @@ class About:
     spacing_um: float | None = None
     each: str = "class"
     names_class: bool = True
+    pseudocolor: str = "grayscale"
 
     def record(self) -> dict[str, str | float | bool | None]:
         """Return all of it by name, with the version of this package."""
@@ -50,7 +53,9 @@ class About:
         """Return all of it by heading."""
         spacing = self.spacing_um
         return {
-            "Model": self.model,
+            "Model": self.model
+            if self.pseudocolor == "grayscale"
+            else f"{self.model}, in {self.pseudocolor}",
             "B-scans": f"{self.data}, {self.only}",
             "Schema": self.schema,
             "Prompt": f"{self.prompt} a {self.each}" if self.each else self.prompt,

@@ -10,7 +10,7 @@ from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.config import PSEUDOCOLORS, TrainConfig
 from napari_octsam.core.config_groups import GROUPS, label_of
 from napari_octsam.gui.widgets.fold import Fold
 from napari_octsam.gui.widgets.form import captioned, form_on
@@ -20,6 +20,7 @@ __all__ = ["TrainSettings"]
 _FIRST = ("display_name", "epochs", "adapts", "topology")
 _ELSEWHERE = ("data", "label_schema", "out", "base_model", "profile", "device")
 _SIDES = (("as decoded", None), *((str(n), n) for n in (64, 128, 256, 512)))
+_COLORS = (("as it has learnt them", None), *((name, name) for name in PSEUDOCOLORS))
 
 
 class TrainSettings(QWidget):
@@ -73,6 +74,8 @@ def _input_for(name: str) -> ValueWidget[Any]:
     field = TrainConfig.model_fields[name]
     if name == "topology_size":
         widget: Any = ComboBox(choices=_SIDES, value=field.default)
+    elif name == "pseudocolor":
+        widget = ComboBox(choices=_COLORS, value=field.default)
     elif name == "spacing":
         widget = FloatSpinBox(min=0.0, max=1000.0, step=0.001)
         widget.native.setSpecialValueText("not known")

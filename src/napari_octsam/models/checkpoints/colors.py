@@ -78,9 +78,9 @@ def check_named_colors(path: Path, header: Header) -> None:
         return
     raise UserError(
         f"{path} says by its name that it was trained on B-scans in {named}. Say in which colours "
-        f"with --pseudocolor, of octsam predict or octsam convert, which writes it down: "
-        f"{named}:{_BLUE_FIRST} if it is the original project's, which fed blue first; {named} "
-        "with red first; grayscale if the name means something else."
+        "with --pseudocolor, which octsam predict, evaluate, train and convert take (convert notes "
+        f"it): {named}:{_BLUE_FIRST} if it is the original project's, which fed blue first; "
+        f"{named} with red first; grayscale if the name means something else."
     )
 
 

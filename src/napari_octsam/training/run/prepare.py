@@ -18,6 +18,7 @@ from napari_octsam.models.checkpoints.registry import REGISTRY
 from napari_octsam.models.devices import choose_device
 from napari_octsam.models.model import Model
 from napari_octsam.models.precision import check_precision
+from napari_octsam.training.adaptation import colors_of_base
 from napari_octsam.training.base_model import check_base_model
 from napari_octsam.training.data import Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
@@ -146,7 +147,11 @@ def _check_settings(config: TrainConfig, resume: RunFolder | None, device: str) 
 def _loaded(config: TrainConfig, device: str, progress: Progress) -> Model:
     progress(f"Loading {config.base_model}", 0, 1)
     model = load_model(
-        config.base_model, config.profile or None, device, precision=config.precision
+        config.base_model,
+        config.profile or None,
+        device,
+        precision=config.precision,
+        colors=colors_of_base(config),
     )
     progress(f"Loading {config.base_model}", 1, 1)
     return model

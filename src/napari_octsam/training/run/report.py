@@ -75,6 +75,7 @@ def report_best(prepared: Prepared, progress: Progress = lambda *_: None) -> Fin
         schema=data.schema.name,
         prompt=_PROMPTING.in_words(),
         spacing_um=config.spacing,
+        pseudocolor=model.header.colors,
     )
     write_csv(folder.path / "report.csv", report)
     write_json(folder.path / "report.json", report, about.record())
