@@ -159,6 +159,40 @@ def test_training_on_layers_writes_them_down_first(
     assert widget.inputs.train.isHidden() or not widget.inputs.train.isVisible()
 
 
+@pytest.mark.parametrize("last", [Refused("No."), Died("It died."), Ended(complete=False, best="")])
+def test_the_copy_of_the_labels_goes_where_the_training_does_not_begin(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, last: Any
+) -> None:
+    widget.inputs.train.click()
+    settle(qtbot, widget, "preparing")
+    copy = Path(jobs.last.begin.config.data)
+    assert copy.is_dir()
+    jobs.tell(last)
+    settle(qtbot, widget, "idle")
+    qtbot.waitUntil(lambda: not copy.exists())
+
+
+def test_the_copy_of_the_labels_stays_with_a_run_that_has_begun(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    widget.inputs.train.click()
+    settle(qtbot, widget, "preparing")
+    jobs.tell(BEGUN, Refused("No."))
+    settle(qtbot, widget, "idle")
+    assert (Path(jobs.last.begin.config.data) / "dataset.json").is_file()
+
+
+def test_a_folder_of_the_person_stays_where_the_training_is_refused(
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    widget.inputs.source.choose_folder(tmp_path / "theirs")
+    widget.inputs.train.click()
+    jobs.tell(Refused("No."))
+    settle(qtbot, widget, "idle")
+    assert (tmp_path / "theirs").is_dir()
+
+
 def test_patients_of_earlier_trainings_keep_their_part(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:

@@ -34,10 +34,13 @@ class StartTraining:
         All settings; not used where a run is gone on with.
     resume
         Folder of a run, or "".
+    copied
+        Whether the data was written for this training alone: it goes where that does not begin.
     """
 
     config: TrainConfig
     resume: str = ""
+    copied: bool = False
 
 
 Wish = Literal["pause", "go on", "stop"]

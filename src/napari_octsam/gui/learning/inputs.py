@@ -25,6 +25,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import data_folder
 from napari_octsam.data.checking import Checked
 from napari_octsam.engine.predict.messages import LoadModel
+from napari_octsam.engine.train.messages import StartTraining
 from napari_octsam.gui.learning.settings_form import TrainSettings
 from napari_octsam.gui.learning.source import TrainSource, write_checked
 from napari_octsam.gui.widgets.form import captioned, form_on
@@ -43,7 +44,7 @@ class TrainInputs(QWidget):
     """Asks for all that a training needs, checks it, and writes down the labels of layers."""
 
     ready = Signal(object)
-    """A `TrainConfig` to train with."""
+    """A `StartTraining` to begin with."""
 
     def __init__(self, owner: SessionWidget) -> None:
         super().__init__(owner)
@@ -123,7 +124,7 @@ class TrainInputs(QWidget):
         if config is None:
             return
         if self.source.from_folder.isChecked():
-            self._begin(config)
+            self._begin(StartTraining(config))
             return
         self.message.say("Copying the labelled B-scans …")
         stamp = datetime.now().strftime("%y-%m-%d_%H.%M.%S")
@@ -170,12 +171,13 @@ class TrainInputs(QWidget):
         if checked.found.problems:
             self._show_found(checked)
         else:
-            self._begin(config.model_copy(update={"data": str(folder)}))
+            on_copy = config.model_copy(update={"data": str(folder)})
+            self._begin(StartTraining(on_copy, copied=True))
 
     def _refuse(self, sentence: str) -> None:
         self.train.setEnabled(True)
         self.message.say(sentence)
 
-    def _begin(self, config: TrainConfig) -> None:
+    def _begin(self, start: StartTraining) -> None:
         self.message.say("")
-        self.ready.emit(config)
+        self.ready.emit(start)

@@ -39,7 +39,7 @@ class TrainWidget(SessionWidget):
         self.results = ResultsPanel(self)
         self._shows_results = True
         self._lay_out()
-        self.inputs.ready.connect(self._train)
+        self.inputs.ready.connect(self._start)
         self.resume.clicked.connect(self._continue)
         self.results.left.connect(self._leave_results)
         self.listen(self.training.started, self._show_results)
@@ -84,9 +84,6 @@ class TrainWidget(SessionWidget):
     def _leave_results(self) -> None:
         self._shows_results = False
         self._show_state()
-
-    def _train(self, config: TrainConfig) -> None:
-        self._start(StartTraining(config))
 
     def _continue(self) -> None:
         run = self.training.unfinished or self._ask_for_run()

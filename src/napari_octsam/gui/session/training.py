@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from psygnal import Signal, SignalInstance
@@ -107,7 +109,7 @@ class Training:
         self.models: list[Path] = []
         """The best model of each run."""
         self._before = TrainingHistory()
-        self._resumes = ""
+        self._start: StartTraining | None = None
         self._clock = StepClock()
 
     @property
@@ -141,7 +143,7 @@ class Training:
         """Begin a training; there must be none in progress."""
         assert not self.is_on
         self._before, self.history = self.history, TrainingHistory()
-        self._resumes = start.resume
+        self._start = start
         self._clock = StepClock()
         self.started.emit()
         self._show("preparing", "Starting the training")
@@ -255,8 +257,11 @@ class Training:
             self._show(self.state, doing, done, total)
 
     def _end(self, best: Path | None) -> None:
+        assert self._start is not None
         self._job = None
-        if self.history.begun is None and self._before.is_in(self._resumes):
+        if self.history.begun is None and self._start.copied:
+            _remove(Path(self._start.config.data))
+        if self.history.begun is None and self._before.is_in(self._start.resume):
             problem, problems = self.history.problem, self.history.problems
             self.history = replace(self._before, problem=problem, problems=problems)
         else:
@@ -268,6 +273,11 @@ class Training:
     def _show(self, state: TrainingState, doing: str, done: int = 0, total: int = 0) -> None:
         self.state, self.doing, self.progress = state, doing, (done, total)
         self.changed.emit()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder beside the window, which does not wait for the disk."""
+    Thread(target=shutil.rmtree, args=(folder, True), name="octsam-remove").start()
 
 
 def _path(text: str) -> Path | None:
