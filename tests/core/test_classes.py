@@ -77,7 +77,7 @@ def test_a_schema_of_ones_own_is_read_from_toml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("name = ", "not a TOML file"),
+        ("name = ", "not a label schema: it is not TOML"),
         ('name = "x"\nclasses = []', "not a label schema: classes"),
         (OWN.replace("value = 4", "value = 0"), "same value"),
         (OWN.replace("value = 4", "value = 255"), "less than 255"),

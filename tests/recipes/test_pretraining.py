@@ -273,7 +273,7 @@ def test_balance_makes_a_class_of_few_pixels_count_as_one_of_many() -> None:
         ("[[stages]]\nsteps = 3\ncolumns = 50", "columns"),
         ("seed = -1\n[[stages]]\nsteps = 3", "seed"),
         ("[[stages]]\nsteps = 3\n[data]\nlayers = 0\nfluid = 0\nphantoms = 0", "above 0"),
-        ("[[stages]", "is no TOML"),
+        ("[[stages]", "it is not TOML"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_one_sentence(tmp_path: Path, numbers: str, said: str) -> None:

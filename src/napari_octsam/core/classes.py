@@ -9,11 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import can_name_a_file
-from napari_octsam.core.reading import first_fault, read_toml
+from napari_octsam.core.reading import explaining, read_toml
 
 __all__ = [
     "BUNDLED_SCHEMAS",
@@ -214,12 +214,5 @@ def load_schema(name_or_path: str | Path) -> LabelSchema:
     if str(name_or_path) in BUNDLED_SCHEMAS:
         return bundled_schema(str(name_or_path))
     path = Path(name_or_path)
-    try:
+    with explaining(path, "is not a label schema", "the label schema ", "schema"):
         return LabelSchema.model_validate(read_toml(path))
-    except OSError as error:
-        raise UserError(f"Cannot read the label schema {path}: {error.strerror}.") from error
-    except ValidationError as error:
-        message = f"{path} is not a label schema: {first_fault(error, 'schema')}."
-        raise UserError(message) from error
-    except ValueError as error:
-        raise UserError(f"{path} is not a TOML file: {error}.") from error

@@ -223,4 +223,4 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {where or 'configuration'}: {sentence_of(error)}") from error
     except ValueError as error:
-        raise UserError(f"{path} is no TOML or JSON: {error}.") from error
+        raise UserError(f"{path} holds no settings: {error}.") from error

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import write_json
 from napari_octsam.core.prompts import Box, Point, Prompt
-from napari_octsam.core.reading import first_fault, read_json
+from napari_octsam.core.reading import explaining, read_json
 
 __all__ = ["load_prompts", "save_prompts"]
 
@@ -45,14 +45,8 @@ def load_prompts(path: Path) -> list[Prompt]:
     UserError
         The file cannot be read or does not have this form.
     """
-    try:
+    with explaining(path, "does not hold prompts", "the prompts "):
         records = _PromptFile.model_validate(read_json(path)).prompts
-    except OSError as error:
-        raise UserError(f"Cannot read the prompts {path}: {error.strerror}.") from error
-    except ValidationError as error:
-        raise UserError(f"{path} does not hold prompts: {first_fault(error, 'file')}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} does not hold prompts: it is not JSON.") from error
     return [
         Prompt(
             class_value=r.class_value,

@@ -1,7 +1,7 @@
 """Files of unknown origin: looked at before they are opened, no larger or deeper than can be held.
 
 What is wrong is an OSError with plain words in `strerror`, or a ValueError: whoever reads says in
-a sentence what the file should have been.
+a sentence what the file should have been, as `explaining` does for most.
 """
 
 from __future__ import annotations
@@ -11,26 +11,53 @@ import json
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-__all__ = ["check_regular", "first_fault", "parse_json", "read_bytes", "read_json", "read_toml"]
+from napari_octsam.core.errors import UserError
+
+__all__ = ["check_regular", "explaining", "parse_json", "read_bytes", "read_json", "read_toml"]
 
 _MOST_BYTES = 256 << 20
 _MOST_TOML = 64 << 10  # tomllib takes the square of a dotted key's length
 _DEEPEST = 64
 _LARGEST = (1 << 63) - 1
+_TOO_LONG = "it has a number of more than 64 bits"
 _HALF_A_LETTER = re.compile(r"\\u[dD][89a-fA-F]")  # JSON may escape what no text can hold
 
 
-def first_fault(error: ValidationError, whole: str) -> str:
-    """Return where a file's first fault is, `whole` where it is in no field, and which."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or whole
-    return f"{where}: {first['msg']}"
+@contextmanager
+def explaining(path: Path, wrong: str, what: str = "", whole: str = "file") -> Iterator[None]:
+    """Say in a sentence what is wrong with the file that the block reads and validates.
+
+    Parameters
+    ----------
+    wrong
+        What is said of a file of other content, such as "is not a label schema".
+    what
+        What the file is, such as "the prompts "; "" where its name says so.
+    whole
+        What is at fault where no field of it is.
+
+    Raises
+    ------
+    UserError
+        In place of the block's OSError or ValueError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"Cannot read {what}{path}: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or whole
+        raise UserError(f"{path} {wrong}: {where}: {first['msg']}.") from error
+    except ValueError as error:
+        raise UserError(f"{path} {wrong}: {error}.") from error
 
 
 def check_regular(path: Path) -> int:
@@ -86,11 +113,15 @@ def parse_json(content: bytes | str) -> Any:
     ValueError
         It is not JSON, nested too deeply, or has a number of more than 64 bits or half a letter.
     """
-    text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
     try:
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
         values = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError("it is not JSON") from error
+    except ValueError as error:  # Python reads no number of thousands of digits
+        raise ValueError(_TOO_LONG) from error
     _check_parts(values)
     if _HALF_A_LETTER.search(text):
         _check_letters(values)
@@ -107,11 +138,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     ValueError
         It is not TOML, nested too deeply, or has a number of more than 64 bits.
     """
-    text = read_bytes(path, _MOST_TOML).decode("utf-8-sig")
+    content = read_bytes(path, _MOST_TOML)
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is not TOML: {error}") from error
+    except ValueError as error:
+        raise ValueError(_TOO_LONG) from error
     _check_parts(values)
     return values
 
@@ -127,7 +162,7 @@ def _check_parts(values: Any) -> None:
     level = [values]
     for _ in range(_DEEPEST):
         if any(isinstance(each, int) and abs(each) > _LARGEST for each in level):
-            raise ValueError("it has a number of more than 64 bits")
+            raise ValueError(_TOO_LONG)
         level = [part for each in level for part in _parts_of(each)]
         if not level:
             return

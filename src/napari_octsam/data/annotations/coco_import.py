@@ -15,7 +15,7 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import composed
 from napari_octsam.core.images import times
-from napari_octsam.core.reading import first_fault, read_json
+from napari_octsam.core.reading import explaining, read_json
 from napari_octsam.data.annotations.description import KEY, Description
 from napari_octsam.data.annotations.found import FoundLabels, required
 from napari_octsam.data.annotations.rle import mask_of
@@ -73,7 +73,8 @@ def read_coco(path: Path, image: ImageLink, schema: LabelSchema | None) -> Found
         The file cannot be read or is not COCO JSON, knows nothing of the image or another size of
         it, has a category that is none of the schema, or run lengths that are packed.
     """
-    content = _read(path)
+    with explaining(path, "is not COCO JSON"):
+        content = _Coco.model_validate(read_json(path))
     description = _description(content)
     own = None if description is None else description.label_schema
     classes = required(schema or own, path)
@@ -91,17 +92,6 @@ def read_coco(path: Path, image: ImageLink, schema: LabelSchema | None) -> Found
         bscan = labels[places[item.image_id]]
         bscan[_mask(path, item.segmentation, bscan.shape)] = values[item.category_id]
     return FoundLabels(labels, classes, description)
-
-
-def _read(path: Path) -> _Coco:
-    try:
-        return _Coco.model_validate(read_json(path))
-    except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
-    except ValidationError as error:
-        raise UserError(f"{path} is not COCO JSON: {first_fault(error, 'file')}.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON.") from error
 
 
 def _description(content: _Coco) -> Description | None:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name
 from napari_octsam.core.folders import data_folder
+from napari_octsam.core.locks import if_free
 from napari_octsam.data.annotations.folder import (
     LABELS,
     LOCK,
@@ -117,10 +117,5 @@ def _content(path: Path) -> Iterator[Path]:
 
 
 def _is_open(path: Path) -> bool:
-    lock = FileLock(path / LOCK, thread_local=False, mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except (OSError, Timeout):
-        return True
-    lock.release()
-    return False
+    with if_free(path / LOCK) as free:
+        return not free

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, replacing, sweep, write_json
 from napari_octsam.core.folders import close_to_others
 from napari_octsam.core.images import times
-from napari_octsam.core.reading import first_fault, read_json
+from napari_octsam.core.locks import lock_file
+from napari_octsam.core.reading import explaining, read_json
 
 if TYPE_CHECKING:
     from napari_octsam.data.annotations.label_store import Labels, LabelStore
@@ -63,7 +62,7 @@ def read_annotation(path: Path) -> Annotation:
     record = path / RECORD
     if not record.is_file():
         raise UserError(f"{path} is no annotation: it has no {RECORD}.")
-    try:
+    with explaining(record, "is damaged"):
         content = read_json(record)
         version = content.pop("version", None) if isinstance(content, dict) else None
         if isinstance(version, int) and version > _VERSION:
@@ -71,12 +70,6 @@ def read_annotation(path: Path) -> Annotation:
                 f"{path} was written by a newer napari-octsam: update this one to open it."
             )
         return Annotation.model_validate(content)
-    except OSError as error:
-        raise UserError(f"Cannot read {record}: {error.strerror}.") from error
-    except ValidationError as error:
-        raise UserError(f"{record} is damaged: {first_fault(error, 'file')}.") from error
-    except ValueError as error:
-        raise UserError(f"{record} is damaged: it is not JSON.") from error
 
 
 def open_labels(path: Path, annotation: Annotation) -> LabelStore:
@@ -120,7 +113,10 @@ class AnnotationFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         read_annotation(path)  # or a lock would be put into any folder
-        self._lock = _lock(path)
+        self._lock = lock_file(
+            path / LOCK,
+            f"{path} is open in another napari: close it there, or work on a copy of the folder.",
+        )
         try:
             self.annotation = read_annotation(path)
             self.labels = open_labels(path, self.annotation)
@@ -199,19 +195,6 @@ def _label_store() -> type[LabelStore]:
     from napari_octsam.data.annotations.label_store import LabelStore
 
     return LabelStore
-
-
-def _lock(path: Path) -> FileLock:
-    lock = FileLock(path / LOCK, thread_local=False, mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(
-            f"{path} is open in another napari: close it there, or work on a copy of the folder."
-        ) from error
-    except OSError as error:
-        raise UserError(f"Cannot write to {path}: {error.strerror or error}.") from error
-    return lock
 
 
 def _check_suffix(path: Path) -> None:

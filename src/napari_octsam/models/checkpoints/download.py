@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
-from filelock import FileLock, Timeout
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
 from napari_octsam.core.folders import make_private
+from napari_octsam.core.locks import lock_file
 from napari_octsam.models.checkpoints.verified import has_hash
 
 __all__ = ["download"]
@@ -133,13 +133,8 @@ def _fetch_rest(url: str, part: Path, progress: _Progress | None) -> None:
 @contextmanager
 def _alone(target: Path, part: Path) -> Iterator[None]:
     """Keep other processes from the same download."""
-    lock = FileLock(part.with_suffix(".lock"), mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(
-            f"Another process downloads {target.name} just now: wait for its end."
-        ) from error
+    taken = f"Another process downloads {target.name} just now: wait for its end."
+    lock = lock_file(part.with_suffix(".lock"), taken)
     try:
         yield
     finally:

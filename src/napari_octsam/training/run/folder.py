@@ -9,13 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig, read_settings
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import building, file_name, sweep, write_json
 from napari_octsam.core.folders import BEST_MODEL, RUN_CONFIG
+from napari_octsam.core.locks import FileLock
 from napari_octsam.data.split.split import SPLIT_FILE, Split, write_split
 from napari_octsam.models.checkpoints.adapters import put_base_beside
 from napari_octsam.models.checkpoints.headers import read_header
