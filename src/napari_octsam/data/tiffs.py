@@ -15,9 +15,9 @@ from napari_octsam.core.wording import listed
 from napari_octsam.data.paged import PagedVolume, check_decoded, check_sides, paged
 
 if TYPE_CHECKING:
-    from tifffile import TiffPage, TiffPageSeries
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-__all__ = ["indices_in_tiff", "read_tiff", "shows_zero_as_white"]
+__all__ = ["indices_in_tiff", "misread_tiff", "read_tiff", "shows_zero_as_white"]
 
 Pixels = npt.NDArray[Any]
 
@@ -39,7 +39,7 @@ def read_tiff(path: Path) -> Pixels | PagedVolume:
     import tifffile  # late, as everywhere here: the widgets open sooner
 
     with tifffile.TiffFile(path) as file:
-        whole = [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
+        whole = _whole_series(file)
         for each in whole:
             check_sides(each)
         _check_alike(whole)
@@ -53,6 +53,23 @@ def read_tiff(path: Path) -> Pixels | PagedVolume:
         if others:  # B-scans that were written one by one
             return _as_meant(np.concatenate([_bscans(s) for s in whole]), first.keyframe)
         return _as_meant(_colours_last(first.asarray(), first), first.keyframe)
+
+
+def misread_tiff(path: Path) -> str:
+    """Return what is wrong with the bare numbers of the first picture, and "" where nothing is."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        whole = _whole_series(file)
+        page = whole[0].keyframe
+        kind = _photometric(page)
+        if len(whole) > 1:
+            return f"it holds {len(whole)} pictures, and the first was shown"
+        if kind == "MINISWHITE":
+            return "0 is white in it, and its negative was shown"
+        if kind == "SEPARATED":
+            return "its colours are CMYK"
+        return "its numbers stand for other greys" if _has_other_greys(page) else ""
 
 
 def shows_zero_as_white(path: Path) -> bool:
@@ -70,6 +87,19 @@ def indices_in_tiff(path: Path) -> Pixels | None:
     with tifffile.TiffFile(path) as file:
         first = file.series[0]
         return first.asarray() if _photometric(first.keyframe) == "PALETTE" else None
+
+
+def _whole_series(file: TiffFile) -> list[TiffPageSeries]:
+    """Return the pictures of a file without the smaller copies of them."""
+    return [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
+
+
+def _has_other_greys(page: TiffPage) -> bool:
+    """Whether a palette has greys in another order than that of their numbers."""
+    table = page.colormap
+    if _photometric(page) != "PALETTE" or table is None or not (table[0] == table).all():
+        return False
+    return bool((np.diff(table[0].astype(np.int64)) < 0).any())
 
 
 def _photometric(page: TiffPage) -> str:

@@ -63,7 +63,7 @@ class Keeper:
         self._writer = ThreadPoolExecutor(1, "octsam-annotations")
         for layer in viewer.layers:
             self._follow(layer)
-        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.inserted.connect(self._on_inserted, position="last")
         viewer.layers.events.removed.connect(self._on_removed)
         session.model_changed.connect(self._on_model)
         self._on_model(session.model)

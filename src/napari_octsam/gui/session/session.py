@@ -23,6 +23,7 @@ from napari_octsam.engine.predict.messages import (
     Progress,
     Request,
 )
+from napari_octsam.gui.layers.as_meant import show_as_meant
 from napari_octsam.gui.layers.companions import Companions
 from napari_octsam.gui.session.closing import ClosingQuestion, TrainingQuestion
 from napari_octsam.gui.session.last_schema import last_schema
@@ -317,6 +318,7 @@ def session_of(viewer: Viewer) -> Session:
     if session is None or not session.is_open:
         session = Session(read_settings())
         session.schema = last_schema()
+        show_as_meant(viewer)
         _SESSIONS[viewer] = session
         weakref.finalize(viewer, session.close)
     return session

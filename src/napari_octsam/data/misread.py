@@ -1,0 +1,67 @@
+"""Pictures that napari's own reader, imageio, takes for something else than their files mean.
+
+It takes no notice of what a TIFF says of its numbers: where 0 is white, a negative comes out, and
+so would all that a model makes of it. Of several pictures in a file it takes the first, and the
+inks of CMYK for red, green, blue and alpha.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import imageio.v3 as iio
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from napari_octsam.data.pictures import is_rgb, read_stored
+from napari_octsam.data.tiffs import misread_tiff
+
+__all__ = ["Meant", "as_meant"]
+
+Pixels = npt.NDArray[Any]
+
+
+class Meant(NamedTuple):
+    """What a picture is, and what was wrong with what was shown, as the end of a sentence."""
+
+    pixels: Pixels
+    why: str
+
+
+def as_meant(path: Path, shown: Pixels) -> Meant | None:
+    """Return what a file means, where another picture of it is shown.
+
+    Parameters
+    ----------
+    shown
+        The picture in a layer. What a person has made of it by now is left alone.
+
+    Raises
+    ------
+    UserError
+        Its pictures are of different sizes or kinds, so that it cannot be read as a whole.
+    """
+    why = _why_misread(path)
+    if not why or not np.array_equal(shown, iio.imread(path)):
+        return None
+    picture = read_stored(path)
+    if shown.ndim > 2 and shown.shape[-1] == 4 and is_rgb(picture) and picture.shape[-1] == 3:
+        opaque = np.full_like(picture[..., :1], np.iinfo(picture.dtype).max)
+        picture = np.concatenate([picture, opaque], axis=-1)
+    return Meant(picture, why)
+
+
+def _why_misread(path: Path) -> str:
+    try:
+        if not path.is_file():
+            return ""
+        if path.suffix.lower() in (".tif", ".tiff"):
+            return misread_tiff(path)
+        if path.suffix.lower() in (".jpg", ".jpeg"):
+            with Image.open(path) as file:
+                return "its colours are CMYK" if file.mode == "CMYK" else ""
+    except Exception:  # broken files fail in many ways, and what could be shown of them is shown
+        return ""
+    return ""
