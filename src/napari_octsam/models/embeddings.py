@@ -10,7 +10,6 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from torch import Tensor
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import replacing
 from napari_octsam.core.folders import make_private
+from napari_octsam.models.hashes import tensor_hash, weights_hash
 from napari_octsam.models.network import Embedding, Network
 
 if TYPE_CHECKING:
@@ -109,23 +109,14 @@ def encoder_hash(network: Network) -> str:
     """
     if network not in _encoder_hashes:
         state = network.state_dict()
-        names = sorted(name for name in state if name.startswith(network.encoder_prefixes))
-        with ThreadPoolExecutor() as pool:  # hashlib lets the GIL go
-            digests = pool.map(lambda name: _tensor_hash(state[name]), names)
-        parts = [f"{name}:{digest}" for name, digest in zip(names, digests, strict=True)]
-        _encoder_hashes[network] = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        names = [name for name in state if name.startswith(network.encoder_prefixes)]
+        _encoder_hashes[network] = weights_hash({name: state[name] for name in names})
     return _encoder_hashes[network]
 
 
 def forget_encoder_hash(network: Network) -> None:
     """Let the hash be computed anew, since the encoder is another now."""
     _encoder_hashes.pop(network, None)
-
-
-def _tensor_hash(tensor: Tensor) -> str:
-    values = tensor.detach().cpu().contiguous()
-    content = values.flatten().view(torch.uint8).numpy().data
-    return f"{hashlib.sha256(content).hexdigest()} {values.dtype} {tuple(values.shape)}"
 
 
 class RecentEmbeddings:
@@ -273,7 +264,7 @@ def _features(content: bytes, key: str) -> dict[str, Tensor]:
 
 def _hash(key: str, features: Mapping[str, Tensor]) -> str:
     """Return what a file has to say of itself: SHA-256, 5 ms for what octsam-tiny makes."""
-    parts = [f"{name}:{_tensor_hash(features[name])}" for name in sorted(features)]
+    parts = [f"{name}:{tensor_hash(features[name])}" for name in sorted(features)]
     return hashlib.sha256("\n".join([key, *parts]).encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ the last one as a whole. An OME-TIFF would have to be written anew for each.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import remove_file, replacing
 from napari_octsam.core.folders import make_private
 from napari_octsam.core.images import times
+from napari_octsam.data.annotations.zstd import LONGEST_HEADER, unpacked_size
 
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
@@ -62,6 +64,11 @@ class LabelStore:
             raise UserError(f"{folder} holds no labels, or they are damaged: {error}.") from error
         if not isinstance(labels, zarr.Array) or labels.dtype.kind not in "ui":
             raise UserError(f"{folder} holds no labels.")
+        if not _is_as_created(labels):
+            raise UserError(
+                f"{folder} keeps its labels in another way than annotations do: a chunk a B-scan, "
+                "packed by zstd."
+            )
         self._labels = labels
         self._described = self._group.attrs.asdict()
 
@@ -110,10 +117,22 @@ class LabelStore:
             They are damaged, or cannot be read.
         """
         try:
+            self._check_size(index)
             return np.asarray(self._labels[tuple(index)])
         except Exception as error:  # decoders fail in many ways on damaged bytes
             which = f" of B-scan {list(index)}" if index else ""
             raise UserError(f"The labels{which} in {self._folder} are damaged: {error}.") from error
+
+    def _check_size(self, index: Sequence[int]) -> None:
+        """Raise ValueError where a B-scan's few bytes would fill the memory."""
+        key = self._labels.metadata.encode_chunk_key((*index, 0, 0))
+        path = self._folder / _LEVEL / key
+        if not path.is_file():
+            return  # all are 0
+        with path.open("rb") as file:
+            size = unpacked_size(file.read(LONGEST_HEADER))
+        if size != math.prod(self.shape[-2:]) * self.dtype.itemsize:
+            raise ValueError("they do not unpack to a B-scan")
 
     def read_all(self) -> Labels:
         """Return the labels of all B-scans, (..., H, W); UserError as of `read`."""
@@ -149,6 +168,14 @@ class LabelStore:
         if attributes != self._described:
             self._group.attrs.put(attributes)  # which knows them even where that fails
             self._described = attributes
+
+
+def _is_as_created(labels: zarr.Array[Any]) -> bool:
+    """Whether each chunk is a B-scan, packed once by what `create` packs with."""
+    bscan = (*(1 for _ in labels.shape[:-2]), *labels.shape[-2:])
+    packed = [type(codec) for codec in labels.compressors]
+    plain = not labels.filters and labels.shards is None
+    return labels.chunks == bscan and packed == [ZstdCodec] and plain
 
 
 class _FlushedStore(LocalStore):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 import pickletools
 import re
@@ -21,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import missing, replacing
 from napari_octsam.core.reading import check_regular
+from napari_octsam.models.hashes import weights_hash
 
 __all__ = ["check_pickle", "read_metadata", "read_weights", "write_pickle", "write_safetensors"]
 
@@ -34,6 +37,8 @@ _MOST_PROGRAM = 16 << 20  # bytes of the pickle in a zip, which has all but the 
 _MOST_SWELLING = 2  # torch does not compress: what is unpacked is as large as the file
 _GREEDY = ("builtins.bytearray", "__builtin__.bytearray")  # makes as much of a number as it says
 _HARMLESS = re.compile(r"collections\.OrderedDict|torch\._utils\.\w+|torch\.(\w+Storage|Size)")
+_HASH = "napari_octsam_sha256"
+"""Key of the metadata of safetensors that we write: a hash of all else in the file."""
 
 
 def read_weights(path: Path) -> tuple[Any, dict[str, str]]:
@@ -96,9 +101,11 @@ def write_safetensors(
         The file cannot be written: no such folder, no right, a full disk.
     """
     tensors = {key: weights.detach().cpu().contiguous() for key, weights in state_dict.items()}
+    said = {"format": "pt", **metadata}
+    said[_HASH] = _content_hash(tensors, said)
     with replacing(path) as part:
         try:
-            safetensors.torch.save_file(tensors, part, {"format": "pt", **metadata})
+            safetensors.torch.save_file(tensors, part, said)
         except SafetensorError as error:
             reason = re.search(r"I/O error: (.+?) \(os error", str(error))
             raise OSError(None, reason[1] if reason else str(error)) from error
@@ -136,10 +143,19 @@ def _read_head(path: Path) -> bytes:
 def _read_safetensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            names = file.keys()
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            said = file.metadata() or {}
+        known = said.pop(_HASH, None)
+        if known is not None and known != _content_hash(weights, said):
+            raise ValueError("it has other content than was written")
+        return weights, said
     except Exception as error:  # of types that torch has not, it fails in other ways
         raise UserError(f"{path} is damaged or cut short: copy or download it again.") from error
+
+
+def _content_hash(weights: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> str:
+    said = json.dumps(sorted(metadata.items()))
+    return hashlib.sha256(f"{weights_hash(weights)} {said}".encode()).hexdigest()
 
 
 def _read_pickle(path: Path, head: bytes) -> Any:
