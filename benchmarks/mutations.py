@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tifffile
+from scipy.io import savemat
 from typer.testing import CliRunner, Result
 
 from napari_octsam.cli import app
@@ -27,9 +31,26 @@ __all__ = ["COMMANDS", "Outcome", "make_files", "mutated", "try_command"]
 _SHAPE = (128, 128)
 _OUTPUTS = ("out.tif", "out.octsam", "out.safetensors", "out.json", "new")
 _PREDICT = ["predict", "bscan.tif", "-o", "out.tif", "--model", "model.safetensors"]
+_IMPORT = ["annotation", "import", "--image", "bscan.tif", "-o", "out.octsam"]
+_EVALUATE = ["evaluate", "model.safetensors", "--data", "data", "--json", "out.json"]
+_RUN = "runs/run"
+_GO_ON = ["train", "--resume", _RUN]
 _CODES = (0, 1, 2)  # done, refused, not understood
 
-COMMANDS: Mapping[str, tuple[str, list[str]]] = {
+_COCO = {
+    "images": [{"id": 1, "file_name": "bscan.tif", "width": 128, "height": 128}],
+    "categories": [{"id": 5, "name": "RPE"}],
+    "annotations": [
+        {"image_id": 1, "category_id": 5, "segmentation": [[9, 9, 60, 9, 60, 60, 9, 60]]},
+        {
+            "image_id": 1,
+            "category_id": 5,
+            "segmentation": {"size": [128, 128], "counts": [300, 40, 16044]},
+        },
+    ],
+}
+
+COMMANDS: dict[str, tuple[str, list[str]]] = {
     "predict a picture": (
         "bscan.tif",
         [*_PREDICT, "--box", "9,9,60,60:1"],
@@ -54,8 +75,17 @@ COMMANDS: Mapping[str, tuple[str, list[str]]] = {
     ),
     "import": (
         "labels.tif",
-        ["annotation", "import", "labels.tif", "--image", "bscan.tif", "-o", "out.octsam"],
+        [*_IMPORT, "labels.tif"],
     ),
+    "import COCO": ("coco.json", [*_IMPORT, "coco.json", "--schema", "oct14"]),
+    "preprocess MATLAB": ("matlab/Subject_01.mat", ["preprocess", "matlab", "--out", "new"]),
+    "evaluate on masks": ("data/masks/phantom_0.png", _EVALUATE),
+    "evaluate on a picture": ("data/images/phantom_0.png", _EVALUATE),
+    "evaluate a model": ("model.safetensors", _EVALUATE),
+    "go on from a state": ("runs/run/last.pt", _GO_ON),
+    "go on with its settings": ("runs/run/config.json", _GO_ON),
+    "go on with metrics": ("runs/run/metrics.json", _GO_ON),
+    "go on with a split": ("runs/run/split.json", _GO_ON),
 }
 """What is tried: the file that is changed, and the command."""
 
@@ -92,6 +122,30 @@ def make_files(folder: Path, checkpoint: Path) -> None:
         axis_labels=("y", "x"),
     )
     AnnotationFolder.create(folder / "kept.octsam", annotation, labels.dtype, labels).close()
+    (folder / "coco.json").write_text(json.dumps(_COCO))
+    (folder / "matlab").mkdir()
+    savemat(folder / "matlab" / "Subject_01.mat", _volume(), do_compression=True)
+    _make_run(folder)
+
+
+def _volume() -> dict[str, npt.NDArray[Any]]:
+    """Return the fields of a file of Chiu's: a volume of two B-scans with layers and fluid."""
+    rows, cols, count = 64, 48, 2
+    layers = np.tile(np.arange(8.0)[:, None, None] * 6 + 5, (1, cols, count))
+    fluid = np.zeros((rows, cols, count))
+    fluid[20:24, 10:20] = 1
+    images = np.random.default_rng(0).integers(0, 256, (rows, cols, count), np.uint8)
+    by_two = {f"manual{n}{i}": v for i in (1, 2) for n, v in (("Layers", layers), ("Fluid", fluid))}
+    return {"images": images, **by_two}
+
+
+def _make_run(folder: Path) -> None:
+    """Train one epoch, and leave the run as it is then."""
+    few = ["--epochs", "1", "--objects", "1", "--topology", "none", "--no-augment"]
+    names = ["--base-model", str(folder / "model.safetensors"), "--out", str(folder / "runs")]
+    result = CliRunner().invoke(app, ["train", str(folder / "data"), *names, *few])
+    assert result.exit_code == 0, result.output
+    next((folder / "runs").glob("*/config.json")).parent.rename(folder / _RUN)
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
