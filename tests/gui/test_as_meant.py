@@ -13,6 +13,7 @@ import tifffile
 
 pytest.importorskip("napari")
 from napari.components import ViewerModel
+from napari.plugins import _initialize_plugins
 
 from napari_octsam.data.pictures import read_stored
 from napari_octsam.gui.layers.bscans import Plane, read_bscan
@@ -22,6 +23,11 @@ GREY = np.random.default_rng(0).integers(0, 256, (64, 48), np.uint8)
 VOLUME = np.stack([GREY, GREY[::-1], GREY[:, ::-1]])
 REVERSED = np.stack([np.arange(255, -1, -1, dtype=np.uint16) * 257] * 3)
 Open = Callable[[ViewerModel], PromptWidget]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def napari_with_its_readers() -> None:
+    _initialize_plugins()
 
 
 @pytest.fixture
@@ -112,4 +118,4 @@ def test_pages_that_differ_are_told(open_widget: Open, told: list[str], tmp_path
     open_widget(viewer)
     viewer.open(tmp_path / "scan.tif", plugin="napari")
     assert told[0].startswith("scan is not shown as its file means it. ")
-    assert "page 1 is 32 x 48; pages 2 to 3 are 64 x 48" in told[0]
+    assert "page 1 is 32 x 48; page 2 is 64 x 48" in told[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from napari_octsam.cli.config_options import option_of, type_of
 from napari_octsam.core.config import TrainConfig
@@ -34,7 +34,7 @@ def _what(name: str) -> str:
 def _choices(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
-    if isinstance(kind, UnionType):
+    if get_origin(kind) in (Union, UnionType):
         return ", ".join(filter(None, map(_choices, set(get_args(kind)) - {NoneType})))
     return ""
 
