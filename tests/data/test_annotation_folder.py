@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from imagecodecs import zstd_encode
+from zarr.codecs import ZstdCodec
 
 from napari_octsam.core.annotation import BScanState, Progress
 from napari_octsam.core.errors import UserError
@@ -444,3 +446,28 @@ def test_a_store_is_read_while_another_writes(folder: AnnotationFolder) -> None:
     folder.labels.write((1,), BSCAN)
 
     np.testing.assert_array_equal(reader.read((1,)), BSCAN)
+
+
+@pytest.mark.parametrize("unpacked", [40 * 60 - 1, 1 << 26])
+def test_a_chunk_that_swells_is_refused_before_it_is_unpacked(
+    folder: AnnotationFolder, monkeypatch: pytest.MonkeyPatch, unpacked: int
+) -> None:
+    folder.labels.write((1,), BSCAN)
+    chunk(folder.path, 1).write_bytes(zstd_encode(bytes(unpacked)))
+    monkeypatch.setattr(ZstdCodec, "_decode_sync", lambda *_: pytest.fail("it is unpacked"))
+    with pytest.raises(UserError, match=r"B-scan \[1\].*do not unpack to a B-scan"):
+        folder.labels.read((1,))
+    assert not folder.labels.read((0,)).any()
+
+
+def test_labels_that_are_packed_twice_or_in_large_chunks_are_refused(
+    folder: AnnotationFolder,
+) -> None:
+    form = folder.path / LABELS / "0" / "zarr.json"
+    whole = json.loads(form.read_text("utf-8"))
+    zstd = whole["codecs"][-1]
+    grid = {"name": "regular", "configuration": {"chunk_shape": [3, 40, 1 << 30]}}
+    for change in ({"codecs": [*whole["codecs"], zstd]}, {"chunk_grid": grid}):
+        form.write_text(json.dumps(whole | change), "utf-8")
+        with pytest.raises(UserError, match="keeps its labels in another way"):
+            LabelStore(folder.path / LABELS)

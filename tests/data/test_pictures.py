@@ -449,6 +449,17 @@ def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(
         read_picture(path)
 
 
+def test_a_tile_that_swells_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "bscan.tif"
+    tifffile.imwrite(path, GREY, tile=(16, 16), compression="zstd", photometric="minisblack")
+    for name in ("TileWidth", "TileLength"):
+        with tifffile.TiffFile(path, mode="r+b") as file:
+            file.pages[0].tags[name].overwrite(60_000)
+
+    with pytest.raises(UserError, match="larger than a B-scan"):
+        read_picture(path)
+
+
 @pytest.mark.parametrize("one_by_one", [False, True])
 def test_a_compressed_volume_is_decoded_one_bscan_at_a_time(
     tmp_path: Path, one_by_one: bool, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,8 @@ from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.files import check_pickle
 from napari_octsam.models.checkpoints.load import read_checkpoint
 from napari_octsam.models.checkpoints.recognise import expected_shapes
+from napari_octsam.models.checkpoints.save import save_checkpoint
+from napari_octsam.models.header import Header
 from tests.small_sam import call_it_vit_b
 
 State = dict[str, torch.Tensor]
@@ -184,3 +186,18 @@ def test_a_changed_byte_is_told_in_a_sentence_or_does_no_harm(
             read_checkpoint(path)
         except UserError as error:
             assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_no_changed_byte_of_our_own_files_is_used(tmp_path: Path, vit_b: State) -> None:
+    path = tmp_path / "ours.safetensors"
+    header = Header(name="ours", architecture="vit_b", profile="sam")
+    save_checkpoint(path, vit_b, header)
+    whole = path.read_bytes()
+    begin_of_weights = 8 + int.from_bytes(whole[:8], "little")
+    for at in (whole.index(b"ours"), begin_of_weights, len(whole) // 2, len(whole) - 1):
+        content = bytearray(whole)
+        content[at] ^= 1
+        path.write_bytes(content)
+        assert "is damaged or cut short" in refusal(path)
+    path.write_bytes(whole)
+    assert read_checkpoint(path).header == header

@@ -131,9 +131,10 @@ def paged(path: Path, series: Sequence[TiffPageSeries], as_meant: AsMeant) -> Pa
 
 
 def check_sides(series: TiffPageSeries) -> None:
-    """Raise ValueError where a TIFF's B-scans are too large to be any."""
+    """Raise ValueError where a TIFF's B-scans, or the tiles it packs them in, are too large."""
     page = series.keyframe
-    if max(page.imagelength, page.imagewidth) > MAX_SIDE:
+    tile = (page.tilelength, page.tilewidth, page.tiledepth)
+    if max(page.imagelength, page.imagewidth, *tile) > MAX_SIDE:
         raise ValueError(TOO_LARGE)
 
 
