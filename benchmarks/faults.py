@@ -38,7 +38,7 @@ from napari_octsam.models.tiny.network import TinyNetwork
 
 __all__ = ["PROMISES", "Promise", "main"]
 
-_LOST_SECONDS = 4.0  # of a killed napari; see docs/annotations.md
+_LOST_SECONDS = 1.0  # of a killed napari; see docs/annotations.md
 
 app = typer.Typer(add_completion=False)
 
@@ -177,7 +177,7 @@ def _fill_disk(folder: Path, count: int) -> Iterator[str]:
 PROMISES = {
     "napari": Promise("A killed napari loses no labels but those of a moment", 50, _kill_napari),
     "engine": Promise(
-        "A killed engine costs nothing: the next answer is as before", 50, _kill_engine
+        "A killed engine costs nothing: the next answer is as before", 100, _kill_engine
     ),
     "training": Promise("A killed training goes on to its end", 10, _kill_training),
     "inputs": Promise(

@@ -24,7 +24,10 @@ def kill_many(folder: str, count: int) -> None:
     In a process of its own: nothing that it calls may have made a QApplication before.
     """
 
-    import napari_octsam.data.annotations.label_store  # noqa: F401  zarr, once for all
+    import napari.components  # noqa: F401  once for all children, as the next two
+
+    import napari_octsam.data.annotations.label_store
+    import napari_octsam.gui.annotations.keeper  # noqa: F401
 
     rng = np.random.default_rng(0)
     for i in range(count):

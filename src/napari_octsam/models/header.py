@@ -69,6 +69,11 @@ class Header(BaseModel):
             return given
         return {"named_schemas": ARCHITECTURES[given["architecture"]].named_schemas, **given}
 
+    @property
+    def colors(self) -> str:
+        """Its colours in a word, as --pseudocolor takes it: grayscale, jet or jet:bgr."""
+        return f"{self.pseudocolor}:bgr" if self.blue_first else self.pseudocolor
+
     @field_validator("architecture")
     @classmethod
     def _is_an_architecture(cls, name: str) -> str:
