@@ -184,7 +184,7 @@ def test_a_commit_says_what_it_left_and_why(open_prompt: Any, qtbot: Any) -> Non
 
 def test_the_first_commit_says_how_to_save(open_prompt: Any, qtbot: Any) -> None:
     _, widget = open_prompt(bscan())
-    hint = "File > Save Selected Layers"
+    hint = "Save as … chooses where"
     for shift, is_told in ((0, True), (20, False)):
         draw_box(widget, BOX + shift)
         wait_for_prediction(qtbot, widget)

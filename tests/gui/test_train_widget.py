@@ -172,6 +172,16 @@ def test_the_copy_of_the_labels_goes_where_the_training_does_not_begin(
     qtbot.waitUntil(lambda: not copy.exists())
 
 
+def test_the_copy_of_the_labels_goes_where_the_window_is_closed_before(
+    widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
+) -> None:
+    widget.inputs.train.click()
+    settle(qtbot, widget, "preparing")
+    widget.session.close()
+    assert jobs.last.wishes == ["start", "kill"]
+    qtbot.waitUntil(lambda: not Path(jobs.last.begin.config.data).exists())
+
+
 def test_the_copy_of_the_labels_stays_with_a_run_that_has_begun(
     widget: TrainWidget, volumes: Any, jobs: Jobs, qtbot: Any
 ) -> None:

@@ -44,7 +44,7 @@ class UnsavedQuestion:
         save = box.addButton("Save …", QMessageBox.ButtonRole.AcceptRole)
         keep = box.addButton("Keep", QMessageBox.ButtonRole.ApplyRole)
         discard = box.addButton("Discard …", QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(save)
         box.exec()
         if box.clickedButton() is save:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Committer"]
 
-_HOW_TO_SAVE = "To keep them, select that layer, then File > Save Selected Layers."
+_HOW_TO_SAVE = "It is on the disk by itself; Save as … chooses where."
 
 
 class Committer:

@@ -179,11 +179,16 @@ class Training:
         self._show("stopping", "Stopping and saving", *self.progress)
 
     def close(self) -> None:
-        """Let the process save what it has and end by itself."""
-        if self._job is not None:
+        """Let the process save what it has and end by itself; before it begins it has nothing."""
+        if self._job is None:
+            return
+        if self.history.begun is None:
+            self._job.kill()
+            self._forget_unbegun()
+        else:
             self._job.leave()
-            self._job = None
-            self.state = "idle"
+        self._job = None
+        self.state = "idle"
 
     def _hear(self, job: Job, message: TrainerMessage) -> None:
         if job is not self._job:
@@ -259,8 +264,7 @@ class Training:
     def _end(self, best: Path | None) -> None:
         assert self._start is not None
         self._job = None
-        if self.history.begun is None and self._start.copied:
-            _remove(Path(self._start.config.data))
+        self._forget_unbegun()
         if self.history.begun is None and self._before.is_in(self._start.resume):
             problem, problems = self.history.problem, self.history.problems
             self.history = replace(self._before, problem=problem, problems=problems)
@@ -270,14 +274,16 @@ class Training:
         self._show("idle", "")
         self.ended.emit()
 
+    def _forget_unbegun(self) -> None:
+        """Remove the copy of the data where nothing has begun that needs it."""
+        start = self._start
+        if start is not None and start.copied and self.history.begun is None:
+            folder = Path(start.config.data)  # beside the window, which does not wait for the disk
+            Thread(target=shutil.rmtree, args=(folder, True), name="octsam-remove").start()
+
     def _show(self, state: TrainingState, doing: str, done: int = 0, total: int = 0) -> None:
         self.state, self.doing, self.progress = state, doing, (done, total)
         self.changed.emit()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder beside the window, which does not wait for the disk."""
-    Thread(target=shutil.rmtree, args=(folder, True), name="octsam-remove").start()
 
 
 def _path(text: str) -> Path | None:
