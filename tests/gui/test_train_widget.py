@@ -633,10 +633,12 @@ def test_a_widget_that_is_opened_later_shows_the_training_that_goes_on(
 
 
 def test_closing_the_window_leaves_the_training_to_save_itself(
-    widget: TrainWidget, jobs: Jobs, tmp_path: Path
+    widget: TrainWidget, jobs: Jobs, qtbot: Any, tmp_path: Path
 ) -> None:
     widget.inputs.source.choose_folder(tmp_path)
     widget.inputs.train.click()
+    jobs.tell(BEGUN)
+    settle(qtbot, widget, "running")
     widget.session.close()
     assert jobs.last.left
 
