@@ -32,6 +32,7 @@ __all__ = ["RecoveryDialog"]
 
 _PICTURE = (160, 100)
 _UNITS = ("bytes", "kB", "MB", "GB")
+_MOST_ROWS, _AROUND = 3, 120  # rows seen at once; pixels of what is around them
 
 
 class RecoveryDialog(QDialog):
@@ -55,9 +56,10 @@ class RecoveryDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._drafts = list(drafts)
         count = counted(len(drafts), "annotation")
+        were, one = ("was", "it") if len(drafts) == 1 else ("were", "one")
         what = QLabel(
-            f"{count} from before {'was' if len(drafts) == 1 else 'were'} kept, but not saved in a "
-            "place of yours yet. Open one, then choose Save as."
+            f"{count} from before {were} kept, but not saved in a place of yours yet. Open {one}, "
+            "then choose Save as."
         )
         what.setWordWrap(True)
         self.rows = QListWidget()
@@ -77,8 +79,9 @@ class RecoveryDialog(QDialog):
         column.addWidget(what)
         column.addWidget(self.rows, 1)
         column.addWidget(buttons)
-        self.resize(560, 380)
         self._show()
+        rows = min(len(drafts), _MOST_ROWS) * self.rows.sizeHintForRow(0)
+        self.resize(560, _AROUND + rows)
         self.rows.itemDoubleClicked.connect(self._open)
         self.open_button.clicked.connect(self._open)
         self.discard_button.clicked.connect(self._discard)
