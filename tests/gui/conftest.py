@@ -20,9 +20,11 @@ from tests.gui.prompting_parts import PromptEngine, close
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[PromptEngine]:
-    """The engine of every session that the test makes."""
-    engine = PromptEngine()
+def engine(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PromptEngine]:
+    """The engine of every session that the test makes: of the kind that its module names."""
+    engine: PromptEngine = getattr(request.module, "ENGINE", PromptEngine)()
     made: list[Session] = []
 
     def session(_settings: Settings | None = None) -> Session:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import TrainConfig
+from napari_octsam.core.wording import duration
 from napari_octsam.data.checking import check_dataset
 from napari_octsam.data.prepared import open_prepared
 from napari_octsam.data.split.patients import remember_patients
@@ -38,7 +39,6 @@ from napari_octsam.gui.layers.labelled_images import labelled_images
 from napari_octsam.gui.layers.layer_schema import show_schema
 from napari_octsam.gui.learning.labelled import read_labelled
 from napari_octsam.gui.learning.source import write_checked
-from napari_octsam.gui.learning.status_panel import duration
 from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.prompting.drawing import Tool
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL

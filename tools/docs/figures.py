@@ -14,7 +14,14 @@ from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_octsam.core.classes import bundled_schema
-from napari_octsam.gui.demo import DemoReport, open_widgets, phantom_scene, predict_scene
+from napari_octsam.gui.demo import (
+    DemoReport,
+    label_scene,
+    open_widgets,
+    phantom_scene,
+    place_prompts,
+    with_missed_lesion,
+)
 from napari_octsam.phantoms.bscan import Phantom, make_phantom
 from tools.docs.topology_figures import draw_topology
 from tools.docs.tutorial_figures import draw_tutorial
@@ -23,14 +30,18 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 
 def prompt_window(target: Path) -> None:
-    """Save napari with prompts on the synthetic B-scan and the masks that they give."""
+    """Save napari with the labelled synthetic B-scan, and a prompt for a lesion with its mask."""
     viewer = napari.Viewer()
     viewer.window.resize(1500, 950)
-    widget = open_widgets(viewer)
-    predict_scene(viewer, widget, phantom_scene(), DemoReport())
+    label, prompt = open_widgets(viewer)
+    scene = phantom_scene()
+    labels = label_scene(viewer, label, scene, DemoReport())
+    place_prompts(prompt, with_missed_lesion(scene, labels.data))
+    while not prompt.prompter.is_current:
+        QApplication.processEvents()
     QApplication.processEvents()  # the score has its width then
     viewer.screenshot(str(target), canvas_only=False, flash=False)
-    widget.session.close()
+    prompt.session.close()
     viewer.close()
 
 

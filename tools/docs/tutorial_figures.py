@@ -24,7 +24,6 @@ from napari_octsam.gui.layers.labelled_images import PREVIEW_NAME
 from napari_octsam.gui.layers.layer_schema import described
 from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.prompting.keys import SWITCH_MODEL
-from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.phantoms.bscan import Finding, Phantom, Tissue, make_phantom
 
 SCHEMA = load_schema(Path(__file__).parents[2] / "docs" / "choroid.toml")
@@ -79,7 +78,7 @@ class _Walk:
         self._folder = folder
         self._viewer = napari.Viewer()
         self._viewer.window.resize(*_WINDOW)
-        self._prompt: PromptWidget = open_widgets(self._viewer)
+        _, self._prompt = open_widgets(self._viewer)
         self._train = TrainWidget(self._viewer)
         self._viewer.window.add_dock_widget(self._train, name="Train (OCT SAM)", area="right")
         self._prompt.session.schema = SCHEMA

@@ -33,7 +33,7 @@ def demo(
         bool, typer.Option("--headless", help="Save a screenshot and the labels, then close.")
     ] = False,
 ) -> None:
-    """Open napari with a B-scan, place prompts, predict the masks and commit them.
+    """Open napari with a B-scan, have it labelled, and add a lesion by a prompt.
 
     On Linux without a display the same happens on a virtual one, with --headless.
     """

@@ -57,6 +57,17 @@ class Labelling:
     boundaries: Boundaries
     boundary_confidence: npt.NDArray[np.float32]
 
+    @property
+    def mean_confidence(self) -> float:
+        """How sure the model is of the B-scan, 0 to 1: of its boundaries, else of its pixels.
+
+        Columns without layers do not count; without any layer it is 0.
+        """
+        if not len(self.boundaries):
+            return float(self.confidence.mean())
+        sure = self.boundary_confidence[np.isfinite(self.boundary_confidence)]
+        return float(sure.mean()) if sure.size else 0.0
+
 
 @dataclass(frozen=True, eq=False)
 class NamedPixels:

@@ -1,11 +1,11 @@
-"""The main job in a real window, by itself: open, load, encode, prompt, predict, commit."""
+"""The main job in a real window, by itself: label a B-scan, then add a lesion by a prompt."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ import numpy.typing as npt
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.prompts import Box, Point, bounding_box
+from napari_octsam.core.masks import Overlap
+from napari_octsam.core.prompts import Box, bounding_box
 from napari_octsam.engine.predict.messages import LoadModel
 from napari_octsam.gui.prompting.drawing import Tool
 
@@ -23,23 +24,26 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
+    from napari_octsam.gui.labelling.label_widget import LabelWidget
     from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 
 __all__ = [
     "DemoReport",
     "Scene",
+    "label_scene",
     "open_widgets",
     "phantom_scene",
     "place_prompts",
     "predict_scene",
     "run_demo",
+    "with_missed_lesion",
 ]
 
 _TIMEOUT = 300.0
 _LEAST_COMPONENT = 150  # pixels: smaller cysts would crowd the window
 _WINDOW = (1500, 950)
 
-_NSR, _IRF, _SRF, _RPE, _PED, _VITREOUS = 2, 3, 4, 6, 7, 12
+_LESIONS = (3, 4, 7)  # intraretinal and subretinal fluid, detachment of the pigment epithelium
 
 
 @dataclass(slots=True)
@@ -51,8 +55,8 @@ class DemoReport:
     steps
         Name of each step, and the seconds that it took.
     dice
-        Dice of each class that was prompted, against the synthetic truth; empty for a picture of
-        the person's own, which has none.
+        Dice of each class that the synthetic B-scan has; empty for a picture of the person's own,
+        whose truth nobody knows.
     files
         What was saved.
     """
@@ -71,18 +75,19 @@ class DemoReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A picture, what is prompted on it, and the truth where there is one."""
+    """A picture, boxes on it with their classes, and the truth where there is one."""
 
     name: str
     picture: npt.NDArray[Any]
-    is_rgb: bool
-    boxes: Sequence[tuple[int, Box]]
-    points: Sequence[tuple[int, Point]] = ()
+    is_rgb: bool = False
+    boxes: Sequence[tuple[int, Box]] = ()
     truth: npt.NDArray[np.uint8] | None = None
 
 
 def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
-    """Open napari with a B-scan, load the bundled model, place prompts, predict and commit.
+    """Open napari with a B-scan and the bundled model, and have it labelled.
+
+    On the synthetic one a lesion is added by a prompt too: that which the labels miss most.
 
     Parameters
     ----------
@@ -106,14 +111,13 @@ def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
     with report.step("open napari"):
         viewer = napari.Viewer(title="napari-octsam demo")
         viewer.window.resize(*_WINDOW)
-        widget = open_widgets(viewer)
+        label, widget = open_widgets(viewer)
         _wait(lambda: widget.isVisible(), widget, "the window opens")
     try:
-        predict_scene(viewer, widget, scene, report)
-        with report.step("commit"):
-            labels = _commit(widget)
+        labels = label_scene(viewer, label, scene, report)
         if scene.truth is not None:
-            report.dice = _dice_of(labels.data, scene)
+            _add_by_prompt(widget, with_missed_lesion(scene, labels.data), report)
+            report.dice = _dice_of(labels.data, scene.truth)
         if not headless:
             napari.run()
             return report
@@ -128,49 +132,94 @@ def run_demo(image: Path | None, output: Path, headless: bool) -> DemoReport:
     return report
 
 
+def label_scene(viewer: Viewer, widget: LabelWidget, scene: Scene, report: DemoReport) -> Labels:
+    """Show a scene and have the model label it; return the labels."""
+    _load(widget, report)
+    labelled: list[object] = []
+
+    def note(*_: object) -> None:
+        labelled.append(None)
+
+    volume = widget.volume
+    volume.labeller.labelled.connect(note)
+    with report.step("label the B-scan"):
+        viewer.add_image(scene.picture, name=scene.name, rgb=scene.is_rgb, colormap="gray")
+        volume.label_this()
+        _wait(lambda: bool(labelled), widget, "the B-scan is labelled")
+    volume.labeller.labelled.disconnect(note)
+    viewer.reset_view()  # by now the panels have taken their room
+    target = volume.target
+    assert target is not None  # what was labelled is in a layer
+    return target.labels
+
+
+def _add_by_prompt(widget: PromptWidget, scene: Scene, report: DemoReport) -> None:
+    """Draw a scene's box, and commit the mask over the labels that are there."""
+    prompter, overlap = widget.prompter, widget.masks.overlap
+    overlap.setCurrentIndex(overlap.findData(Overlap.REPLACE))
+    with report.step("place a prompt, predict"):
+        place_prompts(widget, scene)
+        _wait(lambda: prompter.is_current, widget, "the mask is predicted")
+    with report.step("commit"):
+        prompter.commit()
+
+
+def with_missed_lesion(scene: Scene, labels: npt.NDArray[np.integer]) -> Scene:
+    """Return a scene, whose truth is known, with a box around the lesion that labels miss most."""
+    from scipy import ndimage
+
+    truth = np.asarray(scene.truth)
+    found = []
+    for value in _LESIONS:
+        components, count = ndimage.label(truth == value)
+        for number in range(1, count + 1):
+            mask = components == number
+            if mask.sum() >= _LEAST_COMPONENT:
+                found.append((int((mask & (labels != value)).sum()), value, mask))
+    _, value, mask = max(found, key=lambda each: each[0])
+    return replace(scene, boxes=[(value, bounding_box(mask))])
+
+
 def predict_scene(viewer: Viewer, widget: PromptWidget, scene: Scene, report: DemoReport) -> None:
     """Show a scene, place its prompts and wait for the masks, which stay a preview."""
-    session, prompter = widget.session, widget.prompter
-    with report.step(f"start the engine, load {BUNDLED_MODEL}"):
-        session.load_model(LoadModel(BUNDLED_MODEL, device=session.settings.device))
-        _wait(lambda: session.model is not None, widget, "the model loads")
+    prompter = widget.prompter
+    _load(widget, report)
     encoded: list[object] = []
     prompter.prefetch.encoded.connect(lambda answer: encoded.append(answer))
     with report.step("encode the B-scan"):
         viewer.add_image(scene.picture, name=scene.name, rgb=scene.is_rgb, colormap="gray")
         _wait(lambda: bool(encoded), widget, "the B-scan is encoded")
-    prompts = len(scene.boxes) + len(scene.points)
-    with report.step(f"place {prompts} prompts, predict"):
+    with report.step(f"place {len(scene.boxes)} prompts, predict"):
         place_prompts(widget, scene)
         _wait(lambda: prompter.is_current, widget, "the masks are predicted")
     viewer.reset_view()  # by now the panels have taken their room
 
 
-def _commit(widget: PromptWidget) -> Labels:
-    widget.prompter.commit()
-    target = widget.prompter.committer.target
-    if target is None:
-        raise UserError(f"The demo could not commit: {widget.message.text()}")
-    return target
+def _load(widget: LabelWidget | PromptWidget, report: DemoReport) -> None:
+    session = widget.session
+    with report.step(f"start the engine, load {BUNDLED_MODEL}"):
+        session.load_model(LoadModel(BUNDLED_MODEL, device=session.settings.device))
+        _wait(lambda: session.model is not None, widget, "the model loads")
 
 
-def open_widgets(viewer: Viewer) -> PromptWidget:
-    """Dock the two widgets on the right, as tabs, and return the Prompt widget."""
+def open_widgets(viewer: Viewer) -> tuple[LabelWidget, PromptWidget]:
+    """Dock the widgets on the right, as tabs, and return those that label and prompt."""
+    from napari_octsam.gui.labelling.label_widget import LabelWidget
     from napari_octsam.gui.models.model_widget import ModelWidget
     from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 
-    widget = PromptWidget(viewer)
-    widget.session.schema = bundled_schema()  # whatever the person used last
-    viewer.window.add_dock_widget(ModelWidget(viewer), name="Model (OCT SAM)", area="right")
-    viewer.window.add_dock_widget(widget, name="Prompt (OCT SAM)", area="right")
-    return widget
+    label, prompt = LabelWidget(viewer), PromptWidget(viewer)
+    prompt.session.schema = bundled_schema()  # whatever the person used last
+    docked = {"Model": ModelWidget(viewer), "Label": label, "Prompt": prompt}
+    for name, widget in docked.items():
+        viewer.window.add_dock_widget(widget, name=f"{name} (OCT SAM)", area="right")
+    return label, prompt
 
 
 def place_prompts(widget: PromptWidget, scene: Scene) -> None:
     """Draw a scene's prompts on the B-scan that is shown."""
     prompter = widget.prompter
     drawing, plane = prompter.drawing, prompter.shown.plane()
-    prompter.start_drawing(Tool.POINT)
     prompter.start_drawing(Tool.BOX)
     for value, box in scene.boxes:
         drawing.choose_class(value)
@@ -179,48 +228,28 @@ def place_prompts(widget: PromptWidget, scene: Scene) -> None:
         corners[:, -2:] = np.stack([rows, (cols[0], cols[1], cols[1], cols[0])], axis=1)
         if drawing.shapes is not None:
             drawing.shapes.add(corners, shape_type="rectangle")
-    for value, point in scene.points:
-        drawing.choose_class(value)
-        if drawing.points is not None:
-            drawing.points.add([[*plane.index, point.row, point.col]])
 
 
 def phantom_scene() -> Scene:
-    """Return the demo phantom, prompted for its main classes."""
-    from scipy import ndimage
-
+    """Return the demo phantom."""
     from napari_octsam.phantoms.bscan import demo_phantom
 
     phantom = demo_phantom()
-    boxes = [(v, bounding_box(phantom.labels == v)) for v in (_NSR, _RPE)]
-    for value in (_IRF, _SRF, _PED):
-        components, count = ndimage.label(phantom.labels == value)
-        masks = [components == i for i in range(1, count + 1)]
-        boxes += [(value, bounding_box(m)) for m in masks if m.sum() >= _LEAST_COMPONENT]
-    vitreous = np.pad(phantom.labels == _VITREOUS, 1)  # the border of the picture is an edge too
-    depth = ndimage.distance_transform_edt(vitreous)[1:-1, 1:-1]
-    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
-    points = [(_VITREOUS, Point(float(row), float(col)))]
-    return Scene("phantom", phantom.image, False, boxes, points, phantom.labels)
+    return Scene("phantom", phantom.image, truth=phantom.labels)
 
 
 def _scene_of(path: Path) -> Scene:
     from napari_octsam.data.pictures import is_rgb, read_picture
 
     picture = read_picture(path)
-    rgb = is_rgb(picture)
-    rows, cols = picture.shape[-3:-1] if rgb else picture.shape[-2:]
-    middle = Box(rows * 0.3, cols * 0.25, rows * 0.7, cols * 0.75)
-    return Scene(path.stem, picture, rgb, [(_NSR, middle)])
+    return Scene(path.stem, picture, is_rgb(picture))
 
 
-def _dice_of(labels: npt.NDArray[Any], scene: Scene) -> dict[str, float]:
+def _dice_of(labels: npt.NDArray[Any], truth: npt.NDArray[np.uint8]) -> dict[str, float]:
     from napari_octsam.evaluation.metrics import dice
 
-    schema = bundled_schema("oct14")
-    values = sorted({value for value, _ in (*scene.boxes, *scene.points)})
-    truth = np.asarray(scene.truth)
-    return {schema[v].name: float(dice(np.asarray(labels == v), truth == v)) for v in values}
+    there = [c for c in bundled_schema().classes if (truth == c.value).any()]
+    return {c.name: float(dice(np.asarray(labels == c.value), truth == c.value)) for c in there}
 
 
 def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:
@@ -239,7 +268,7 @@ def _save(viewer: Viewer, labels: Labels, output: Path) -> list[Path]:
     return [screenshot, tiff]
 
 
-def _wait(condition: Callable[[], bool], widget: PromptWidget, what: str) -> None:
+def _wait(condition: Callable[[], bool], widget: LabelWidget | PromptWidget, what: str) -> None:
     """Let the window live until a condition holds."""
     from qtpy.QtCore import QEventLoop, QTimer
 

@@ -28,14 +28,29 @@ from napari_octsam.engine.state import Pending, Role, State
 __all__ = ["EngineClient", "EngineState"]
 
 EngineState = Literal[
-    "stopped", "starting", "idle", "loading", "checking", "encoding", "decoding", "downloading"
+    "stopped",
+    "starting",
+    "idle",
+    "loading",
+    "checking",
+    "encoding",
+    "decoding",
+    "labelling",
+    "downloading",
 ]
 
-_BUSY: tuple[EngineState, ...] = ("loading", "checking", "encoding", "decoding", "downloading")
+_BUSY: tuple[EngineState, ...] = (
+    "loading",
+    "checking",
+    "encoding",
+    "decoding",
+    "labelling",
+    "downloading",
+)
 
 
 class EngineClient:
-    """The engine: a process that loads models, encodes B-scans and decodes prompts.
+    """The engine: a process that loads models, encodes B-scans, decodes prompts and labels.
 
     The process starts with the first request. When it dies, what it was doing fails with
     `EngineDied`, and the next request starts a new one, which first loads the model that was

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.boundaries import Boundaries
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.prompts import Prompt
@@ -19,6 +20,8 @@ __all__ = [
     "Download",
     "Encode",
     "Encoded",
+    "Label",
+    "Labelled",
     "LoadModel",
     "LoadedModel",
     "Prediction",
@@ -94,13 +97,27 @@ class Decode:
     schema: LabelSchema | None = None
 
 
-Request = LoadModel | Download | Encode | Decode
+@dataclass(frozen=True, slots=True, eq=False)
+class Label:
+    """Label all of one B-scan without a prompt, encoding it first where needed.
+
+    Parameters
+    ----------
+    schema
+        One by whose classes the model names pixels (`LoadedModel.named_schemas`).
+    """
+
+    bscan: BScan
+    schema: LabelSchema
+
+
+Request = LoadModel | Download | Encode | Decode | Label
 
 
 def on_same_bscan(one: Request, other: Request) -> bool:
     """Whether one request needs the embedding that the other makes."""
     match one, other:
-        case (Encode(a) | Decode(a), Encode(b) | Decode(b)):
+        case (Encode(a) | Decode(a) | Label(a), Encode(b) | Decode(b) | Label(b)):
             return np.array_equal(a.pixels, b.pixels)
         case _:
             return False
@@ -122,6 +139,8 @@ class LoadedModel:
         For example "cpu" and "bfloat16".
     note
         A sentence that the person should read (a guessed profile, say), or "".
+    named_schemas
+        Bundled label schemas by whose classes it names pixels.
     """
 
     name: str
@@ -130,6 +149,7 @@ class LoadedModel:
     device: str
     precision: str
     note: str = ""
+    named_schemas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +173,37 @@ class Prediction:
     decode_seconds: float = 0.0
 
 
-Answer = LoadedModel | str | Encoded | Prediction
+@dataclass(frozen=True, slots=True, eq=False)
+class Labelled:
+    """Answer to `Label`: what of a `core.labelling.Labelling` is looked at, in small types.
 
-Stage = Literal["waiting", "loading", "checking", "encoding", "decoding", "downloading"]
+    Parameters
+    ----------
+    model
+        Name of the model that labelled.
+    labels
+        (H, W) uint8 label values; `NOT_LABELLED` where nothing is seen.
+    confidence
+        (H, W) uint8, 0 to 100: how probable the model thinks the label of each pixel, in percent.
+    boundaries, boundary_confidence
+        As of a `Labelling`.
+    mean_confidence
+        `Labelling.mean_confidence`.
+    """
+
+    model: str
+    labels: npt.NDArray[np.uint8]
+    confidence: npt.NDArray[np.uint8]
+    boundaries: Boundaries
+    boundary_confidence: npt.NDArray[np.float32]
+    mean_confidence: float
+
+
+Answer = LoadedModel | str | Encoded | Prediction | Labelled
+
+Stage = Literal[
+    "waiting", "loading", "checking", "encoding", "decoding", "labelling", "downloading"
+]
 """What happens to a request; "waiting" where another one goes first."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Protocol
 
+import numpy as np
 import torch
 
 from napari_octsam.core.errors import UserError
@@ -17,6 +18,8 @@ from napari_octsam.engine.predict.messages import (
     Download,
     Encode,
     Encoded,
+    Label,
+    Labelled,
     LoadedModel,
     LoadModel,
     Prediction,
@@ -33,6 +36,7 @@ from napari_octsam.models.embeddings import (
     embedding_key,
 )
 from napari_octsam.models.model import Model
+from napari_octsam.models.named_schemas import named_schema
 from napari_octsam.models.network import Embedding
 
 __all__ = ["Service", "Tell"]
@@ -88,6 +92,8 @@ class Service:
                 return self._embedding(bscan, tell)[1]
             case Decode():
                 return self._decode(request, tell)
+            case Label():
+                return self._label(request, tell)
 
     def _load(self, request: LoadModel, tell: Tell) -> LoadedModel:
         source = request.source
@@ -110,6 +116,7 @@ class Service:
             device=str(model.device),
             precision=model.precision,
             note=model.note,
+            named_schemas=model.header.named_schemas,
         )
 
     def _decode(self, request: Decode, tell: Tell) -> Prediction:
@@ -124,8 +131,33 @@ class Service:
             decode_seconds=time.perf_counter() - started,
         )
 
-    def _embedding(self, bscan: BScan, tell: Tell) -> tuple[Embedding, Encoded]:
-        """Return a B-scan's embedding from memory, else the disk, else the encoder."""
+    def _label(self, request: Label, tell: Tell) -> Labelled:
+        model, bscan = self._model_in_use(), request.bscan
+        named_schema(model.header, request.schema)  # before it is encoded in vain
+        embedding, _ = self._embedding(bscan, tell, in_memory=False)
+        tell("labelling", subject=bscan.name)
+        named = model.label(embedding, request.schema)
+        tell("labelling", subject=bscan.name)
+        found = named.best
+        return Labelled(
+            model=model.header.name,
+            labels=found.labels,
+            confidence=np.rint(100 * found.confidence).astype(np.uint8),
+            boundaries=found.boundaries,
+            boundary_confidence=found.boundary_confidence,
+            mean_confidence=found.mean_confidence,
+        )
+
+    def _embedding(
+        self, bscan: BScan, tell: Tell, *, in_memory: bool = True
+    ) -> tuple[Embedding, Encoded]:
+        """Return a B-scan's embedding from memory, else the disk, else the encoder.
+
+        Parameters
+        ----------
+        in_memory
+            Keep it in memory: not, where a volume would push out those that are prompted.
+        """
         model = self._model_in_use()
         started = time.perf_counter()
         key = embedding_key(model, bscan.pixels)
@@ -141,7 +173,8 @@ class Service:
                 bscan.pixels, lambda done, total: tell("encoding", done, total, bscan.name)
             ).to("cpu")  # a GPU's memory is for computing
             self._disk.put(key, embedding)
-        self._recent.put(key, embedding)
+        if in_memory:
+            self._recent.put(key, embedding)
         return embedding, Encoded(origin, time.perf_counter() - started)
 
     def _model_in_use(self) -> Model:

@@ -20,7 +20,7 @@ from napari_octsam.gui.annotations.described import described, drawn_prompts, im
 from napari_octsam.gui.annotations.kept import KeptLabels
 from napari_octsam.gui.annotations.opening import ANNOTATION, METADATA, bring_image, bring_prompts
 from napari_octsam.gui.layers.bscans import data_shape
-from napari_octsam.gui.layers.labelled_images import PREVIEW_NAME, labelled_images
+from napari_octsam.gui.layers.labelled_images import OURS, labelled_images
 from napari_octsam.gui.layers.layer_schema import schema_of
 from napari_octsam.gui.session.session import session_of
 
@@ -98,7 +98,7 @@ class Keeper:
         if isinstance(layer, Shapes | Points):
             layer.events.data.connect(self._on_prompts)
             layer.events.features.connect(self._on_prompts)
-        if isinstance(layer, Labels) and layer.name != PREVIEW_NAME and _is_in_memory(layer):
+        if isinstance(layer, Labels) and layer.name not in OURS and _is_in_memory(layer):
             self._keep(layer)
 
     def _keep(self, labels: Labels) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from napari_octsam.core.annotation import (
     BScanState,
     Progress,
     SetBy,
+    edited,
 )
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.annotations.autosave import Saved
@@ -101,7 +103,8 @@ class KeptLabels:
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._save)
         events = labels.events
-        for event in (events.paint, events.labels_update, events.data):
+        events.paint.connect(self._on_paint)
+        for event in (events.labels_update, events.data):
             event.connect(self._on_edit)
         for event in (events.set_data, events.features, events.scale, events.name):
             event.connect(self.touch)
@@ -140,6 +143,14 @@ class KeptLabels:
             self.progress.pop(index, None)
         else:
             self.progress[index] = Progress(state=state, by=by or SetBy())
+        self._is_changed = True
+        self.touch()
+        self.status_changed.emit()
+
+    def note_others(self, progress: Mapping[tuple[int, ...], Progress | None]) -> None:
+        """Note B-scans that no person has just written, and what they are now; None: untouched."""
+        self._by_others.update(progress)
+        self._set_progress(progress)
         self._is_changed = True
         self.touch()
         self.status_changed.emit()
@@ -194,15 +205,26 @@ class KeptLabels:
         self._is_followed = False
         self._timer.stop()
         events = self.labels.events
-        for event in (events.paint, events.labels_update, events.data):
+        events.paint.disconnect(self._on_paint)
+        for event in (events.labels_update, events.data):
             event.disconnect(self._on_edit)
         for event in (events.set_data, events.features, events.scale, events.name):
             event.disconnect(self.touch)
 
+    def _on_paint(self, event: Any) -> None:
+        """Take at once what is painted for a person's: nothing automatic may come in between."""
+        painted = set(_painted(event.value, self.labels.data.shape[:-2]))
+        self._by_others -= painted
+        self._set_progress(
+            {
+                index: edited(self.progress.get(index), is_empty=not self.labels.data[index].any())
+                for index in painted
+            }
+        )
+        self._on_edit()
+        self.status_changed.emit()
+
     def _on_edit(self, _event: Any = None) -> None:
-        plane = self._shown() if self._by_others else None
-        if plane is not None:  # a person changes what is shown, and that counts more
-            self._by_others.discard(plane.index)
         self._is_changed = True
         self.touch()
 
@@ -260,7 +282,16 @@ class KeptLabels:
     def _take(self, saved: Saved) -> None:
         """Note what a save has found."""
         self.problem = ""
-        for index, progress in saved.progress.items():
+        self._set_progress(
+            {  # but for what a model has written while it was saved
+                index: progress
+                for index, progress in saved.progress.items()
+                if index not in self._by_others
+            }
+        )
+
+    def _set_progress(self, changed: Mapping[tuple[int, ...], Progress | None]) -> None:
+        for index, progress in changed.items():
             if progress is None:
                 self.progress.pop(index, None)
             else:
@@ -298,3 +329,23 @@ class KeptLabels:
         error = future.exception()
         self.problem = str(error) if isinstance(error, UserError) else ""
         self.status_changed.emit()
+
+
+def _painted(item: Iterable[Any], bscans: tuple[int, ...]) -> Iterable[tuple[int, ...]]:
+    """Yield the B-scans, of so many along each axis, that a step of napari's history changed.
+
+    Parameters
+    ----------
+    item
+        Its atoms: each begins with a slice along each axis, or an array of indices.
+    """
+    for where, *_ in item:
+        leading = where[: len(bscans)]
+        if not leading:
+            yield ()
+        elif isinstance(leading[0], slice):
+            yield from product(*(range(each.start, each.stop) for each in leading))
+        else:
+            places = np.ravel_multi_index(leading, bscans)
+            for place in np.flatnonzero(np.bincount(np.atleast_1d(places))):
+                yield tuple(map(int, np.unravel_index(place, bscans)))

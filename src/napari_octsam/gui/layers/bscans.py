@@ -41,6 +41,11 @@ class Plane:
         return len(self.index) + 2
 
     @property
+    def is_bscan(self) -> bool:
+        """Whether it is one of those that annotations count: along the last two axes."""
+        return set(self.axes) == {self.ndim - 2, self.ndim - 1}
+
+    @property
     def others(self) -> tuple[int, ...]:
         """The axes that are neither rows nor columns."""
         return tuple(axis for axis in range(self.ndim) if axis not in self.axes)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Container, Hashable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from psygnal import Signal
+
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Shapes
 
@@ -19,6 +21,9 @@ L = TypeVar("L")
 class LayerOf(Generic[L]):
     """One layer for each image, whatever their names become."""
 
+    changed = Signal(object)
+    """An image has another layer, or none any more."""
+
     def __init__(self) -> None:
         self._layers: WeakValueDictionary[Hashable, L] = WeakValueDictionary()
         self._images: WeakKeyDictionary[L, Hashable] = WeakKeyDictionary()
@@ -30,11 +35,14 @@ class LayerOf(Generic[L]):
 
     def set(self, image: Image, layer: L | None) -> None:
         """Make a layer, or none, that of an image."""
+        before = self._layers.get(image.unique_id)
         if layer is None:
             self._layers.pop(image.unique_id, None)
         else:
             self._layers[image.unique_id] = layer
             self.note(image, layer)
+        if layer is not before:
+            self.changed.emit(image)
 
     def note(self, image: Image, layer: L) -> None:
         """Note that a layer is of an image, which may go on with another."""

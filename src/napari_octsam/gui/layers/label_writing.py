@@ -16,7 +16,7 @@ from napari_octsam.gui.layers.bscans import Plane
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-__all__ = ["Written", "redo_write", "undo_write", "write", "write_mapped"]
+__all__ = ["Written", "check_writable", "redo_write", "undo_write", "write", "write_mapped"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +72,7 @@ def write(
     UserError
         The layer is locked, or its array cannot be written to.
     """
-    _check_writable(labels)
+    check_writable(labels)
     labels.visible = True  # napari writes into what it shows, and a write out of sight looks lost
     current = plane.oriented(np.asarray(labels.data[plane.selector]))
     allowed = Overlap.KEEP if labels.preserve_labels else overlap
@@ -102,7 +102,7 @@ def write_mapped(labels: Labels, mapping: Mapping[int, int]) -> Written | None:
     UserError
         As of `write`.
     """
-    _check_writable(labels)
+    check_writable(labels)
     labels.visible = True
     current = np.asarray(labels.data)
     changed = [old for old, new in mapping.items() if old != new]
@@ -154,7 +154,7 @@ def redo_write(written: Written) -> None:
         return
     if not _has(written, written.before):
         raise UserError(f"{labels.name} was painted on since: the commit cannot be redone.")
-    _check_writable(labels)
+    check_writable(labels)
     labels.visible = True
     labels.redo()
     if not _has(written, written.after):
@@ -172,7 +172,8 @@ def _has(written: Written, values: npt.NDArray[np.integer]) -> bool:
     return bool(np.array_equal(written.labels.data[written.indices], values))
 
 
-def _check_writable(labels: Labels) -> None:
+def check_writable(labels: Labels) -> None:
+    """Raise UserError where a labels layer is locked, or its array cannot be written to."""
     if not labels.editable:
         raise UserError(f"{labels.name} cannot be edited now: choose another labels layer.")
     is_lazy = hasattr(labels.data, "compute")  # dask

@@ -14,10 +14,22 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.layers.companions import Companions
 
-__all__ = ["PREVIEW_NAME", "LabelledImage", "above_labels", "labelled_images", "labels_of"]
+__all__ = [
+    "CONFIDENCE_NAME",
+    "OURS",
+    "PREVIEW_NAME",
+    "LabelledImage",
+    "above_labels",
+    "labelled_images",
+    "labels_of",
+]
 
 PREVIEW_NAME = "octsam preview"
 """Name of the labels layer that shows predictions, and belongs to no image."""
+CONFIDENCE_NAME = "octsam doubt"
+"""Name of the one that shows where a model is unsure."""
+OURS = (PREVIEW_NAME, CONFIDENCE_NAME)
+"""Names of labels layers that are no person's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +51,7 @@ def labelled_images(layers: LayerList, companions: Companions) -> list[LabelledI
     images = [layer for layer in layers if isinstance(layer, Image)]
     found = []
     for labels in (layer for layer in layers if isinstance(layer, Labels)):
-        if labels.name == PREVIEW_NAME:
+        if labels.name in OURS:
             continue
         image = _image_of(labels, images, layers, companions)
         if image is not None:

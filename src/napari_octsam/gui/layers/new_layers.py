@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_octsam.gui.layers.bscans import data_shape
+from napari_octsam.gui.layers.bscans import Plane, data_shape
 from napari_octsam.gui.layers.layer_schema import show_schema
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
     from napari_octsam.core.classes import LabelSchema
 
-__all__ = ["LARGE_LABELS", "new_labels", "placed_as"]
+__all__ = ["LARGE_LABELS", "new_labels", "placed_as", "placed_on", "same_selection"]
 
 LARGE_LABELS = 4 * 1024**3
 """Bytes of a labels layer above which the person is told of its size."""
@@ -32,6 +35,16 @@ def placed_as(layer: Layer) -> dict[str, Any]:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+
+
+def placed_on(image: Image, plane: Plane) -> dict[str, Any]:
+    """Return the arguments that place a layer of one plane where that plane is in an image."""
+    placement = placed_as(image)
+    origin = np.zeros(plane.ndim)
+    origin[list(plane.others)] = plane.index
+    moved = np.subtract(image.data_to_world(origin), image.data_to_world(np.zeros(plane.ndim)))
+    placement["translate"] = image.translate + np.linalg.solve(image.affine.linear_matrix, moved)
+    return placement
 
 
 def new_labels(image: Image, schema: LabelSchema, name: str) -> tuple[Labels, str]:
@@ -51,3 +64,13 @@ def new_labels(image: Image, schema: LabelSchema, name: str) -> tuple[Labels, st
         else ""
     )
     return layer, note
+
+
+@contextmanager
+def same_selection(viewer: ViewerModel) -> Iterator[None]:
+    """Keep the selected layers while layers are added."""
+    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
+    yield
+    viewer.layers.selection = selected & set(viewer.layers)
+    if active in viewer.layers:
+        viewer.layers.selection.active = active

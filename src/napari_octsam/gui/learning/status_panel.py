@@ -5,12 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_octsam.core.wording import duration
 from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
 
-__all__ = ["StatusPanel", "duration"]
-
-_MINUTE, _HOUR = 60, 3600
+__all__ = ["StatusPanel"]
 
 
 class StatusPanel(QWidget):
@@ -74,13 +73,3 @@ class StatusPanel(QWidget):
             self._training.pause()
         else:
             self._training.go_on()
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as a person says it: 40 s, 3 min, 1 h 20 min."""
-    if seconds < _MINUTE:
-        return f"{max(round(seconds), 1)} s"
-    if seconds < _HOUR:
-        return f"{round(seconds / _MINUTE)} min"
-    hours, rest = divmod(round(seconds), _HOUR)
-    return f"{hours} h {rest // _MINUTE} min"

@@ -15,12 +15,10 @@ from napari_octsam.core.masks import Overlap
 from napari_octsam.core.wording import counted
 from napari_octsam.gui.layers.bscans import Plane, line_up
 from napari_octsam.gui.layers.label_writing import write
-from napari_octsam.gui.layers.labelled_images import above_labels, labels_of
-from napari_octsam.gui.layers.layer_schema import check_meaning, schema_of
-from napari_octsam.gui.layers.new_layers import new_labels
+from napari_octsam.gui.layers.labels_in_use import add_labels, labels_in_use, labels_to_take
+from napari_octsam.gui.layers.layer_schema import check_meaning
 from napari_octsam.gui.layers.taken_prompts import TakenPrompts, take_prompts
 from napari_octsam.gui.prompting.collect import rows_on_plane
-from napari_octsam.gui.prompting.preview import same_selection
 from napari_octsam.gui.prompting.sentences import names_of
 from napari_octsam.gui.prompting.undo_commits import ClearStep, CommitStep
 from napari_octsam.gui.session.undo import Place
@@ -79,6 +77,7 @@ class Committer:
         self.overlap = Overlap.KEEP
         self.replaceable: frozenset[int] = frozenset()
         viewer.layers.events.removed.connect(self._forget)
+        companions.labels.changed.connect(self._hear_of_labels)
 
     @property
     def target(self) -> Labels | None:
@@ -153,6 +152,7 @@ class Committer:
     def close(self) -> None:
         """Follow the viewer no more."""
         self._viewer.layers.events.removed.disconnect(self._forget)
+        self._companions.labels.changed.disconnect(self._hear_of_labels)
 
     def _target_for(self, image: Image) -> tuple[Labels, str]:
         if self._target is not None:
@@ -163,14 +163,14 @@ class Committer:
                 )
             check_meaning(self._target, self._drawing.schema)
             return self._target, ""
-        present = None if self._wants_new else self._labels_to_take(image)
+        schema, companions = self._drawing.schema, self._companions
+        present = (
+            None if self._wants_new else labels_to_take(image, schema, self._viewer, companions)
+        )
         if present is not None:
             self.target = present
             return present, f'{image.name} has these labels already; "a new layer" makes others.'
-        labels, note = new_labels(image, self._drawing.schema, f"{image.name} labels")
-        layers = self._viewer.layers
-        with same_selection(self._viewer):
-            layers.insert(above_labels(image, layers, self._companions), labels)
+        labels, note = add_labels(image, schema, self._viewer, companions)
         self.target = labels
         return labels, note
 
@@ -179,41 +179,8 @@ class Committer:
         if image is None:
             self.target = None
             return
-        last = self._companions.labels.get(image, self._viewer.layers)
-        if last is None or not self._suits(last):
-            fitting, _ = self._shown_labels(image)
-            last = fitting[0] if len(fitting) == 1 else None
-        self.target = last or otherwise
-
-    def _suits(self, labels: Labels) -> bool:
-        known = schema_of(labels)
-        return known is None or known.means_as(self._drawing.schema)
-
-    def _shown_labels(self, image: Image) -> tuple[list[Labels], list[Labels]]:
-        """Return the labels of an image that are of the schema, and those that do not say.
-
-        What the person has hidden, as the truth beside a phantom, is not written to unasked.
-        """
-        present = labels_of(image, self._viewer.layers, self._companions)
-        known = [(labels, schema_of(labels)) for labels in present if labels.visible]
-        schema = self._drawing.schema
-        return (
-            [labels for labels, carried in known if carried and carried.means_as(schema)],
-            [labels for labels, carried in known if carried is None],
-        )
-
-    def _labels_to_take(self, image: Image) -> Labels | None:
-        """Return the labels that an image has already; UserError where the person is to say."""
-        fitting, unsaid = self._shown_labels(image)
-        if len(fitting) == 1:
-            return fitting[0]
-        names = " and ".join(labels.name for labels in fitting or unsaid)
-        if not names:
-            return None
-        raise UserError(
-            f'{image.name} has labels already, {names}: choose under Labels where this goes, or "a '
-            'new layer".'
-        )
+        found = labels_in_use(image, self._drawing.schema, self._viewer, self._companions)
+        self.target = found or otherwise
 
     def _left_on(self, image: Image, plane: Plane) -> str:
         """Say how many prompts of a B-scan a commit could not use."""
@@ -246,6 +213,12 @@ class Committer:
     def _forget(self, event: Any) -> None:
         if event.value is self._target:
             self.target = None
+
+    def _hear_of_labels(self, image: Image) -> None:
+        """Go on with the labels that something else has begun to use with the image."""
+        labels = self._companions.labels.get(image, self._viewer.layers)
+        if image is self._image and labels is not None:
+            self.target = labels
 
 
 def _on(plane: Plane) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_octsam.gui.layers.new_layers import same_selection
 from napari_octsam.gui.layers.prompt_layers import (
     adopt,
     class_of_next,
@@ -24,7 +25,6 @@ from napari_octsam.gui.layers.prompt_layers import (
     set_next,
     sign_of_next,
 )
-from napari_octsam.gui.prompting.preview import same_selection
 from napari_octsam.gui.widgets.main_thread import MainThread
 
 if TYPE_CHECKING:

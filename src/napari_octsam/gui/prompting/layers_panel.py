@@ -61,7 +61,8 @@ class LayersPanel(QWidget):
         inserted = viewer.layers.events.inserted
         inserted.connect(self._hear_of_image)
         owner.when_released(lambda: inserted.disconnect(self._hear_of_image))
-        self._take_first_image()
+        if prompter.shown.image is None:
+            self._take_first_image()
         self.refresh()
 
     def refresh(self) -> None:

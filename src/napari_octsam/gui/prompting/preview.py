@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +11,13 @@ from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.gui.layers.bscans import Plane, data_shape
 from napari_octsam.gui.layers.labelled_images import PREVIEW_NAME
 from napari_octsam.gui.layers.layer_schema import labels_colormap
-from napari_octsam.gui.layers.new_layers import placed_as
+from napari_octsam.gui.layers.new_layers import placed_as, placed_on, same_selection
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels
 
-__all__ = ["Preview", "same_selection"]
+__all__ = ["Preview"]
 
 _BACKGROUND = "#ffffff55"  # a predicted background must be seen
 
@@ -50,7 +48,7 @@ class Preview:
         layer = self.layer
         if layer is None or layer.ndim != image.ndim:
             layer = self._insert(image)
-        for name, value in _placed_on(image, plane).items():
+        for name, value in placed_on(image, plane).items():
             if not np.array_equal(np.asarray(getattr(layer, name)), np.asarray(value)):
                 setattr(layer, name, value)
         if schema != self._schema:
@@ -92,23 +90,3 @@ class Preview:
             self._viewer.layers.append(layer)
         self._layer, self._schema = layer, None
         return layer
-
-
-@contextmanager
-def same_selection(viewer: ViewerModel) -> Iterator[None]:
-    """Keep the selected layers while layers are added."""
-    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
-    yield
-    viewer.layers.selection = selected & set(viewer.layers)
-    if active in viewer.layers:
-        viewer.layers.selection.active = active
-
-
-def _placed_on(image: Image, plane: Plane) -> dict[str, Any]:
-    """Return what places a layer of one plane where that plane is in the image."""
-    placement = placed_as(image)
-    origin = np.zeros(plane.ndim)
-    origin[list(plane.others)] = plane.index
-    moved = np.subtract(image.data_to_world(origin), image.data_to_world(np.zeros(plane.ndim)))
-    placement["translate"] = image.translate + np.linalg.solve(image.affine.linear_matrix, moved)
-    return placement

@@ -55,6 +55,7 @@ class PromptWidget(SessionWidget):
         super().__init__(napari_viewer)
         self.prompter = Prompter(self.viewer, self.session)
         self.when_released(self.prompter.close)
+        self.share_image(self.prompter.shown)
         self.badge = StateBadge(self)
         self.classes = ClassPanel(self, self.prompter)
         self.choice = LabelsChoice(

@@ -18,6 +18,7 @@ from napari_octsam.engine.predict.client import EngineClient
 from napari_octsam.engine.predict.messages import (
     Decode,
     Encode,
+    Label,
     LoadedModel,
     LoadModel,
     Progress,
@@ -27,12 +28,14 @@ from napari_octsam.gui.layers.as_meant import show_as_meant
 from napari_octsam.gui.layers.companions import Companions
 from napari_octsam.gui.session.closing import ClosingQuestion, TrainingQuestion
 from napari_octsam.gui.session.last_schema import last_schema
+from napari_octsam.gui.session.locks import Locks
 from napari_octsam.gui.session.settings import Settings, read_settings
 from napari_octsam.gui.session.training import Training
 from napari_octsam.gui.session.undo import History
 from napari_octsam.gui.widgets.main_thread import MainThread
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
 
 __all__ = ["Engine", "Session", "session_of"]
@@ -94,6 +97,8 @@ class Session:
     """A model was loaded, or could not be, or that was cancelled."""
     schema_changed = Signal(object)
     """The `LabelSchema` in use."""
+    image_changed = Signal(object)
+    """The image that is worked on, or None."""
     told = Signal(str)
     """A sentence for the person."""
     failed = Signal(str)
@@ -108,6 +113,7 @@ class Session:
         )
         self.companions = Companions()
         self.history = History()
+        self.locks = Locks()
         self.state = "stopped"
         self.model: LoadedModel | None = None
         self.loaded: LoadModel | None = None
@@ -115,6 +121,7 @@ class Session:
         self.previous: LoadModel | None = None
         """The request of the model that was in use before `model`."""
         self._schema = bundled_schema()
+        self._image: Image | None = None
         self.main = MainThread()
         self.training = Training(self.main)
         self.closing_questions: list[ClosingQuestion] = [TrainingQuestion(self.training)]
@@ -137,8 +144,21 @@ class Session:
     @schema.setter
     def schema(self, schema: LabelSchema) -> None:
         if schema != self._schema:
+            if not schema.means_as(self._schema):
+                self.locks.classes = ()
             self._schema = schema
             self.schema_changed.emit(schema)
+
+    @property
+    def image(self) -> Image | None:
+        """The image that is worked on, in all widgets."""
+        return self._image
+
+    @image.setter
+    def image(self, image: Image | None) -> None:
+        if image is not self._image:
+            self._image = image
+            self.image_changed.emit(image)
 
     @property
     def is_open(self) -> bool:
@@ -176,8 +196,8 @@ class Session:
         background
             The request gives way to others.
         """
-        if isinstance(request, Encode | Decode):
-            self._ensure_model()
+        if isinstance(request, Encode | Decode | Label):
+            self.ensure_model()
         future = self.engine.submit(request, on_progress=self._hear_progress, background=background)
         self._running.add(future)
         self.main.when_done(future, partial(self._finish, done, failed))
@@ -199,6 +219,14 @@ class Session:
         self._loading = future
         future.add_done_callback(lambda done: self.main.call(partial(self._forget_load, done)))
         return future
+
+    def ensure_model(self) -> None:
+        """Have the default model loaded, where none is in use; `load_ended` tells when."""
+        if self.model is None and self._loading is None:
+            wanted, first = self.settings.model, self.first_load
+            if first.source != wanted:
+                self.told.emit(f"The model {wanted} is not downloaded: {first.source} is used.")
+            self.load_model(first)
 
     def switch_model(self) -> bool:
         """Load the model that was in use before; return whether there is one."""
@@ -229,13 +257,6 @@ class Session:
         self.training.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
         self.engine.shutdown()
-
-    def _ensure_model(self) -> None:
-        if self.model is None and self._loading is None:
-            wanted, first = self.settings.model, self.first_load
-            if first.source != wanted:
-                self.told.emit(f"The model {wanted} is not downloaded: {first.source} is used.")
-            self.load_model(first)
 
     def _take_model(self, request: LoadModel, model: LoadedModel) -> None:
         if self.loaded is not None and self.loaded != request:

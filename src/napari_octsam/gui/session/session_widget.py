@@ -16,8 +16,11 @@ from napari_octsam.gui.session.session import session_of
 from napari_octsam.gui.widgets.panel_inputs import PanelInputs
 
 if TYPE_CHECKING:
+    from napari.layers import Image
     from napari.viewer import Viewer
     from qtpy.QtGui import QShowEvent
+
+    from napari_octsam.gui.layers.shown import ShownBScan
 
 __all__ = ["SessionWidget"]
 
@@ -58,6 +61,25 @@ class SessionWidget(QWidget):
     def when_released(self, function: Callable[[], object]) -> None:
         """Have `function` called when the widget is closed."""
         self._releases.append(function)
+
+    def share_image(self, shown: ShownBScan) -> None:
+        """Have the image that is followed be that of all widgets of the session."""
+
+        def tell() -> None:
+            self.session.image = shown.image
+
+        def hear(image: Image | None) -> None:
+            shown.image = image
+
+        def forget() -> None:
+            if not len(self.session.image_changed):  # no other widget is open
+                self.session.image = None
+
+        if self.session.image in self.viewer.layers:
+            shown.image = self.session.image
+        self.when_released(forget)
+        self.listen(shown.image_changed, tell)
+        self.listen(self.session.image_changed, hear)
 
     def event(self, event: QEvent | None) -> bool:
         """Notice when napari takes the widget out of its dock: that is how it closes one."""

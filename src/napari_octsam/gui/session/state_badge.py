@@ -26,10 +26,11 @@ _WORDS = {
     "checking": "Checking the precision of",
     "encoding": "Encoding",
     "decoding": "Predicting",
+    "labelling": "Labelling",
     "downloading": "Downloading",
     "died": "Engine stopped; it restarts when needed",
 }
-_BUSY = ("starting", "loading", "checking", "encoding", "decoding", "downloading")
+_BUSY = ("starting", "loading", "checking", "encoding", "decoding", "labelling", "downloading")
 
 
 class StateBadge(QWidget):

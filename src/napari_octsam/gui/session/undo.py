@@ -176,6 +176,12 @@ class History:
         finally:
             self._is_writing = False
 
+    @property
+    def done(self) -> list[Step]:
+        """The steps that can be undone, the last one first."""
+        steps = (self._step(i) for i in reversed(range(self.stack.index())))
+        return [step for step in steps if step is not None]
+
     def clear(self) -> None:
         """Forget all."""
         self.stack.clear()

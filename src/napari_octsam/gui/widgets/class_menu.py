@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction, QResizeEvent
@@ -17,13 +17,30 @@ _BESIDE_TEXT = 36  # pixels: the padding, and the arrow of the menu
 
 
 class ClassMenu(QPushButton):
-    """Lets the person tick classes; the button names those that are, as far as they fit."""
+    """Lets the person tick classes; the button names those that are, as far as they fit.
+
+    Parameters
+    ----------
+    nothing
+        Text of the button while none is.
+    hint
+        What they are ticked for, of the tool tip.
+    """
 
     ticked = Signal(object)
     """The set of label values that are ticked now."""
 
-    def __init__(self, schema: LabelSchema, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        schema: LabelSchema,
+        parent: QWidget | None = None,
+        *,
+        nothing: str = "Choose classes",
+        hint: str = "Classes that may be overwritten",
+    ) -> None:
         super().__init__(parent)
+        self._nothing = nothing
+        self._hint = hint
         self._menu = QMenu(self)
         self.setMenu(self._menu)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -45,6 +62,14 @@ class ClassMenu(QPushButton):
         """The label values that are ticked."""
         return frozenset(a.data()[0] for a in self._menu.actions() if a.isChecked())
 
+    def tick(self, values: Collection[int]) -> None:
+        """Tick the classes of these label values alone; `ticked` stays silent."""
+        for action in self._menu.actions():
+            action.blockSignals(True)
+            action.setChecked(action.data()[0] in values)
+            action.blockSignals(False)
+        self._show()
+
     def _on_toggled(self) -> None:
         self._show()
         self.ticked.emit(self.values)
@@ -56,9 +81,9 @@ class ClassMenu(QPushButton):
 
     def _show(self) -> None:
         ticked = [a for a in self._menu.actions() if a.isChecked()]
-        self.setText(self._fitting([a.data()[1] for a in ticked]) or "Choose classes")
+        self.setText(self._fitting([a.data()[1] for a in ticked]) or self._nothing)
         names = "".join(f"\n{a.text()}" for a in ticked)
-        self.setToolTip(f"Classes that may be overwritten{':' if names else ''}{names}")
+        self.setToolTip(f"{self._hint}{':' if names else ''}{names}")
 
     def _fitting(self, names: Sequence[str]) -> str:
         """Return the names, or as many as fit and how many there are."""

@@ -1,0 +1,1 @@
+"""A model labels B-scans unasked, and shows where to look: the Label widget."""

@@ -1,0 +1,212 @@
+"""The Label widget: a model labels first, a person looks through what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
+from napari_octsam.core.wording import counted
+from napari_octsam.gui.labelling.confidence_layer import ConfidenceLayer
+from napari_octsam.gui.labelling.label_panel import LabelPanel
+from napari_octsam.gui.labelling.strip_panel import StripPanel
+from napari_octsam.gui.labelling.volume_labels import VolumeLabels
+from napari_octsam.gui.prompting.keys import Key, Keys
+from napari_octsam.gui.session.last_schema import remember_schema
+from napari_octsam.gui.session.session_widget import SessionWidget
+from napari_octsam.gui.session.state_badge import StateBadge
+from napari_octsam.gui.widgets.action_button import ActionButton
+from napari_octsam.gui.widgets.class_menu import ClassMenu
+from napari_octsam.gui.widgets.form import form_on
+from napari_octsam.gui.widgets.layer_combo import LayerCombo
+from napari_octsam.gui.widgets.message_line import MessageLine
+from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from napari.layers import Image, Layer
+    from napari.viewer import Viewer
+
+__all__ = ["LabelWidget"]
+
+
+class LabelWidget(SessionWidget):
+    """Labels first, then a look where the model is unsure.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer, or its proxy.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.volume = VolumeLabels(self.viewer, self.session)
+        self.when_released(self.volume.close)
+        self.share_image(self.volume.shown)
+        self._confidence_layer = ConfidenceLayer(self.viewer)
+        self.badge = StateBadge(self)
+        self.image = _image_combo(self.viewer)
+        self.schemas = QComboBox()
+        self.label = LabelPanel(self, self.volume)
+        self.strip = StripPanel(self, self.volume)
+        self.locked = ClassMenu(
+            self.session.schema, nothing="No class is locked", hint="Classes that stay as they are"
+        )
+        self.confidence = QCheckBox("Show where the model is unsure")
+        history = self.session.history
+        self.undo = ActionButton(history.undo_action, "Undo", "Shift-Z")
+        self.redo = ActionButton(history.redo_action, "Redo", "Ctrl-Shift-Z")
+        self.message = MessageLine(lines=3)
+        self.panels = QVBoxLayout()
+        self._lay_out()
+        self._keys = Keys(self.viewer)
+        self.when_released(self._keys.release)
+        self._connect()
+        self._take_first_image()
+        self._show_schema(self.session.schema)
+
+    def leave_viewer(self) -> None:
+        """Remove the layer of doubt; labels stay."""
+        self._confidence_layer.remove()
+
+    def add_panel(self, panel: QWidget) -> None:
+        """Add a panel below the others."""
+        self.panels.addWidget(panel)
+
+    def _lay_out(self) -> None:
+        self.schemas.setToolTip("The label schema: which classes there are")
+        self.confidence.setToolTip("Colour what the model is unsure of, on this B-scan")
+        top = QWidget()
+        form = form_on(top)
+        form.addRow("Image", self.image)
+        form.addRow("Schema", self.schemas)
+        options = QWidget()
+        more = form_on(options)
+        more.addRow("Locked", self.locked)
+        more.addRow(self.confidence)
+        content = QWidget()
+        self.panels.setContentsMargins(0, 0, 0, 0)
+        self.panels.setSpacing(10)
+        for part in (top, self.label, self.strip, options):
+            self.panels.addWidget(part)
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self.panels)
+        column.addStretch(1)
+        actions = QHBoxLayout()
+        actions.setSpacing(2)
+        actions.addWidget(self.undo, 1)
+        actions.addWidget(self.redo, 1)
+        outer = QVBoxLayout(self)  # state, undo and message stay in view
+        outer.setContentsMargins(8, 6, 8, 6)
+        outer.setSpacing(8)
+        outer.addWidget(self.badge)
+        outer.addWidget(VerticalScroll(content), 1)
+        outer.addLayout(actions)
+        outer.addWidget(self.message)
+
+    def _connect(self) -> None:
+        volume, session = self.volume, self.session
+        self.image.chosen.connect(self._choose_image)
+        self.when_released(self.image.release)
+        self.schemas.activated.connect(self._choose_schema)
+        self.confidence.toggled.connect(self._show_confidence)
+        self.locked.ticked.connect(self._lock_classes)
+        self.listen(volume.notices.changed, self.message.say)
+        self.listen(session.told, volume.notices.happened)
+        self.listen(self.volume.keeper.told, volume.notices.happened)
+        self.listen(session.schema_changed, self._show_schema)
+        self.listen(session.locks.changed, self._show_locks)
+        self.listen(volume.shown.image_changed, self._show_image)
+        self.listen(volume.shown.moved, self._show_confidence)
+        self.listen(volume.overview.changed, self._show_confidence)
+        inserted = self.viewer.layers.events.inserted
+        inserted.connect(self._on_inserted)
+        self.when_released(lambda: inserted.disconnect(self._on_inserted))
+        taken = self._keys.bind(
+            [
+                Key("Shift-Q", "label this B-scan", volume.label_this),
+                Key("Shift-J", "show the next B-scan to look at", volume.next_to_look_at),
+                Key("Shift-K", "this B-scan is done, or no more", volume.switch_done),
+            ]
+        )
+        if taken:
+            names = ", ".join(key.binding for key in taken)
+            volume.notices.happened(f"napari or another plugin has these keys: {names}.")
+
+    def _choose_image(self, image: Image | None) -> None:
+        self.volume.shown.image = image
+
+    def _show_image(self) -> None:
+        self.image.choose(self.volume.shown.image)
+        if self.volume.shown.image is None:
+            self.volume.notices.happened("Open a B-scan or a volume, then have it labelled.")
+
+    def _take_first_image(self) -> None:
+        from napari.layers import Image
+
+        layers = self.viewer.layers
+        images = [layer for layer in layers if isinstance(layer, Image)]
+        active = layers.selection.active
+        if self.volume.shown.image is None and images:
+            self.volume.shown.image = active if active in images else images[-1]
+        self._show_image()
+
+    def _on_inserted(self, _event: Any) -> None:
+        if self.volume.shown.image is None:
+            self._take_first_image()
+
+    def _choose_schema(self, _index: int) -> None:
+        schema = load_schema(self.schemas.currentText())
+        prompts = self._prompts() if schema != self.session.schema else 0
+        if prompts:
+            there_are = f"There {'is' if prompts == 1 else 'are'} {counted(prompts, 'prompt')}"
+            self.volume.notices.happened(
+                f"{there_are} with classes of {self.session.schema.name}: clear them, or change "
+                "the schema in the Prompt widget."
+            )
+            self._show_schema(self.session.schema)
+        elif schema != self.session.schema:
+            self.session.schema = schema
+            remember_schema(schema)
+
+    def _prompts(self) -> int:
+        from napari.layers import Image
+
+        layers, companions = self.viewer.layers, self.session.companions
+        images = [layer for layer in layers if isinstance(layer, Image)]
+        return sum(len(x.data) for image in images for x in companions.prompts(image, layers))
+
+    def _show_schema(self, schema: LabelSchema) -> None:
+        names = list(dict.fromkeys([*BUNDLED_SCHEMAS, schema.name]))
+        self.schemas.clear()
+        self.schemas.addItems(names)
+        self.schemas.setCurrentText(schema.name)
+        self.locked.set_schema(schema)
+        self._show_locks()
+
+    def _show_locks(self) -> None:
+        self.locked.tick(self.session.locks.classes)
+
+    def _lock_classes(self, values: frozenset[int]) -> None:
+        self.session.locks.classes = values
+
+    def _show_confidence(self, _changed: object = None) -> None:
+        image, current = self.volume.shown.image, self.volume.current
+        if not self.confidence.isChecked() or image is None or current is None:
+            self._confidence_layer.remove()
+            return
+        found = self.volume.overview.confidence(current)
+        self._confidence_layer.show(image, self.volume.shown.plane(), found)
+
+
+def _image_combo(viewer: Viewer) -> LayerCombo:
+    from napari.layers import Image
+
+    def is_image(layer: Layer) -> bool:
+        return isinstance(layer, Image)
+
+    return LayerCombo(viewer, is_image, "choose an image", "B-scans to label")

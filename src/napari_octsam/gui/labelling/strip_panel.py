@@ -1,0 +1,109 @@
+"""The strip of B-scans, what it says in words, and what is done with the one that is shown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_octsam.core.annotation import BScanState
+from napari_octsam.gui.labelling.strip import COLORS, Strip
+from napari_octsam.gui.labelling.volume_labels import VolumeLabels
+from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
+
+if TYPE_CHECKING:
+    from napari_octsam.gui.session.session_widget import SessionWidget
+
+__all__ = ["StripPanel"]
+
+_ORDER = (
+    BScanState.DONE,
+    BScanState.CORRECTED,
+    BScanState.INTERPOLATED,
+    BScanState.AUTOMATIC,
+    BScanState.UNTOUCHED,
+)
+
+
+class StripPanel(QWidget):
+    """How all B-scans stand, and how the one that is shown does."""
+
+    def __init__(self, owner: SessionWidget, volume: VolumeLabels) -> None:
+        super().__init__(owner)
+        self._volume = volume
+        self.strip = Strip(volume.overview.standing)
+        self.counts = QLabel()
+        self.current = WrappedLabel()
+        self.next = QPushButton("Next to look at")
+        self.done = QPushButton("Done")
+        self.locked = QPushButton("Lock")
+        self.take_back = QPushButton("Take back")
+        self._lay_out()
+        self.strip.chosen.connect(volume.go_to)
+        self.next.clicked.connect(volume.next_to_look_at)
+        self.done.clicked.connect(volume.set_done)
+        self.locked.clicked.connect(volume.set_locked)
+        self.take_back.clicked.connect(volume.take_back)
+        owner.listen(volume.overview.changed, self.refresh)
+        owner.listen(volume.shown.moved, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show how things stand now."""
+        volume = self._volume
+        indices, current = volume.indices, volume.current
+        self.setVisible(bool(indices))
+        self.strip.show_bscans(indices, current)
+        states = Counter(volume.overview.standing(index).state for index in indices)
+        self.counts.setText(" &nbsp; ".join(_counted(s, states[s]) for s in _ORDER if states[s]))
+        has_labels = volume.target is not None and current is not None
+        for button in (self.done, self.locked, self.take_back):
+            button.setEnabled(has_labels)
+        self.next.setEnabled(bool(states[BScanState.AUTOMATIC] + states[BScanState.INTERPOLATED]))
+        if current is None:
+            self.current.setText("The view shows no B-scan.")
+            return
+        standing = volume.overview.standing(current)
+        name = f"B-scan {', '.join(map(str, current))}" if current else "The B-scan"
+        self.current.setText(f"{name}: {standing.words}")
+        self.done.setChecked(standing.state is BScanState.DONE)
+        self.locked.setChecked(standing.is_locked)
+
+    def _lay_out(self) -> None:
+        self.next.setToolTip("Show the most doubtful B-scan that nobody has looked at (Shift-J)")
+        self.done.setCheckable(True)
+        self.done.setToolTip(
+            "This B-scan is right as it is: nothing automatic changes it (Shift-K)"
+        )
+        self.locked.setCheckable(True)
+        self.locked.setToolTip("Let nothing change this B-scan as long as the window is open")
+        self.take_back.setToolTip("Undo the labelling of this B-scan alone")
+        self.counts.setTextFormat(Qt.TextFormat.RichText)
+        self.counts.setWordWrap(True)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(2)
+        for button, share in (
+            (self.next, 3),
+            (self.done, 2),
+            (self.locked, 2),
+            (self.take_back, 2),
+        ):
+            button.setStyleSheet("padding: 4px 2px;")
+            buttons.addWidget(button, share)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addWidget(self.strip)
+        column.addWidget(self.counts)
+        column.addWidget(self.current)
+        column.addLayout(buttons)
+
+
+def _counted(state: BScanState, count: int) -> str:
+    """Return a legend's entry: a square in the colour of the state, and how many there are."""
+    color = COLORS.get(state)
+    square = "□" if color is None else f'<span style="color:{color.name()}">■</span>'
+    tick = "✓" if state is BScanState.DONE else ""
+    return f"{square}{tick}&nbsp;{count}&nbsp;{state}"

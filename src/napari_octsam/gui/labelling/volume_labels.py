@@ -1,0 +1,321 @@
+"""The B-scans of the image in use: a model labels them, a person looks through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+from psygnal import Signal
+
+from napari_octsam.core.annotation import BScanState
+from napari_octsam.core.automatic import Index, Present
+from napari_octsam.core.errors import UserError
+from napari_octsam.gui.annotations.keeper import keeper_of
+from napari_octsam.gui.labelling.label_step import LabelStep, OneBScanStep, bscans_named
+from napari_octsam.gui.labelling.labeller import Labeller, why_not_named
+from napari_octsam.gui.labelling.labels_target import LabelsTarget
+from napari_octsam.gui.labelling.overview import Overview
+from napari_octsam.gui.layers.bscans import Plane, data_shape, line_up
+from napari_octsam.gui.layers.labels_in_use import add_labels, labels_in_use, labels_to_take
+from napari_octsam.gui.layers.layer_schema import check_meaning
+from napari_octsam.gui.layers.shown import ShownBScan
+from napari_octsam.gui.session.notices import Notices
+from napari_octsam.gui.session.undo import Place
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+    from napari.viewer import Viewer
+
+    from napari_octsam.gui.session.session import Session
+    from napari_octsam.gui.session.undo import Step
+
+__all__ = ["Question", "VolumeLabels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to happen to B-scans that a model has labelled already.
+
+    Parameters
+    ----------
+    indices
+        All that are to be labelled.
+    automatic
+        How many of them are.
+    """
+
+    indices: tuple[Index, ...]
+    automatic: int
+
+
+class VolumeLabels:
+    """Labels the image that is shown, and keeps an overview of its B-scans.
+
+    Parameters
+    ----------
+    viewer
+        The viewer itself, not its proxy.
+    session
+        Its session.
+    """
+
+    question_changed = Signal(object)
+    """The `Question` that is open now, or None."""
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self._viewer = viewer
+        self._session = session
+        self.notices = Notices()
+        self.keeper = keeper_of(viewer)
+        self.shown = ShownBScan(viewer)
+        self.labeller = Labeller(session)
+        self.overview = Overview(session.main)
+        self.question: Question | None = None
+        self._wanted: tuple[Index, ...] = ()  # once a model is loaded
+        self.labeller.labelled.connect(self.overview.note)
+        self.labeller.told.connect(self.notices.happened)
+        self._followed: list[tuple[Any, Callable[..., Any]]] = [
+            (self.shown.image_changed, self._look),
+            (self.keeper.changed, self._look),
+            (session.companions.labels.changed, self._look),
+            (session.schema_changed, self._on_schema),
+            (session.locks.changed, self.overview.refresh),
+            (session.load_ended, self._on_load_ended),
+            (session.cancelled, self._forget_wanted),
+            (session.history.stepped, self._on_step),
+            (session.history.refused, self.notices.happened),
+        ]
+        for signal, slot in self._followed:
+            signal.connect(slot)
+        self._look()
+
+    @property
+    def target(self) -> LabelsTarget | None:
+        """The image with the labels that are used with it; None where there are none yet."""
+        image = self.shown.image
+        if image is None:
+            return None
+        labels = labels_in_use(image, self._session.schema, self._viewer, self._session.companions)
+        return None if labels is None else self._target_of(image, labels)
+
+    @property
+    def indices(self) -> list[Index]:
+        """The B-scans of the image, in their order."""
+        image = self.shown.image
+        return [] if image is None else list(np.ndindex(data_shape(image)[:-2]))
+
+    @property
+    def current(self) -> Index | None:
+        """The B-scan that is shown; None where the view shows none."""
+        try:
+            plane = self.shown.plane()
+        except UserError:
+            return None
+        return plane.index if plane.is_bscan else None
+
+    def label_this(self) -> None:
+        """Label the B-scan that is shown."""
+        self._tell_of(lambda: self._label([self._shown_index()]))
+
+    def label_range(self, first: int, last: int) -> None:
+        """Label the B-scans from one to another along the last axis, both included."""
+
+        def label() -> None:
+            here = self._shown_index()
+            low, high = sorted((first, last))
+            self._label([i for i in self.indices if i[:-1] == here[:-1] and low <= i[-1] <= high])
+
+        self._tell_of(label)
+
+    def label_all(self) -> None:
+        """Label all B-scans of the image."""
+        self._tell_of(lambda: self._label(self.indices))
+
+    def answer(self, present: Present) -> None:
+        """Say what is to happen to B-scans that are labelled already, and begin."""
+        question = self.question
+        self._ask(None)
+        if question is not None:
+            self._tell_of(lambda: self._start(question.indices, present))
+
+    def leave(self) -> None:
+        """Label nothing after all."""
+        self._ask(None)
+
+    def stop(self) -> None:
+        """Label no more; what is labelled stays."""
+        self._forget_wanted()
+        self.labeller.stop()
+
+    def take_back(self) -> None:
+        """Bring the labels back that the B-scan that is shown had before it was labelled."""
+
+        def take_back() -> None:
+            index, image = self._shown_index(), self.shown.chosen()
+            step = self._labelling_of(index)
+            if step is None:
+                raise UserError(f"No model has labelled {bscans_named([index])} of late.")
+            place = Place(ref(image), _plane(index))
+            self._session.history.push(OneBScanStep(step, place))
+            self.notices.happened(f"{_capital(bscans_named([index]))} is as it was before.")
+
+        self._tell_of(take_back)
+
+    def go_to(self, index: Index) -> None:
+        """Show a B-scan."""
+
+        def go() -> None:
+            plane = self.shown.plane()
+            self.shown.go_to(replace(plane, index=index) if plane.is_bscan else _plane(index))
+
+        self._tell_of(go)
+
+    def next_to_look_at(self) -> None:
+        """Show the B-scan that is most worth a look, or the next after it."""
+        index = self.overview.next_to_look_at(self.current)
+        if index is None:
+            self.notices.happened("There is no automatic B-scan left to look at.")
+        else:
+            self.go_to(index)
+
+    def set_done(self, is_done: bool) -> None:
+        """Say whether the labels of the B-scan that is shown are right as they are."""
+
+        def set_done() -> None:
+            index, target = self._shown_index(), self._labelled()
+            kept = self.keeper.of(target.labels)
+            if kept is not None:
+                state = BScanState.DONE if is_done else kept.state_by_labels(index)
+                kept.set_state(index, state)
+
+        self._tell_of(set_done)
+
+    def switch_done(self) -> None:
+        """Call the B-scan that is shown done, or no more."""
+        target, index = self.target, self.current
+        is_done = target is not None and index is not None and target.state(index) == "done"
+        self.set_done(not is_done)
+
+    def set_locked(self, is_locked: bool) -> None:
+        """Lock the B-scan that is shown, or let it be changed again."""
+
+        def lock() -> None:
+            labels = self._labelled().labels
+            self._session.locks.lock_bscan(labels, self._shown_index(), locked=is_locked)
+
+        self._tell_of(lock)
+
+    def close(self) -> None:
+        """Stop for good."""
+        for signal, slot in self._followed:
+            signal.disconnect(slot, missing_ok=True)
+        self.labeller.close()
+        self.overview.close()
+        self.shown.close()
+
+    def _label(self, indices: Sequence[Index]) -> None:
+        """Label B-scans, once a model is there and the person has said what to do with labels."""
+        self._ask(None)
+        session = self._session
+        if session.model is None:
+            self._wanted = tuple(indices)
+            session.ensure_model()
+            return
+        if why := why_not_named(session.model, session.schema):
+            raise UserError(why)
+        target = self.target
+        automatic = [] if target is None else [i for i in indices if _may_be_replaced(target, i)]
+        if automatic:
+            self._ask(Question(tuple(indices), len(automatic)))
+        else:
+            self._start(indices, Present.KEEP)
+
+    def _start(self, indices: Sequence[Index], present: Present) -> None:
+        image = self.shown.chosen()
+        target, note = self._target_for(image)
+        first = self.current
+        self.labeller.start(target, indices, indices[0] if first is None else first, present)
+        self.notices.happened(note)
+
+    def _target_for(self, image: Image) -> tuple[LabelsTarget, str]:
+        """Return the labels to write into, made where there are none, and a note."""
+        schema, companions = self._session.schema, self._session.companions
+        labels = labels_in_use(image, schema, self._viewer, companions)
+        labels = labels or labels_to_take(image, schema, self._viewer, companions)
+        note = ""
+        if labels is None:
+            labels, note = add_labels(image, schema, self._viewer, companions)
+        if not line_up(labels, image):
+            raise UserError(
+                f"{labels.name} does not lie pixel for pixel on {image.name}: choose other labels."
+            )
+        check_meaning(labels, schema)
+        companions.labels.set(image, labels)
+        return self._target_of(image, labels), note
+
+    def _target_of(self, image: Image, labels: Labels) -> LabelsTarget:
+        return LabelsTarget(self._viewer, self.keeper, self._session.locks, image, labels)
+
+    def _labelled(self) -> LabelsTarget:
+        target = self.target
+        if target is None:
+            raise UserError("There are no labels yet: label a B-scan first.")
+        return target
+
+    def _shown_index(self) -> Index:
+        plane = self.shown.plane()
+        if not plane.is_bscan:
+            raise UserError("The view does not show a B-scan: change the order of its axes back.")
+        return plane.index
+
+    def _labelling_of(self, index: Index) -> LabelStep | None:
+        """Return the last labelling of a B-scan that is not taken back."""
+        labels = self._labelled().labels
+        steps = (step for step in self._session.history.done if isinstance(step, LabelStep))
+        return next((step for step in steps if step.labels is labels and step.has(index)), None)
+
+    def _ask(self, question: Question | None) -> None:
+        if question != self.question:
+            self.question = question
+            self.question_changed.emit(question)
+
+    def _tell_of(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except UserError as error:
+            self.notices.happened(str(error))
+
+    def _look(self, _of: object = None) -> None:
+        self.overview.follow(self.target)
+
+    def _on_schema(self, _schema: object) -> None:
+        self._ask(None)
+        self._look()
+
+    def _on_load_ended(self) -> None:
+        wanted, self._wanted = self._wanted, ()
+        if wanted and self._session.model is not None:
+            self._tell_of(lambda: self._label(wanted))
+
+    def _forget_wanted(self) -> None:
+        self._wanted = ()
+
+    def _on_step(self, step: Step) -> None:
+        if isinstance(step, LabelStep | OneBScanStep):
+            self.notices.happened(step.outcome)
+
+
+def _may_be_replaced(target: LabelsTarget, index: Index) -> bool:
+    is_automatic = target.state(index) is BScanState.AUTOMATIC
+    return is_automatic and target.has_labels(index) and not target.is_locked(index)
+
+
+def _plane(index: Index) -> Plane:
+    return Plane((len(index), len(index) + 1), index)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
