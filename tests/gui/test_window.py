@@ -1,4 +1,4 @@
-"""The three widgets in napari's window: tabs, the view beside them, what is in sight, tool tips."""
+"""The four widgets in napari's window: tabs, the view beside them, what is in sight, tool tips."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_octsam.gui.labelling.label_widget import LabelWidget
 from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.models.model_widget import ModelWidget
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
@@ -31,6 +32,7 @@ from tests.gui.prompting_parts import PATIENCE, PromptEngine
 _CONTROLS = (QAbstractButton, QComboBox, QSlider, QAbstractSpinBox, QLineEdit, QListWidget)
 _KINDS: dict[str, type[SessionWidget]] = {
     "Model": ModelWidget,
+    "Label": LabelWidget,
     "Prompt": PromptWidget,
     "Train": TrainWidget,
 }
@@ -59,11 +61,11 @@ def open_widget(viewer: Any, name: str, qtbot: Any) -> Any:
 
 def test_the_widgets_are_tabs_of_one_dock_and_the_view_fits(viewer: Any, qtbot: Any) -> None:
     window = viewer.window._qt_window
-    widgets = [open_widget(viewer, name, qtbot) for name in ("Model", "Prompt", "Train")]
+    widgets = [open_widget(viewer, name, qtbot) for name in _KINDS]
     docks = [widget.parentWidget() for widget in widgets]
 
-    assert set(window.tabifiedDockWidgets(docks[2])) == set(docks[:2])
-    assert not widgets[2].visibleRegion().isEmpty()
+    assert set(window.tabifiedDockWidgets(docks[-1])) == set(docks[:-1])
+    assert not widgets[-1].visibleRegion().isEmpty()
     assert widgets[1].visibleRegion().isEmpty()
     shown = viewer.scene.camera.zoom
     viewer.fit_to_view()
