@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.gui.widgets.form import form_on
@@ -44,6 +44,7 @@ class ValueMap(QDialog):
         )
         ok, cancel = QDialogButtonBox.StandardButton.Ok, QDialogButtonBox.StandardButton.Cancel
         self.buttons = QDialogButtonBox(ok | cancel)
+        self._ok.setText("Map the values")
         self.combos = {value: _combo(schema) for value in sorted(question.values)}
         rows = QWidget()
         form = form_on(rows)
@@ -62,11 +63,16 @@ class ValueMap(QDialog):
         self.accepted.connect(self._tell)
         self._check()
 
-    def _check(self) -> None:
-        chosen = all(combo.currentIndex() > 0 for combo in self.combos.values())
+    @property
+    def _ok(self) -> QPushButton:
         ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         assert ok is not None  # for mypy
-        ok.setEnabled(chosen)
+        return ok
+
+    def _check(self) -> None:
+        chosen = all(combo.currentIndex() > 0 for combo in self.combos.values())
+        self._ok.setEnabled(chosen)
+        self._ok.setToolTip("" if chosen else "Choose a class for each value first")
 
     def _tell(self) -> None:
         self.mapped.emit({value: combo.currentData() for value, combo in self.combos.items()})
