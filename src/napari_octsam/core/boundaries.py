@@ -88,14 +88,14 @@ def boundaries_of(labels: npt.NDArray[np.uint8], schema: LabelSchema) -> Boundar
 
 
 def lie_upside_down(labels: npt.NDArray[np.uint8], schema: LabelSchema) -> bool:
-    """Whether three layers or more lie in the reverse order in most columns of (H, W) labels."""
-    seen = np.isin([layer.value for layer in schema.layers], labels)
-    if np.count_nonzero(seen) < 3:
-        return False
-    upright, turned = (
-        np.isfinite(boundaries_of(each, schema)).all(axis=0) for each in (labels, labels[::-1])
-    )
-    return bool(np.count_nonzero(turned & ~upright) > np.count_nonzero(upright))
+    """Whether three layers or more of (H, W) labels lie in the reverse order, by their mean rows."""
+    rows, cols = labels.shape
+    flat = labels.ravel()
+    pixels = np.bincount(flat, minlength=256)
+    sums = np.bincount(flat, np.repeat(np.arange(rows, dtype=float), cols), minlength=256)
+    seen = [layer.value for layer in schema.layers if pixels[layer.value]]
+    depths = sums[seen] / pixels[seen]
+    return len(seen) >= 3 and bool((np.diff(depths) < 0).all())
 
 
 def pushed_down(boundaries: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:

@@ -16,7 +16,15 @@ from napari_octsam.gui.layers.bscans import Plane
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-__all__ = ["Written", "check_writable", "redo_write", "undo_write", "write", "write_mapped"]
+__all__ = [
+    "Written",
+    "check_writable",
+    "redo_write",
+    "undo_write",
+    "write",
+    "write_exactly",
+    "write_mapped",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +90,43 @@ def write(
     indices = plane.indices(rows, cols)
     before, after = current[rows, cols], predicted[rows, cols].astype(labels.data.dtype)
     _write_step(labels, indices, after)
+    return Written(labels, tuple(labels.data.shape), indices, before, after)
+
+
+def write_exactly(
+    labels: Labels, index: tuple[int, ...], wanted: npt.NDArray[np.integer]
+) -> Written | None:
+    """Give a B-scan of a labels layer other labels, as one undo step of the layer.
+
+    Parameters
+    ----------
+    index
+        Of the B-scan, whose rows and columns are the last two axes of the layer.
+    wanted
+        (H, W) label values.
+
+    Returns
+    -------
+    What was changed, or None where nothing was.
+
+    Raises
+    ------
+    UserError
+        As of `write`; or the layer preserves its labels.
+    """
+    check_writable(labels)
+    if labels.preserve_labels:
+        raise UserError(f"{labels.name} preserves its labels: untick that in its controls first.")
+    labels.visible = True
+    current = np.asarray(labels.data[index])
+    rows, cols = np.nonzero(current != wanted)
+    if not rows.size:
+        return None
+    where = tuple(np.full_like(rows, place) for place in index)
+    indices = (*where, rows, cols)
+    before = current[rows, cols]
+    _write_step(labels, indices, wanted[rows, cols].astype(labels.data.dtype))
+    after = np.asarray(labels.data[indices])  # what is locked has stayed
     return Written(labels, tuple(labels.data.shape), indices, before, after)
 
 

@@ -27,7 +27,7 @@ from napari_octsam.gui.prompting.mask_panel import MaskPanel
 from napari_octsam.gui.prompting.prompter import Prompter
 from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.state_badge import StateBadge
-from napari_octsam.gui.session.undo_keys import REDO_KEY, UNDO_KEY, UndoKeys
+from napari_octsam.gui.session.undo_keys import REDO_KEY, UNDO_KEY, undo_keys_of
 from napari_octsam.gui.widgets.action_button import ActionButton
 from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
@@ -79,7 +79,7 @@ class PromptWidget(SessionWidget):
         self.message = MessageLine(lines=2)
         self._lay_out()
         self._connect()
-        self._undo_keys = UndoKeys(self.viewer, self.session.history)
+        self._undo_keys = undo_keys_of(self.viewer, self.session.history)
         self.when_released(self._undo_keys.release)
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from app_model.types import KeyBinding, KeyCode, KeyMod
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.session.undo import History
 
-__all__ = ["REDO_KEY", "UNDO_KEY", "UndoKeys"]
+__all__ = ["REDO_KEY", "UNDO_KEY", "UndoKeys", "undo_keys_of"]
 
 UNDO_KEY = str(KeyBinding.from_int(KeyMod.CtrlCmd | KeyCode.KeyZ))
 REDO_KEY = str(KeyBinding.from_int(KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ))
@@ -29,6 +30,8 @@ class UndoKeys:
     def __init__(self, viewer: ViewerModel, history: History) -> None:
         self._viewer = viewer
         self._history = history
+        self.users = 1
+        """Widgets that want it; the last one that releases it ends it."""
         for layer in viewer.layers:
             self._follow(layer)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -47,7 +50,11 @@ class UndoKeys:
             labels.redo()
 
     def release(self) -> None:
-        """Leave the keys to napari again."""
+        """Leave the keys to napari again, once nobody wants them."""
+        self.users -= 1
+        if self.users:
+            return
+        _IN_USE.pop(self._viewer, None)
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         for layer in self._viewer.layers:
@@ -79,6 +86,19 @@ class UndoKeys:
     def _selected_labels(self) -> Labels | None:
         layer = self._viewer.layers.selection.active
         return layer if layer is not None and _is_labels(layer) else None
+
+
+_IN_USE: WeakKeyDictionary[ViewerModel, UndoKeys] = WeakKeyDictionary()
+
+
+def undo_keys_of(viewer: ViewerModel, history: History) -> UndoKeys:
+    """Return the undo keys of a viewer, bound on first use, for another widget that wants them."""
+    keys = _IN_USE.get(viewer)
+    if keys is None or not keys.users:
+        keys = _IN_USE[viewer] = UndoKeys(viewer, history)
+    else:
+        keys.users += 1
+    return keys
 
 
 def _is_labels(layer: Layer) -> bool:

@@ -1,0 +1,1 @@
+"""Labels are corrected: boundaries moved, what is odd repaired, neighbours used."""
