@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class Case:
     image: npt.NDArray[np.uint8]
     found: Boundaries
     truth: Boundaries
-    costs: Mapping[str, Callable[[Boundaries, int], Costs]]
+    costs: Mapping[str, Callable[[int], Costs]]
     layers: tuple[int, ...]
     embedding: Embedding
 
@@ -108,11 +109,13 @@ def _case(
     found = named.layered.boundaries[list(numbers)]
     both = np.isfinite(found).all(axis=0) & np.isfinite(truth).all(axis=0)
 
-    def by_names(_found: Boundaries, number: int) -> Costs:
+    @cache
+    def by_names(number: int) -> Costs:
         return costs_from_probabilities(named.by_column, schema, numbers[number])
 
-    def by_edges(now: Boundaries, number: int) -> Costs:
-        return costs_from_image(image, now, number)
+    @cache
+    def by_edges(number: int) -> Costs:
+        return costs_from_image(image, found, number)
 
     return Case(
         name,

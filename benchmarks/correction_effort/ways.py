@@ -74,14 +74,12 @@ def by_drawing(found: Boundaries, truth: Boundaries, rows: int) -> Effort:
     return hand.effort(int(wrong_columns(found, truth).sum()))
 
 
-def by_retracing(
-    found: Boundaries, truth: Boundaries, costs_of: Callable[[Boundaries, int], Costs]
-) -> Effort:
+def by_retracing(found: Boundaries, truth: Boundaries, costs_of: Callable[[int], Costs]) -> Effort:
     """Click on both ends of each wrong stretch, then where it is worst, until it is right."""
     hand = Hand()
     for number in range(len(found)):
         for first, last in wrong_stretches(wrong_columns(found, truth)[number]):
-            costs = costs_of(found, number)
+            costs = costs_of(number)
             ends = max(first - 1, 0), min(last + 1, found.shape[1] - 1)
             clicks = [_click(found, truth, number, col) for col in ends]
             hand.act(clicks[0])

@@ -1,4 +1,4 @@
-"""The Correct widget in a real window: boundaries by the mouse, repairs, brush, neighbours, undo."""
+"""The Correct widget in a real window: boundaries, repairs, brush, neighbours, undo."""
 
 from __future__ import annotations
 

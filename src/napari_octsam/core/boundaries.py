@@ -88,7 +88,7 @@ def boundaries_of(labels: npt.NDArray[np.uint8], schema: LabelSchema) -> Boundar
 
 
 def lie_upside_down(labels: npt.NDArray[np.uint8], schema: LabelSchema) -> bool:
-    """Whether three layers or more of (H, W) labels lie in the reverse order, by their mean rows."""
+    """Whether three layers or more of (H, W) labels lie in the reverse order, by mean rows."""
     rows, cols = labels.shape
     flat = labels.ravel()
     pixels = np.bincount(flat, minlength=256)
