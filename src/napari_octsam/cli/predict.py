@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,15 +16,24 @@ from napari_octsam.cli.outputs import Overwrite, check_output
 from napari_octsam.cli.profile_option import Profile
 from napari_octsam.cli.pseudocolor_option import Pseudocolor, colors_of
 from napari_octsam.cli.schema_option import Schema
+from napari_octsam.core.carrying_limits import Limits
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from napari_octsam.cli.carrying import CarriedTo
     from napari_octsam.cli.prediction import PredictedObject
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.core.prompts import Prompt
+    from napari_octsam.data.pictures import Picture
+    from napari_octsam.models.model import Model
 
 __all__ = ["predict"]
+
+_LIMITS = Limits()
 
 
 def predict(
@@ -68,6 +78,23 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     profile: Profile = None,
     pseudocolor: Pseudocolor = None,
+    carry: Annotated[
+        bool,
+        typer.Option(
+            "--carry-on",
+            help="Carry the objects on to the B-scans of the volume without prompts, both ways, "
+            "until they are lost.",
+        ),
+    ] = False,
+    least_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Predicted IoU below which an object is lost.")
+    ] = _LIMITS.score,
+    least_overlap: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="IoU with its mask on the B-scan before, below which it is lost."
+        ),
+    ] = _LIMITS.overlap,
     overwrite: Overwrite = False,
 ) -> None:
     """Segment what the prompts mark and write a labels image of the picture's shape.
@@ -79,11 +106,14 @@ def predict(
     from napari_octsam.core.classes import load_schema
     from napari_octsam.data.pictures import check_labels_path, is_volume, open_picture, write_labels
 
+    limits = Limits(least_score, least_overlap)
     check_output(output, overwrite, [image])
     colors = colors_of(pseudocolor)
     classes = load_schema(schema)
     picture = open_picture(image)
     check_labels_path(output, volume=is_volume(picture))
+    if carry and not is_volume(picture):
+        raise UserError(f"{image} is one B-scan: there is no other to carry objects on to.")
     wanted = check_prompts(picture, _read_prompts(box or [], point or [], prompts, bscan, classes))
     download_if_needed(model)
     with working(f"Loading {model}"):
@@ -101,8 +131,13 @@ def predict(
             threshold=threshold,
             on_bscan=lambda bscan, done: show(done, f"B-scan {_written(bscan)}"),
         )
+    carried = (
+        _carry_on(network, picture, labels, objects, classes, threshold, limits) if carry else []
+    )
     write_labels(output, labels)
     out.print(_table(objects, classes))
+    if carry:
+        out.print(_carried_table(carried))
     size = " x ".join(str(n) for n in labels.shape)
     by = f"{network.header.name} on {network.device}, {network.precision}"
     say(f"Wrote {output}: {size} pixels, by {by}.")
@@ -133,6 +168,33 @@ def _read_prompts(
     return [p if p.bscan else p.on(index) for p in [*written, *saved]]
 
 
+def _carry_on(
+    network: Model,
+    picture: Picture,
+    labels: npt.NDArray[np.uint8],
+    objects: Sequence[PredictedObject],
+    schema: LabelSchema,
+    threshold: float,
+    limits: Limits,
+) -> list[CarriedTo]:
+    """Write the objects into the other B-scans of `labels`; return what was found on each."""
+    from napari_octsam.cli.carrying import carry_prompted
+
+    with steps_bar("Carrying on", math.prod(labels.shape[:-2])) as show:
+        return list(
+            carry_prompted(
+                network,
+                picture,
+                labels,
+                objects,
+                schema,
+                threshold,
+                limits,
+                on_bscan=lambda bscan, done: show(done, f"B-scan {_written(bscan)}"),
+            )
+        )
+
+
 def _table(objects: Sequence[PredictedObject], schema: LabelSchema) -> Table:
     table = Table("B-scan", "Class", "Score", "Pixels of the class")
     for o in objects:
@@ -142,6 +204,20 @@ def _table(objects: Sequence[PredictedObject], schema: LabelSchema) -> Table:
             f"{label_class.value} {label_class.name}",
             f"{o.score:.2f}",
             str(o.pixels),
+        )
+    return table
+
+
+def _carried_table(found: Sequence[CarriedTo]) -> Table:
+    table = Table("Carried on to", "Objects", "Score", "Overlap", "", "Lost")
+    for bscan, carried in sorted(found, key=lambda each: each.bscan):
+        table.add_row(
+            _written(bscan),
+            str(len(carried.kept)),
+            f"{carried.score:.2f}",
+            f"{carried.overlap:.2f}",
+            carried.trust if carried.kept else "",
+            "; ".join(dict.fromkeys(each.stop for each in carried.found if each.stop)),
         )
     return table
 

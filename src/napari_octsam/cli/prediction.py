@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.classes import NOT_LABELLED
-from napari_octsam.core.decoded import DecodedObject
+from napari_octsam.core.decoded import DecodedObject, LogitWindow
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, normalised, take_bscan
 from napari_octsam.core.masks import composite
@@ -26,11 +26,12 @@ __all__ = ["PredictedObject", "check_prompts", "label_picture", "predict_labels"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PredictedObject:
-    """One prompt and what became of it: the predicted IoU and the pixels labelled."""
+    """One prompt and what became of it: the predicted IoU, the pixels labelled, the mask."""
 
     prompt: Prompt
     score: float
     pixels: int
+    window: LogitWindow
 
 
 def check_prompts(picture: Picture, prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -92,7 +93,12 @@ def predict_labels(
         objects = model.decode(model.encode(grey), here, schema)
         labels[bscan] = _painted(grey.shape, here, objects, threshold)
         found += [
-            PredictedObject(p, o.scores[o.chosen], int((labels[bscan] == p.class_value).sum()))
+            PredictedObject(
+                prompt=p,
+                score=o.scores[o.chosen],
+                pixels=int((labels[bscan] == p.class_value).sum()),
+                window=o.window(),
+            )
             for p, o in zip(here, objects, strict=True)
         ]
     return labels, found
