@@ -89,9 +89,7 @@ def carry_prompted(
                 yield CarriedTo(bscan, carried)
 
 
-def _starts(
-    objects: Sequence[PredictedObject], shape: tuple[int, ...], threshold: float
-) -> Starts:
+def _starts(objects: Sequence[PredictedObject], shape: tuple[int, ...], threshold: float) -> Starts:
     """Return the objects that have a mask, by the B-scans that have prompts."""
     starts: Starts = {}
     for each in objects:

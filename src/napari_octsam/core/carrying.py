@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -239,9 +240,7 @@ def carry_on(
         left, last = carried.objects, here
 
 
-def row_shift(
-    last: npt.NDArray[np.float32], here: npt.NDArray[np.float32], mask: Mask
-) -> int:
+def row_shift(last: npt.NDArray[np.float32], here: npt.NDArray[np.float32], mask: Mask) -> int:
     """Return how many rows lower the tissue around an object is on the next B-scan.
 
     Parameters
@@ -308,7 +307,7 @@ def _inner_points(mask: Mask) -> Iterator[Point]:
     count = int(np.clip(round((right - left) / _POINT_EVERY), 1, _POINTS))
     edges = np.linspace(left, right, count + 1).astype(int)
     rows = slice(int(box.row0), int(box.row1) + 1)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         part = mask[rows, start:stop]
         if part.any():
             row, col = deepest_pixel(part)
