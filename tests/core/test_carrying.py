@@ -104,6 +104,16 @@ def test_masks_do_not_grow_though_the_model_fills_every_box() -> None:
     assert not found[-1].kept
 
 
+def test_a_model_that_repeats_the_mask_it_is_shown_is_not_believed() -> None:
+    there, gone = tissue(20, (40, 10)), tissue(20)
+
+    def repeats(here: Pixels, prompts: Sequence[Prompt]) -> list[DecodedObject]:
+        return [decoded(here > 150 if p.mask is None else p.mask) for p in prompts]
+
+    found = list(carry_on([spot_of(there, 0, 120)], there, [there, gone, there], repeats))
+    assert [carried.found[0].stop for carried in found] == [None, Stop.EMPTY]
+
+
 def test_pieces_elsewhere_do_not_belong_to_an_object() -> None:
     bscan = tissue(20, (40, 10))
 
@@ -122,7 +132,7 @@ def test_pieces_elsewhere_do_not_belong_to_an_object() -> None:
 def test_a_mask_that_the_model_does_not_trust_is_not_taken(score: float, stop: Stop | None) -> None:
     bscan = tissue(20, (40, 10))
     spot = spot_of(bscan, 0, 120)
-    (carried,) = carry_on([spot], bscan, [bscan], lambda *_: [decoded(spot.mask, score)])
+    (carried,) = carry_on([spot], bscan, [bscan], lambda *_: [decoded(spot.mask, score)] * 2)
     assert carried.found[0].stop is stop
 
 
@@ -130,7 +140,7 @@ def test_a_mask_that_lies_beside_the_last_is_not_taken() -> None:
     bscan = tissue(20, (40, 10))
     spot = spot_of(bscan, 0, 120)
     beside = decoded(np.roll(spot.mask, 12, axis=1))
-    (carried,) = carry_on([spot], bscan, [bscan], lambda *_: [beside])
+    (carried,) = carry_on([spot], bscan, [bscan], lambda *_: [beside] * 2)
     assert carried.found[0].stop is Stop.OVERLAP
     assert (carried.labels() == 255).all()
 
@@ -138,13 +148,15 @@ def test_a_mask_that_lies_beside_the_last_is_not_taken() -> None:
 def test_a_prompt_is_close_around_the_mask_and_inside_it() -> None:
     band = np.zeros(SHAPE, bool)
     band[30:36] = True
-    prompt = CarriedObject(6, band, names_class=False).prompt()
+    prompt, outlining = CarriedObject(6, band, names_class=False).prompts()
     assert prompt.box is not None
     assert (prompt.box.row0, prompt.box.row1) == (28, 37)
     assert (prompt.box.col0, prompt.box.col1) == (0, 119)
     assert len(prompt.points) == 2
     assert all(band[int(p.row), int(p.col)] and p.positive for p in prompt.points)
     assert not prompt.names_class
+    assert prompt.mask is None
+    assert outlining.mask is band
 
 
 def test_the_pieces_of_a_class_are_objects_but_for_specks() -> None:

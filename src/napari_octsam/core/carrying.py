@@ -1,9 +1,10 @@
 """Objects carried on through the B-scans of a volume: how each is asked for, and where it stops.
 
 Between two B-scans the eye moves, so that the tissue lies some rows higher or lower. An object is
-asked for where its tissue has gone to, by the mask that was found on the last B-scan: a box close
-around it, points deep inside, and the mask itself. Nothing is taken over but that mask, so that a
-margin is not added to a margin.
+asked for where its tissue has gone to, by the mask that was found on the last B-scan, and twice. A
+box close around it with points deep inside says whether it is there still. With the mask itself as
+a prompt too the outline does not grow from B-scan to B-scan; but a model that is shown a mask
+repeats it, also where the object has ended.
 """
 
 from __future__ import annotations
@@ -83,17 +84,18 @@ class CarriedObject:
             mask[:rows] = self.mask[-rows:]
         return replace(self, mask=mask) if mask.any() else self
 
-    def prompt(self) -> Prompt:
-        """Return what asks for the object where its mask is."""
+    def prompts(self) -> tuple[Prompt, Prompt]:
+        """Return what asks whether the object is where its mask is, and what for its outline."""
         rows, cols = self.mask.shape
         box = bounding_box(self.mask).loosened(_MARGIN).clipped((rows, cols))
         points = tuple(_inner_points(self.mask))
-        return Prompt(self.class_value, box, points, self.mask, names_class=self.names_class)
+        is_there = Prompt(self.class_value, box, points, names_class=self.names_class)
+        return is_there, replace(is_there, mask=self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Objects where they are looked for on a B-scan, and the prompts that ask for them."""
+    """Objects where they are looked for on a B-scan, and the two prompts of each."""
 
     objects: tuple[CarriedObject, ...]
     prompts: tuple[Prompt, ...]
@@ -110,9 +112,9 @@ class Found:
     window
         Logits of its mask, very low outside it.
     score
-        Predicted IoU, 0 to 1.
+        Predicted IoU, 0 to 1, of what is seen without the last mask as a prompt.
     overlap
-        IoU with the mask on the B-scan before, moved with the tissue; 0 to 1.
+        Its IoU with the mask on the B-scan before, moved with the tissue; 0 to 1.
     stop
         Why it is not taken, nor carried on; None where it is.
     """
@@ -182,7 +184,7 @@ def ask_on(objects: Sequence[CarriedObject], last: Pixels, here: Pixels) -> Aske
     """Return where objects of the B-scan `last` are looked for on `here`."""
     smooth = [ndimage.gaussian_filter(each.astype(np.float32), 1.5) for each in (last, here)]
     moved = tuple(each.moved(row_shift(smooth[0], smooth[1], each.mask)) for each in objects)
-    return Asked(moved, tuple(each.prompt() for each in moved))
+    return Asked(moved, tuple(prompt for each in moved for prompt in each.prompts()))
 
 
 def judge(
@@ -199,8 +201,10 @@ def judge(
     """
     rows, cols = asked.objects[0].mask.shape
     found = (
-        _judged(carried, each, threshold, limits)
-        for carried, each in zip(asked.objects, decoded, strict=True)
+        _judged(carried, is_there, outlined, threshold, limits)
+        for carried, is_there, outlined in zip(
+            asked.objects, decoded[::2], decoded[1::2], strict=True
+        )
     )
     return CarriedBScan((rows, cols), tuple(found), threshold)
 
@@ -278,17 +282,21 @@ def _agreement(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> 
 
 
 def _judged(
-    carried: CarriedObject, decoded: DecodedObject, threshold: float, limits: Limits
+    carried: CarriedObject,
+    is_there: DecodedObject,
+    outlined: DecodedObject,
+    threshold: float,
+    limits: Limits,
 ) -> Found:
-    window = _without_specks(decoded.window(), carried.mask, threshold)
-    rows, cols = carried.mask.shape
-    mask = window.mask((rows, cols), threshold)
-    both = np.count_nonzero(mask & carried.mask)
-    either = np.count_nonzero(mask | carried.mask)
-    score, overlap = decoded.scores[decoded.chosen], both / either
+    shape = carried.mask.shape[0], carried.mask.shape[1]
+    seen = _without_specks(is_there.window(), carried.mask, threshold).mask(shape, threshold)
+    overlap = np.count_nonzero(seen & carried.mask) / np.count_nonzero(seen | carried.mask)
+    score = is_there.scores[is_there.chosen]
+    window = _without_specks(outlined.window(), carried.mask, threshold)
     first = carried.first_area or carried.area
-    here = replace(carried, mask=mask, first_area=first)
-    return Found(here, window, score, overlap, limits.stop(score, overlap, here.area / first))
+    here = replace(carried, mask=window.mask(shape, threshold), first_area=first)
+    growth = here.area / first if seen.any() else 0.0
+    return Found(here, window, score, overlap, limits.stop(score, overlap, growth))
 
 
 def _without_specks(window: LogitWindow, before: Mask, threshold: float) -> LogitWindow:
