@@ -49,10 +49,12 @@ class LabelStep(Step):
     ----------
     target
         Where the labels are.
+    text
+        What was done, where it is not all of the image that was labelled.
     """
 
-    def __init__(self, target: LabelsTarget) -> None:
-        super().__init__(f"labelling of {target.image_name}")
+    def __init__(self, target: LabelsTarget, text: str = "") -> None:
+        super().__init__(text or f"labelling of {target.image_name}")
         self.target = target
         self._bscans: dict[Index, LabelledBScan] = {}
         self._taken_back: set[Index] = set()

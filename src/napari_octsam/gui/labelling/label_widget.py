@@ -8,6 +8,8 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidg
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
 from napari_octsam.core.wording import counted
+from napari_octsam.gui.labelling.carry_on import CarryOn
+from napari_octsam.gui.labelling.carry_panel import CarryPanel
 from napari_octsam.gui.labelling.confidence_layer import ConfidenceLayer
 from napari_octsam.gui.labelling.label_panel import LabelPanel
 from napari_octsam.gui.labelling.strip_panel import StripPanel
@@ -18,6 +20,7 @@ from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.state_badge import StateBadge
 from napari_octsam.gui.widgets.action_button import ActionButton
 from napari_octsam.gui.widgets.class_menu import ClassMenu
+from napari_octsam.gui.widgets.fold import Fold
 from napari_octsam.gui.widgets.form import form_on
 from napari_octsam.gui.widgets.layer_combo import LayerCombo
 from napari_octsam.gui.widgets.message_line import MessageLine
@@ -45,6 +48,8 @@ class LabelWidget(SessionWidget):
         super().__init__(napari_viewer)
         self.volume = VolumeLabels(self.viewer, self.session)
         self.when_released(self.volume.close)
+        self.carrying = CarryOn(self.viewer, self.session, self.volume)
+        self.when_released(self.carrying.close)
         self.share_image(self.volume.shown)
         self._confidence_layer = ConfidenceLayer(self.viewer)
         self.badge = StateBadge(self)
@@ -52,6 +57,7 @@ class LabelWidget(SessionWidget):
         self.schemas = QComboBox()
         self.label = LabelPanel(self, self.volume)
         self.strip = StripPanel(self, self.volume)
+        self.carry = CarryPanel(self, self.carrying)
         self.locked = ClassMenu(
             self.session.schema, nothing="No class is locked", hint="Classes that stay as they are"
         )
@@ -71,6 +77,7 @@ class LabelWidget(SessionWidget):
     def leave_viewer(self) -> None:
         """Remove the layer of doubt; labels stay."""
         self._confidence_layer.remove()
+        self.carrying.leave_viewer()
 
     def add_panel(self, panel: QWidget) -> None:
         """Add a panel below the others."""
@@ -87,10 +94,11 @@ class LabelWidget(SessionWidget):
         more = form_on(options)
         more.addRow("Locked", self.locked)
         more.addRow(self.confidence)
+        carry = Fold("Carry on", self.carry, "Find objects of this B-scan on the next ones")
         content = QWidget()
         self.panels.setContentsMargins(0, 0, 0, 0)
         self.panels.setSpacing(10)
-        for part in (top, self.label, self.strip, options):
+        for part in (top, self.label, self.strip, carry, options):
             self.panels.addWidget(part)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)

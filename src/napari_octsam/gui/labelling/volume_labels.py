@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_octsam.gui.session.session import Session
     from napari_octsam.gui.session.undo import Step
 
-__all__ = ["Question", "VolumeLabels"]
+__all__ = ["Question", "VolumeLabels", "plane_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class VolumeLabels:
             step = self._labelling_of(index)
             if step is None:
                 raise UserError(f"No model has labelled {bscans_named([index])} of late.")
-            place = Place(ref(image), _plane(index))
+            place = Place(ref(image), plane_of(index))
             self._session.history.push(OneBScanStep(step, place))
             self.notices.happened(f"{_capital(bscans_named([index]))} is as it was before.")
 
@@ -169,7 +169,7 @@ class VolumeLabels:
 
         def go() -> None:
             plane = self.shown.plane()
-            self.shown.go_to(replace(plane, index=index) if plane.is_bscan else _plane(index))
+            self.shown.go_to(replace(plane, index=index) if plane.is_bscan else plane_of(index))
 
         self._tell_of(go)
 
@@ -235,12 +235,12 @@ class VolumeLabels:
 
     def _start(self, indices: Sequence[Index], present: Present) -> None:
         image = self.shown.chosen()
-        target, note = self._target_for(image)
+        target, note = self.target_for(image)
         first = self.current
         self.labeller.start(target, indices, indices[0] if first is None else first, present)
         self.notices.happened(note)
 
-    def _target_for(self, image: Image) -> tuple[LabelsTarget, str]:
+    def target_for(self, image: Image) -> tuple[LabelsTarget, str]:
         """Return the labels to write into, made where there are none, and a note."""
         schema, companions = self._session.schema, self._session.companions
         labels = labels_in_use(image, schema, self._viewer, companions)
@@ -313,7 +313,8 @@ def _may_be_replaced(target: LabelsTarget, index: Index) -> bool:
     return is_automatic and target.has_labels(index) and not target.is_locked(index)
 
 
-def _plane(index: Index) -> Plane:
+def plane_of(index: Index) -> Plane:
+    """Return the plane of a B-scan, along the last two axes."""
     return Plane((len(index), len(index) + 1), index)
 
 

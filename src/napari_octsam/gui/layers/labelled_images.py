@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_octsam.gui.layers.companions import Companions
 
 __all__ = [
+    "CARRIED_NAME",
     "CONFIDENCE_NAME",
     "OURS",
     "PREVIEW_NAME",
@@ -28,7 +29,9 @@ PREVIEW_NAME = "octsam preview"
 """Name of the labels layer that shows predictions, and belongs to no image."""
 CONFIDENCE_NAME = "octsam doubt"
 """Name of the one that shows where a model is unsure."""
-OURS = (PREVIEW_NAME, CONFIDENCE_NAME)
+CARRIED_NAME = "octsam carried on"
+"""Name of the one that shows what objects were carried on to."""
+OURS = (PREVIEW_NAME, CONFIDENCE_NAME, CARRIED_NAME)
 """Names of labels layers that are no person's."""
 
 

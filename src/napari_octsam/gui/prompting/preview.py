@@ -27,10 +27,16 @@ class Preview:
 
     The layer holds one B-scan only, whatever the size of the volume, and is made anew where the
     person has deleted it, or the next image has other axes.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
     """
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    def __init__(self, viewer: ViewerModel, name: str = PREVIEW_NAME) -> None:
         self._viewer = viewer
+        self._name = name
         self._layer: Labels | None = None
         self._schema: LabelSchema | None = None
 
@@ -83,7 +89,7 @@ class Preview:
         from napari.layers import Labels
 
         empty = np.full((1,) * image.ndim, NOT_LABELLED, np.uint8)
-        layer = Labels(empty, name=PREVIEW_NAME, opacity=0.5, **placed_as(image))
+        layer = Labels(empty, name=self._name, opacity=0.5, **placed_as(image))
         layer.editable = False
         with same_selection(self._viewer):
             self.remove()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
+from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 from superqt.utils import QSignalDebouncer
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from napari_octsam.gui.session.session import Session
     from napari_octsam.gui.session.undo import Step
 
-__all__ = ["EDIT_DELAY", "Prompter"]
+__all__ = ["EDIT_DELAY", "Prompter", "prompter_of"]
 
 EDIT_DELAY = 60
 """Milliseconds from the last edit to the prediction."""
@@ -109,6 +110,9 @@ class Prompter:
         session.cancelled.connect(self._on_cancelled)
         session.history.stepped.connect(self._on_step)
         session.history.refused.connect(self.notices.happened)
+        self.predicted_changed.connect(session.prediction_changed.emit)
+        _PROMPTERS[viewer] = ref(self)
+        session.prediction_changed.emit()
 
     @property
     def predicted(self) -> Predicted | None:
@@ -249,6 +253,9 @@ class Prompter:
         self._naming.close()
         self.drawing.close()
         self.shown.close()
+        if prompter_of(self._viewer) is self:
+            del _PROMPTERS[self._viewer]
+        session.prediction_changed.emit()
 
     def _tell_of(self, action: Callable[[], str]) -> None:
         try:
@@ -397,3 +404,12 @@ class Prompter:
         if step.place is not None and image is not None and image is self.shown.image:
             self.shown.go_to(step.place.plane)
         self.notices.happened(step.outcome)
+
+
+_PROMPTERS: WeakKeyDictionary[ViewerModel, ref[Prompter]] = WeakKeyDictionary()
+
+
+def prompter_of(viewer: ViewerModel) -> Prompter | None:
+    """Return what predicts in a viewer; None where its Prompt widget is not open."""
+    known = _PROMPTERS.get(viewer)
+    return None if known is None else known()

@@ -105,6 +105,8 @@ class Session:
     """Why a request failed."""
     cancelled = Signal()
     """`cancel` was called."""
+    prediction_changed = Signal()
+    """The prediction of the Prompt widget is another, or the widget was opened or closed."""
 
     def __init__(self, settings: Settings | None = None, engine: Engine | None = None) -> None:
         self.settings = settings or Settings()
