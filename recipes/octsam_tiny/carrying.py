@@ -36,7 +36,7 @@ from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
 from napari_octsam.phantoms.bscan import Finding, Tissue, make_phantom
 
-__all__ = ["Drift", "drift_of", "drift_table", "gone_table"]
+__all__ = ["WAYS", "Drift", "drift_of", "drift_table", "gone_table"]
 
 _STARTS = (60, 100)  # B-scans with masks
 _BSCANS = 20
@@ -64,7 +64,7 @@ class Drift(NamedTuple):
     bscans: int
 
 
-_WAYS: dict[str, tuple[Asks, bool]] = {
+WAYS: dict[str, tuple[Asks, bool]] = {
     "box, 10 px loose": (lambda p: Prompt(p.class_value, _loose(p)), False),
     "box, 2 px loose": (lambda p: Prompt(p.class_value, p.box), False),
     "box and points": (lambda p: replace(p, mask=None), False),
@@ -101,7 +101,7 @@ def drift_of(
 def drift_table(model: Model, data: Path) -> str:
     """Return how the ways of asking compare, over all starts."""
     rows = []
-    for name, (asks, ours) in _WAYS.items():
+    for name, (asks, ours) in WAYS.items():
         for told in (True, False):
             drifts = [
                 drift_of(model, data, start, step, asks, ours, told=told)
@@ -118,7 +118,7 @@ def drift_table(model: Model, data: Path) -> str:
 def gone_table(model: Model) -> str:
     """Return the share of objects that stop where they are gone, and where they are there."""
     rows = []
-    for name, (asks, ours) in list(_WAYS.items())[1:]:
+    for name, (asks, ours) in list(WAYS.items())[1:]:
         shares = []
         for gone in (True, False):
             stopped = [

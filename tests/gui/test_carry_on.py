@@ -11,7 +11,6 @@ import pytest
 pytest.importorskip("napari")
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
 from napari_octsam.core.annotation import BScanState, SetBy
@@ -24,6 +23,7 @@ from napari_octsam.gui.labelling.label_widget import LabelWidget
 from napari_octsam.gui.layers.layer_schema import show_schema
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.gui.session.undo_keys import UNDO_KEY
+from napari_octsam.gui.widgets.fold import Fold
 from tests.gui.labelling_parts import LabelEngine
 from tests.gui.prompting_parts import (
     IRF,
@@ -354,7 +354,8 @@ def test_carried_on_by_mouse_and_taken_by_key_in_a_window(
     viewer.dims.set_point(0, FROM)
     labels = labelled_eye(widget)
     qtbot.waitUntil(lambda: widget.carry.objects.count() == 2, timeout=PATIENCE)
-    fold = widget.carry.parentWidget()
+    fold = widget.findChild(Fold)
+    assert fold.content is widget.carry
     qtbot.mouseClick(fold.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(widget.carry.start.isVisible, timeout=PATIENCE)
     qtbot.mouseClick(widget.carry.start, Qt.MouseButton.LeftButton)
@@ -364,6 +365,6 @@ def test_carried_on_by_mouse_and_taken_by_key_in_a_window(
     qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert viewer.dims.point[0] == 1
     canvas = viewer.__wrapped__.window._qt_viewer.canvas.native
-    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: widget.carrying.run is None, timeout=PATIENCE)
     assert len(of_class(labels, IRF)) + len(of_class(labels, SRF)) > 2

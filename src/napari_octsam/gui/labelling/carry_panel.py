@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -11,9 +12,9 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QTreeWidget,
     QTreeWidgetItem,
@@ -23,11 +24,13 @@ from qtpy.QtWidgets import (
 
 from napari_octsam.core.carrying_limits import Limits
 from napari_octsam.core.trust import Trust
+from napari_octsam.core.wording import counted
 from napari_octsam.gui.labelling.carrying_on import Reach
 from napari_octsam.gui.widgets.fold import Fold
 from napari_octsam.gui.widgets.form import form_on
 
 if TYPE_CHECKING:
+    from napari_octsam.core.automatic import Index
     from napari_octsam.core.carrying import CarriedBScan
     from napari_octsam.gui.labelling.carry_on import CarryOn
     from napari_octsam.gui.session.session_widget import SessionWidget
@@ -40,6 +43,8 @@ _DIRECTIONS: dict[str, tuple[int, ...]] = {
     "To the ones before": (-1,),
 }
 _ROWS = 6
+_COLUMN = 80  # pixels
+_COLUMN = 80  # pixels
 _INDEX = Qt.ItemDataRole.UserRole
 
 
@@ -106,13 +111,14 @@ class CarryPanel(QWidget):
     def _lay_out(self) -> None:
         self.objects.setToolTip("What is carried on: the predicted masks, or a class as labelled")
         self.objects.setPlaceholderText("Nothing on this B-scan")
-        self.objects.setMinimumContentsLength(10)
+        for choice in (self.objects, self.directions):
+            choice.setMinimumContentsLength(10)
+            choice.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         for text in _DIRECTIONS:
             self.directions.addItem(text)
         self.directions.setToolTip("To which B-scans, seen from the one that is shown")
         self.most.setRange(0, 9999)
-        self.most.setSpecialValueText("to the end")
-        self.most.setPrefix("at most ")
+        self.most.setSpecialValueText("all")
         self.most.setToolTip("B-scans each way; 0 goes to the ends")
         self.start.setStyleSheet("font-weight: bold; padding: 6px;")
         self.start.setToolTip(
@@ -123,14 +129,11 @@ class CarryPanel(QWidget):
         self.take.setStyleSheet("font-weight: bold; padding: 6px;")
         self.take.setToolTip("Write what was found into the labels (Enter)")
         self.drop.setToolTip("Forget what was found (Esc)")
-        way = QHBoxLayout()
-        way.setSpacing(4)
-        way.addWidget(self.directions, 1)
-        way.addWidget(self.most, 1)
         rows = QWidget()
         form = form_on(rows)
         form.addRow("Objects", self.objects)
-        form.addRow("Where", way)
+        form.addRow("Where", self.directions)
+        form.addRow("At most", self.most)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         for button, share in ((self.start, 2), (self.stop, 2), (self.take, 2), (self.drop, 1)):
@@ -196,37 +199,35 @@ class _BScanList(QTreeWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setHeaderLabels(["B-scan", "Trust", "Score", "Overlap"])
-        self.headerItem().setToolTip(2, "IoU that the model expects: the lowest of the objects")
-        self.headerItem().setToolTip(3, "IoU with the mask of the B-scan before: the lowest")
+        heads = QTreeWidgetItem(["B-scan", "Trust", "Score", "Overlap"])
+        heads.setToolTip(2, "IoU that the model expects: the lowest of the objects")
+        heads.setToolTip(3, "IoU with the mask of the B-scan before: the lowest of the objects")
+        self.setHeaderItem(heads)
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        for column in range(heads.columnCount()):
+            self.setColumnWidth(column, _COLUMN)
         self.setFixedHeight((_ROWS + 1) * (self.fontMetrics().lineSpacing() + 8))
-        self._shown: dict[tuple[int, ...], CarriedBScan] = {}
+        self._items: dict[Index, QTreeWidgetItem] = {}
+        self._found: dict[Index, CarriedBScan] = {}
 
-    def show_found(
-        self, found: dict[tuple[int, ...], CarriedBScan], current: tuple[int, ...] | None
-    ) -> None:
+    def show_found(self, found: Mapping[Index, CarriedBScan], current: Index | None) -> None:
         """Show what was found, and mark the B-scan that is shown."""
-        for index in self._shown.keys() - found.keys():
-            self._remove(index)
-        for index in sorted(found.keys() - self._shown.keys()):
-            place = sum(other < index for other in self._shown)
-            self.insertTopLevelItem(place, _item(index, found[index]))
-            self._shown[index] = found[index]
-        for place in range(self.topLevelItemCount()):
-            item = self.topLevelItem(place)
-            item.setSelected(item.data(0, _INDEX) == current)
-
-    def _remove(self, index: tuple[int, ...]) -> None:
-        for place in range(self.topLevelItemCount()):
-            if self.topLevelItem(place).data(0, _INDEX) == index:
-                self.takeTopLevelItem(place)
-                del self._shown[index]
-                return
+        if any(found.get(index) is not each for index, each in self._found.items()):
+            self.clear()
+            self._items.clear()
+        for index in sorted(found.keys() - self._items.keys()):
+            place = sum(other < index for other in self._items)
+            self._items[index] = item = _item(index, found[index])
+            self.insertTopLevelItem(place, item)
+        self._found = dict(found)
+        for index, item in self._items.items():
+            item.setSelected(index == current)
+        if current in self._items:
+            self.scrollToItem(self._items[current])
 
 
 def _share(value: float, hint: str) -> QDoubleSpinBox:
@@ -238,7 +239,7 @@ def _share(value: float, hint: str) -> QDoubleSpinBox:
     return box
 
 
-def _item(index: tuple[int, ...], found: CarriedBScan) -> QTreeWidgetItem:
+def _item(index: Index, found: CarriedBScan) -> QTreeWidgetItem:
     name = ", ".join(map(str, index))
     item = QTreeWidgetItem([name, found.trust, f"{found.score:.2f}", f"{found.overlap:.2f}"])
     item.setData(0, _INDEX, index)
@@ -248,9 +249,8 @@ def _item(index: tuple[int, ...], found: CarriedBScan) -> QTreeWidgetItem:
     return item
 
 
-def _counted(found: object) -> str:
+def _counted(found: Iterable[CarriedBScan]) -> str:
     """Return "12 B-scans: 9 sure, 2 look, 1 doubtful"."""
     counts = Counter(each.trust for each in found)
     words = ", ".join(f"{counts[trust]} {trust}" for trust in Trust if counts[trust])
-    total = counts.total()
-    return f"{total} B-scan{'' if total == 1 else 's'}: {words}"
+    return f"{counted(counts.total(), 'B-scan')}: {words}"
