@@ -13,6 +13,7 @@ from napari_octsam.gui.labelling.carried_objects import classes_on, labelled_sta
 from napari_octsam.gui.labelling.carried_writing import CarriedWriting, why_closed
 from napari_octsam.gui.labelling.carrying_on import CarryingOn, Reach, Run, Start
 from napari_octsam.gui.labelling.volume_labels import plane_of
+from napari_octsam.gui.layers.bscans import data_shape
 from napari_octsam.gui.layers.labelled_images import CARRIED_NAME
 from napari_octsam.gui.prompting.preview import Preview
 from napari_octsam.gui.prompting.prompter import prompter_of
@@ -140,9 +141,9 @@ class CarryOn:
 
     def close(self) -> None:
         """Stop for good; what was not taken is dropped."""
-        self._carrying.close()
         for signal, slot in self._followed:
             signal.disconnect(slot, missing_ok=True)
+        self._carrying.close()
         self._release_keys()
 
     def _start(self, choice: int | None, reach: Reach) -> None:
@@ -199,7 +200,9 @@ class CarryOn:
 
     def _why_closed(self, index: Index) -> str:
         target = self._volume.target
-        return "" if target is None else why_closed(target, index) or ""
+        if target is None or target.labels.data.shape != data_shape(target.image):
+            return ""  # taking it says so
+        return why_closed(target, index) or ""
 
     def _show(self) -> None:
         """Show what was found on the B-scan that is shown."""
