@@ -118,10 +118,13 @@ def open_label(engine: CarryEngine, qtbot: Any) -> Iterator[Open]:
 
 
 @pytest.fixture
-def drawn(open_label: Open) -> tuple[ViewerModel, LabelWidget, Any]:
-    """The widget on labels of two spots on one B-scan."""
+def drawn(open_label: Open, qtbot: Any) -> tuple[ViewerModel, LabelWidget, Any]:
+    """The widget on labels of two spots on one B-scan, which is known to be a person's."""
     viewer, widget = open_label()
-    return viewer, widget, labelled_eye(widget)
+    labels = labelled_eye(widget)
+    kept = widget.volume.keeper.of(labels)
+    qtbot.waitUntil(lambda: (FROM,) in kept.progress, timeout=PATIENCE)
+    return viewer, widget, labels
 
 
 def carry(qtbot: Any, widget: LabelWidget, choice: int = SRF, reach: Reach | None = None) -> Any:
