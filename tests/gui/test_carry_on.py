@@ -123,6 +123,7 @@ def drawn(open_label: Open, qtbot: Any) -> tuple[ViewerModel, LabelWidget, Any]:
     viewer, widget = open_label()
     labels = labelled_eye(widget)
     kept = widget.volume.keeper.of(labels)
+    assert kept is not None
     qtbot.waitUntil(lambda: (FROM,) in kept.progress, timeout=PATIENCE)
     return viewer, widget, labels
 

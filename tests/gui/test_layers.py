@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from napari.layers import Image, Labels, Points, Shapes
 
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.gui.layers.bscan_writing import write_bscan
 from napari_octsam.gui.layers.bscans import Plane, line_up, read_bscan, shown_plane, to_image_pixels
 from napari_octsam.gui.layers.layer_schema import labels_colormap
 from napari_octsam.gui.layers.new_layers import new_labels, placed_as
@@ -394,6 +396,14 @@ def test_a_labels_layer_larger_than_memory_is_announced() -> None:
     lazy = Image(np.broadcast_to(np.uint8(0), (6000, 1000, 1000)), contrast_limits=(0, 1))
     _, note = new_labels(lazy, SCHEMA, "labels")
     assert "6 GB" in note
+
+
+def test_a_bscan_of_a_zarr_array_is_written_and_taken_back() -> None:
+    labels = Labels(zarr.array(np.zeros((3, 4, 5), np.uint8)))
+    change = write_bscan(labels, (1,), np.full((4, 5), RPE, np.uint8))
+    assert (np.asarray(labels.data) == RPE).sum() == 20
+    assert change.take_back(labels)
+    assert not np.asarray(labels.data).any()
 
 
 def test_vertices_pass_through_the_world() -> None:

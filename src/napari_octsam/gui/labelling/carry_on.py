@@ -154,9 +154,9 @@ class CarryOn:
         if locked:
             name = names_of(self._session.schema, sorted(locked))
             raise UserError(f"{name} is locked: unlock the class to carry it on.")
-        self._active = self._viewer.layers.selection.active
         self._carrying.start(start, reach)
-        self._viewer.layers.selection.active = start.image
+        selection = self._viewer.layers.selection
+        self._active, selection.active = selection.active, start.image
 
     def _objects(self, choice: int | None) -> Start:
         image, current = self._volume.shown.chosen(), self._volume.current

@@ -52,14 +52,14 @@ class BScanChange:
             return False
         bscan = labels.data[self.index]
         flat = np.frombuffer(zlib.decompress(self.difference), bscan.dtype)
-        bscan ^= flat.reshape(bscan.shape)
+        labels.data[self.index] = bscan ^ flat.reshape(bscan.shape)
         return True
 
 
 def write_bscan(
     labels: Labels, index: tuple[int, ...], wanted: npt.NDArray[np.integer]
 ) -> BScanChange:
-    """Write a B-scan into a labels layer of a numpy array; napari is not told.
+    """Write a B-scan into a labels layer, of a numpy or zarr array; napari is not told.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def write_bscan(
     bscan = labels.data[index]
     difference = bscan ^ wanted.astype(bscan.dtype, copy=False)
     before = content_sum(labels, index)
-    bscan ^= difference
+    labels.data[index] = bscan ^ difference
     compressed = zlib.compress(difference.tobytes(), _QUICK)
     return BScanChange(index, compressed, before, content_sum(labels, index))
 
