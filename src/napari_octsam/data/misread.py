@@ -1,8 +1,8 @@
 """Pictures that napari's own reader, imageio, takes for something else than their files mean.
 
 It takes no notice of what a TIFF says of its numbers: where 0 is white, a negative comes out, and
-so would all that a model makes of it. Of several pictures in a file it takes the first, and the
-inks of CMYK for red, green, blue and alpha.
+so would all that a model makes of it. Of several pictures in a file it takes the first, of 16 bits
+in colour 8, the inks of CMYK for red, green, blue and alpha, and grey with alpha for a volume.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from napari_octsam.data.pictures import is_rgb, read_stored
+from napari_octsam.data.pictures import has_one_channel, is_deep_colour, is_rgb, read_stored
 from napari_octsam.data.tiffs import misread_tiff
 
 __all__ = ["Meant", "as_meant"]
@@ -43,8 +43,8 @@ def as_meant(path: Path, shown: Pixels) -> Meant | None:
     UserError
         Its pictures are of different sizes or kinds, so that it cannot be read as a whole.
     """
-    why = _why_misread(path)
-    if not why or not np.array_equal(shown, iio.imread(path)):
+    why = "its last axis is grey and alpha" if has_one_channel(shown) else _why_misread(path)
+    if not why or not np.array_equal(shown, _as_shown(path)):
         return None
     picture = read_stored(path)
     if shown.ndim > 2 and shown.shape[-1] == 4 and is_rgb(picture) and picture.shape[-1] == 3:
@@ -53,12 +53,23 @@ def as_meant(path: Path, shown: Pixels) -> Meant | None:
     return Meant(picture, why)
 
 
+def _as_shown(path: Path) -> Pixels | None:
+    """Return what napari's reader makes of a file."""
+    try:
+        is_array = path.suffix.lower() == ".npy"
+        return np.asarray(np.load(path) if is_array else iio.imread(path))
+    except Exception:  # it is none of those, or has changed
+        return None
+
+
 def _why_misread(path: Path) -> str:
     try:
         if not path.is_file():
             return ""
         if path.suffix.lower() in (".tif", ".tiff"):
             return misread_tiff(path)
+        if path.suffix.lower() == ".png" and is_deep_colour(path):
+            return "it has 16 bits, of which 8 were shown"
         if path.suffix.lower() in (".jpg", ".jpeg"):
             with Image.open(path) as file:
                 return "its colours are CMYK" if file.mode == "CMYK" else ""

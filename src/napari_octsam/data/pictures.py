@@ -25,6 +25,8 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "Picture",
     "check_labels_path",
+    "has_one_channel",
+    "is_deep_colour",
     "is_rgb",
     "is_volume",
     "open_picture",
@@ -109,7 +111,7 @@ def _open_stored(path: Path) -> Picture:
         raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
     if isinstance(picture, PagedVolume):
         return picture
-    return _native(picture[..., 0] if _has_one_channel(picture) else picture)
+    return _native(picture[..., 0] if has_one_channel(picture) else picture)
 
 
 def write_labels(path: Path, labels: npt.NDArray[np.uint8]) -> None:
@@ -141,7 +143,7 @@ def check_labels_path(path: Path, *, volume: bool = False) -> None:
         raise UserError(f"The folder of {path} cannot be written to: name another one.")
 
 
-def _has_one_channel(picture: Pixels) -> bool:
+def has_one_channel(picture: Pixels) -> bool:
     """Whether the last axis holds grey, alone or with alpha; no B-scan is that narrow."""
     return picture.ndim > 2 and picture.shape[-1] in (1, 2)
 
@@ -173,7 +175,7 @@ def _read_with_pillow(path: Path) -> Pixels:
 
 
 def _read_png(path: Path) -> Pixels:
-    if not _is_deep_colour(path):
+    if not is_deep_colour(path):
         return _read_with_pillow(path)
     import imagecodecs  # late: the widgets open sooner
 
@@ -181,7 +183,7 @@ def _read_png(path: Path) -> Pixels:
     return np.asarray(imagecodecs.png_decode(path.read_bytes()))
 
 
-def _is_deep_colour(path: Path) -> bool:
+def is_deep_colour(path: Path) -> bool:
     """Whether a PNG has several channels of 16 bit, of which Pillow keeps 8."""
     with path.open("rb") as file:
         head = file.read(26)
