@@ -44,7 +44,8 @@ def as_meant(path: Path, shown: Pixels) -> Meant | None:
         Its pictures are of different sizes or kinds, so that it cannot be read as a whole.
     """
     why = "its last axis is grey and alpha" if has_one_channel(shown) else _why_misread(path)
-    if not why or not np.array_equal(shown, _as_shown(path)):
+    raw = _as_shown(path) if why else None
+    if raw is None or not np.array_equal(shown, raw):
         return None
     picture = read_stored(path)
     if shown.ndim > 2 and shown.shape[-1] == 4 and is_rgb(picture) and picture.shape[-1] == 3:
