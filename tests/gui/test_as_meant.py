@@ -24,6 +24,7 @@ GREY = np.random.default_rng(0).integers(0, 256, (64, 48), np.uint8)
 VOLUME = np.stack([GREY, GREY[::-1], GREY[:, ::-1]])
 DEEP = GREY.astype(np.uint16) * 100
 SUFFIXES = {"grey and alpha": ".png", "deep colour": ".png", "one channel": ".npy"}
+KINDS = ("negative", "negative volume", "palette", "one by one", "cmyk", *SUFFIXES)
 REVERSED = np.stack([np.arange(255, -1, -1, dtype=np.uint16) * 257] * 3)
 Open = Callable[[ViewerModel], PromptWidget]
 
@@ -73,7 +74,7 @@ def written(path: Path, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("opened", ["before the widget", "after the widget"])
-@pytest.mark.parametrize("kind", ["negative", "negative volume", "palette", "one by one", "cmyk"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_is_shown_as_its_file_means_it(
     open_widget: Open, told: list[str], tmp_path: Path, kind: str, opened: str
 ) -> None:
