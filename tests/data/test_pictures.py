@@ -460,6 +460,22 @@ def test_a_tile_that_swells_is_refused_before_it_is_decoded(tmp_path: Path) -> N
         read_picture(path)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_jpeg_in_a_tiff_that_swells_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    path = tmp_path / "bscan.tif"
+    tifffile.imwrite(path, VOLUME[:count], compression="jpeg", photometric="minisblack")
+    content = bytearray(path.read_bytes())
+    frame = content.index(b"\xff\xc0")
+    content[frame + 5 : frame + 9] = (60_000).to_bytes(2, "big") * 2  # rows and columns
+    path.write_bytes(content)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda *_, **__: pytest.fail("it is decoded"))
+
+    with pytest.raises(UserError, match="larger than a B-scan"):
+        read_picture(path)
+
+
 @pytest.mark.parametrize("one_by_one", [False, True])
 def test_a_compressed_volume_is_decoded_one_bscan_at_a_time(
     tmp_path: Path, one_by_one: bool, monkeypatch: pytest.MonkeyPatch

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import MAX_SIDE
@@ -16,7 +18,15 @@ from napari_octsam.core.images import MAX_SIDE
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
-__all__ = ["TOO_LARGE", "PagedVolume", "check_decoded", "check_sides", "paged", "unreadable"]
+__all__ = [
+    "TOO_LARGE",
+    "PagedVolume",
+    "check_decoded",
+    "check_packed",
+    "check_sides",
+    "paged",
+    "unreadable",
+]
 
 Pixels = npt.NDArray[Any]
 AsMeant: TypeAlias = "Callable[[Pixels, TiffPage], Pixels]"
@@ -25,6 +35,7 @@ TOO_LARGE = f"it is larger than a B-scan, which has at most {MAX_SIDE} pixels ea
 """What is wrong with a picture that nobody needs to decode to see so."""
 
 _MOST_BYTES = 8 << 30
+_FORMATS = ("JPEG", "JP2", "PNG", "WEBP")  # of pictures, which TIFF may pack as they are
 
 
 class PagedVolume:
@@ -108,6 +119,7 @@ def unreadable(path: Path, error: Exception) -> UserError:
 def page_as_meant(page: TiffPage | TiffFrame, as_meant: AsMeant) -> Pixels:
     """Return a page as (H, W) grey or (H, W, 3 or 4) colours."""
     assert page.keyframe is not None  # every page has one
+    check_packed(page)
     pixels = as_meant(np.asarray(page.asarray()), page.keyframe)
     return pixels[..., 0] if pixels.ndim > 2 and pixels.shape[-1] in (1, 2) else pixels
 
@@ -136,6 +148,26 @@ def check_sides(series: TiffPageSeries) -> None:
     tile = (page.tilelength, page.tilewidth, page.tiledepth)
     if max(page.imagelength, page.imagewidth, *tile) > MAX_SIDE:
         raise ValueError(TOO_LARGE)
+
+
+def check_packed(page: TiffPage | TiffFrame) -> None:
+    """Raise ValueError where a page packs pictures, such as JPEG, that say to be too large."""
+    assert page.keyframe is not None
+    kind = getattr(page.keyframe.compression, "name", "")
+    if not any(format in kind for format in _FORMATS):
+        return
+    file = page.parent.filehandle
+    for begin, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(begin)
+        try:
+            with Image.open(BytesIO(file.read(count))) as packed:
+                size = packed.size
+        except Image.DecompressionBombError as error:
+            raise ValueError(TOO_LARGE) from error
+        except (OSError, SyntaxError):  # Pillow does not know it: the decoder may
+            continue
+        if max(size) > MAX_SIDE:
+            raise ValueError(TOO_LARGE)
 
 
 def check_decoded(shape: Sequence[int], dtype: np.dtype[Any]) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.images import times
 from napari_octsam.core.wording import listed
-from napari_octsam.data.paged import PagedVolume, check_decoded, check_sides, paged
+from napari_octsam.data.paged import PagedVolume, check_decoded, check_packed, check_sides, paged
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
@@ -50,6 +50,8 @@ def read_tiff(path: Path) -> Pixels | PagedVolume:
         if (volume := paged(path, whole, _as_meant)) is not None:
             return volume
         check_decoded((len(whole), *first.shape), first.dtype)
+        for page in (page for s in whole for page in s.pages if page is not None):
+            check_packed(page)
         if others:  # B-scans that were written one by one
             return _as_meant(np.concatenate([_bscans(s) for s in whole]), first.keyframe)
         return _as_meant(_colours_last(first.asarray(), first), first.keyframe)
