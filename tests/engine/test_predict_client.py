@@ -29,6 +29,8 @@ from napari_octsam.engine.predict.messages import (
     Download,
     Encode,
     Encoded,
+    Label,
+    Labelled,
     LoadedModel,
     LoadModel,
     Prediction,
@@ -132,6 +134,28 @@ def test_starts_on_first_use_without_waiting_and_says_what_it_does(
     # A cache that cannot be written is a warning only.
     assert fresh.submit(Decode(bscan(1), PROMPTS)).result(60)
     assert len(warnings) == 1
+
+
+def test_a_bscan_is_labelled_by_a_schema_that_the_model_names(engine: EngineClient) -> None:
+    stages: list[str] = []
+    found = engine.submit(
+        Label(bscan(40), bundled_schema("layers7")),
+        on_progress=lambda progress: stages.append(progress.stage),
+    ).result(60)
+
+    assert isinstance(found, Labelled)
+    assert found.model == "random tiny"
+    assert {found.labels.shape, found.confidence.shape} == {(64, 96)}
+    assert {str(found.labels.dtype), str(found.confidence.dtype)} == {"uint8"}
+    assert found.confidence.max() <= 100
+    assert found.boundaries.shape == found.boundary_confidence.shape == (8, 96)
+    assert 0 <= found.mean_confidence <= 1
+    assert "labelling" in stages
+    fluid = engine.submit(Label(bscan(40), bundled_schema("fluid"))).result(60)
+    assert fluid.boundaries.shape == (0, 96)
+
+    with pytest.raises(UserError, match="does not name pixels by the schema organoid"):
+        engine.submit(Label(bscan(40), bundled_schema("organoid"))).result(60)
 
 
 @pytest.mark.slow("where it is the first to fork, it waits until torch is there to fork from")

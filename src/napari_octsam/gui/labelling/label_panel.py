@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_octsam.core.automatic import Present
 from napari_octsam.core.wording import counted, duration
 from napari_octsam.gui.labelling.volume_labels import Question, VolumeLabels
-from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
+from napari_octsam.gui.widgets.message_line import MessageLine
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session.session_widget import SessionWidget
@@ -42,7 +42,7 @@ class LabelPanel(QWidget):
         self._volume = volume
         self.this = QPushButton("Label this B-scan")
         self.all = QPushButton("All")
-        self.some = QPushButton("These")
+        self.some = QPushButton("Label these")
         self.first, self.last = QSpinBox(), QSpinBox()
         self.question = _QuestionPanel(volume)
         self.progress = _ProgressPanel(volume)
@@ -101,7 +101,7 @@ class _QuestionPanel(QWidget):
 
     def __init__(self, volume: VolumeLabels) -> None:
         super().__init__()
-        self._text = WrappedLabel()
+        self._text = MessageLine(lines=2)
         self.answers = {}
         row = QHBoxLayout()
         row.setSpacing(2)
@@ -127,10 +127,10 @@ class _QuestionPanel(QWidget):
         if question is None:
             return
         if len(question.indices) == 1:
-            self._text.setText("A model has labelled this B-scan already. What of its labels?")
+            self._text.say("A model has labelled this B-scan already. What of its labels?")
             return
         has = "has" if question.automatic == 1 else "have"
-        self._text.setText(
+        self._text.say(
             f"{question.automatic} of {len(question.indices)} B-scans {has} a model's labels "
             "already. What of them?"
         )

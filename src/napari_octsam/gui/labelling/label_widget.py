@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema, load_schema
 from napari_octsam.core.wording import counted
@@ -91,9 +91,14 @@ class LabelWidget(SessionWidget):
         form.addRow("Image", self.image)
         form.addRow("Schema", self.schemas)
         options = QWidget()
-        more = form_on(options)
-        more.addRow("Locked", self.locked)
-        more.addRow(self.confidence)
+        more = QVBoxLayout(options)  # a form gives the menu no room
+        more.setContentsMargins(0, 0, 0, 0)
+        more.setSpacing(4)
+        locked = QHBoxLayout()
+        locked.addWidget(QLabel("Locked"))
+        locked.addWidget(self.locked, 1)
+        more.addLayout(locked)
+        more.addWidget(self.confidence)
         carry = Fold("Carry on", self.carry, "Find objects of this B-scan on the next ones")
         content = QWidget()
         self.panels.setContentsMargins(0, 0, 0, 0)

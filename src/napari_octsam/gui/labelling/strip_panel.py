@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_octsam.core.annotation import BScanState
 from napari_octsam.gui.labelling.strip import COLORS, Strip
 from napari_octsam.gui.labelling.volume_labels import VolumeLabels
-from napari_octsam.gui.widgets.wrapped_label import WrappedLabel
+from napari_octsam.gui.widgets.message_line import MessageLine
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session.session_widget import SessionWidget
 
 __all__ = ["StripPanel"]
 
+_COLUMNS = 3
 _ORDER = (
     BScanState.DONE,
     BScanState.CORRECTED,
@@ -34,8 +36,8 @@ class StripPanel(QWidget):
         super().__init__(owner)
         self._volume = volume
         self.strip = Strip(volume.overview.standing)
-        self.counts = QLabel()
-        self.current = WrappedLabel()
+        self.legend = _Legend()
+        self.current = MessageLine(lines=2)
         self.next = QPushButton("Next to look at")
         self.done = QPushButton("Done")
         self.locked = QPushButton("Lock")
@@ -57,17 +59,17 @@ class StripPanel(QWidget):
         self.setVisible(bool(indices))
         self.strip.show_bscans(indices, current)
         states = Counter(volume.overview.standing(index).state for index in indices)
-        self.counts.setText(" &nbsp; ".join(_counted(s, states[s]) for s in _ORDER if states[s]))
+        self.legend.show_counts(states)
         has_labels = volume.target is not None and current is not None
         for button in (self.done, self.locked, self.take_back):
             button.setEnabled(has_labels)
         self.next.setEnabled(bool(states[BScanState.AUTOMATIC] + states[BScanState.INTERPOLATED]))
         if current is None:
-            self.current.setText("The view shows no B-scan.")
+            self.current.say("The view shows no B-scan.")
             return
         standing = volume.overview.standing(current)
         name = f"B-scan {', '.join(map(str, current))}" if current else "The B-scan"
-        self.current.setText(f"{name}: {standing.words}")
+        self.current.say(f"{name}: {standing.words}")
         self.done.setChecked(standing.state is BScanState.DONE)
         self.locked.setChecked(standing.is_locked)
 
@@ -80,8 +82,6 @@ class StripPanel(QWidget):
         self.locked.setCheckable(True)
         self.locked.setToolTip("Let nothing change this B-scan as long as the window is open")
         self.take_back.setToolTip("Undo the labelling of this B-scan alone")
-        self.counts.setTextFormat(Qt.TextFormat.RichText)
-        self.counts.setWordWrap(True)
         buttons = QHBoxLayout()
         buttons.setSpacing(2)
         for button, share in (
@@ -96,9 +96,32 @@ class StripPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
         column.addWidget(self.strip)
-        column.addWidget(self.counts)
+        column.addWidget(self.legend)
         column.addWidget(self.current)
         column.addLayout(buttons)
+
+
+class _Legend(QWidget):
+    """What the colours of the strip mean, and how many B-scans have each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._labels = {state: QLabel() for state in _ORDER}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(2)
+        for label in self._labels.values():
+            label.setTextFormat(Qt.TextFormat.RichText)
+
+    def show_counts(self, counts: Mapping[BScanState, int]) -> None:
+        """Show how many B-scans there are of each state, and no state that none has."""
+        there = [state for state in _ORDER if counts.get(state)]
+        for state, label in self._labels.items():
+            label.setVisible(state in there)
+            self._grid.removeWidget(label)
+        for place, state in enumerate(there):
+            self._labels[state].setText(_counted(state, counts[state]))
+            self._grid.addWidget(self._labels[state], place // _COLUMNS, place % _COLUMNS)
 
 
 def _counted(state: BScanState, count: int) -> str:
