@@ -66,7 +66,6 @@ class LabelWidget(SessionWidget):
         self.undo = ActionButton(history.undo_action, "Undo", "Shift-Z")
         self.redo = ActionButton(history.redo_action, "Redo", "Ctrl-Shift-Z")
         self.message = MessageLine(lines=3)
-        self.panels = QVBoxLayout()
         self._lay_out()
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
@@ -78,10 +77,6 @@ class LabelWidget(SessionWidget):
         """Remove the layer of doubt; labels stay."""
         self._confidence_layer.remove()
         self.carrying.leave_viewer()
-
-    def add_panel(self, panel: QWidget) -> None:
-        """Add a panel below the others."""
-        self.panels.addWidget(panel)
 
     def _lay_out(self) -> None:
         self.schemas.setToolTip("The label schema: which classes there are")
@@ -101,13 +96,11 @@ class LabelWidget(SessionWidget):
         more.addWidget(self.confidence)
         carry = Fold("Carry on", self.carry, "Find objects of this B-scan on the next ones")
         content = QWidget()
-        self.panels.setContentsMargins(0, 0, 0, 0)
-        self.panels.setSpacing(10)
-        for part in (top, self.label, self.strip, carry, options):
-            self.panels.addWidget(part)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(self.panels)
+        column.setSpacing(10)
+        for part in (top, self.label, self.strip, carry, options):
+            column.addWidget(part)
         column.addStretch(1)
         actions = QHBoxLayout()
         actions.setSpacing(2)

@@ -6,6 +6,8 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_octsam.core.annotation import BScanState, Progress
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.layers.bscans import data_shape, shown_plane
@@ -66,7 +68,7 @@ class LabelsTarget:
 
     def has_labels(self, index: Index) -> bool:
         """Whether a B-scan has any label."""
-        return bool(self.labels.data[index].any())
+        return bool(np.any(self.labels.data[index]))
 
     def check(self) -> None:
         """Raise UserError where the labels can be written to no more."""
