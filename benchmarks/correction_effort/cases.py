@@ -12,9 +12,12 @@ import numpy.typing as npt
 
 from napari_octsam.core.boundaries import Boundaries, boundaries_of
 from napari_octsam.core.classes import LabelClass, LabelSchema, StackStep, bundled_schema
+from napari_octsam.core.images import as_grey, normalised, take_bscan
 from napari_octsam.core.retracing import costs_from_image, costs_from_probabilities
 from napari_octsam.core.tracing import Costs
+from napari_octsam.data.labels import read_labels
 from napari_octsam.data.pairs import read_pairs
+from napari_octsam.data.pictures import open_picture
 from napari_octsam.models.checkpoints.load import load_model
 from napari_octsam.models.model import Model
 from napari_octsam.models.network import Embedding
@@ -38,6 +41,8 @@ RPE_BAND = LabelSchema(
 )
 """From the RPE's upper border to Bruch's membrane."""
 
+Pixels = npt.NDArray[np.uint8]
+
 _SUBJECT_6 = "s06_*"
 _NAMED = "layers7"
 
@@ -56,8 +61,7 @@ class Case:
         Label value in `_NAMED` of the layer that each two boundaries have between them.
     """
 
-    name: str
-    image: npt.NDArray[np.uint8]
+    image: Pixels
     found: Boundaries
     truth: Boundaries
     costs: Mapping[str, Callable[[int], Costs]]
@@ -75,20 +79,26 @@ def layers_of_subject_6(data: Path, model: Model) -> Iterator[Case]:
     schema = bundled_schema(_NAMED)
     for pair in read_pairs(data / "octrima", _SUBJECT_6):
         truth = boundaries_of(pair.labels, schema)
-        yield _case(pair.name, pair.image, truth, range(8), model)
+        yield _case(pair.image, truth, range(8), model)
 
 
 def rpe_of_amd_volume(data: Path, model: Model, every: int) -> Iterator[Case]:
     """Yield every so many of the labelled B-scans of the volume with drusen."""
-    pairs = read_pairs(data / "amd_volume")[::every]
-    for pair in pairs:
-        truth = boundaries_of(pair.labels, RPE_BAND)
-        yield _case(pair.name, pair.image, truth, (6, 7), model)
+    for image, labels in truths_of_amd_volume(data)[::every]:
+        yield _case(image, boundaries_of(labels, RPE_BAND), (6, 7), model)
 
 
-def truths_of_amd_volume(data: Path) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
+def truths_of_amd_volume(data: Path) -> list[tuple[Pixels, Pixels]]:
     """Return image and labels of the B-scans that have some, in their order."""
-    return [(pair.image, pair.labels) for pair in read_pairs(data / "amd_volume")]
+    folder = data / "amd_volume"
+    masks = sorted((folder / "masks").glob("*.png"))
+    return [
+        (
+            normalised(as_grey(take_bscan(open_picture(folder / "images" / mask.name), ()))),
+            read_labels(mask).astype(np.uint8),
+        )
+        for mask in masks
+    ]
 
 
 def load() -> Model:
@@ -97,8 +107,7 @@ def load() -> Model:
 
 
 def _case(
-    name: str,
-    image: npt.NDArray[np.uint8],
+    image: Pixels,
     truth: Boundaries,
     numbers: range | tuple[int, ...],
     model: Model,
@@ -118,7 +127,6 @@ def _case(
         return costs_from_image(image, found, number)
 
     return Case(
-        name,
         image,
         found,
         np.where(both, truth, np.nan).astype(np.float32),

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_octsam.gui.correcting.correct_widget import CorrectWidget
 from napari_octsam.gui.labelling.label_widget import LabelWidget
 from napari_octsam.gui.learning.train_widget import TrainWidget
 from napari_octsam.gui.models.model_widget import ModelWidget
@@ -34,6 +35,7 @@ _KINDS: dict[str, type[SessionWidget]] = {
     "Model": ModelWidget,
     "Label": LabelWidget,
     "Prompt": PromptWidget,
+    "Correct": CorrectWidget,
     "Train": TrainWidget,
 }
 _OPENED = 700  # milliseconds, after which the layout is done and the view fits

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QHBoxLayout, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
 
+from napari_octsam.core.errors import UserError
 from napari_octsam.gui.correcting.across_panel import AcrossPanel
 from napari_octsam.gui.correcting.boundary_panel import BOUNDARIES_KEY, BoundaryPanel
 from napari_octsam.gui.correcting.boundary_tool import BoundaryTool
@@ -19,6 +20,7 @@ from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.undo_keys import REDO_KEY, UNDO_KEY, undo_keys_of
 from napari_octsam.gui.widgets.action_button import ActionButton
 from napari_octsam.gui.widgets.class_chooser import ClassChooser
+from napari_octsam.gui.widgets.class_menu import ClassMenu
 from napari_octsam.gui.widgets.form import form_on
 from napari_octsam.gui.widgets.layer_combo import LayerCombo
 from napari_octsam.gui.widgets.message_line import MessageLine
@@ -46,6 +48,7 @@ class CorrectWidget(SessionWidget):
         super().__init__(napari_viewer)
         self.corrector = Corrector(self.viewer, self.session)
         self.when_released(self.corrector.close)
+        self.share_image(self.corrector.shown)
         self.tool = BoundaryTool(self.viewer, self.corrector.bscan, self.corrector.write)
         self.when_released(self.tool.stop)
         self.brush = ClassBrush()
@@ -53,6 +56,10 @@ class CorrectWidget(SessionWidget):
         self.image = _image_combo(self.viewer)
         self.boundaries = BoundaryPanel(self, self.tool, self.corrector)
         self.classes = ClassChooser(self.session.schema)
+        self.locked = ClassMenu(
+            self.session.schema, nothing="No class is locked", hint="Classes that stay as they are"
+        )
+        self.lock_bscan = QCheckBox("This B-scan is locked")
         self.repairs = RepairPanel(self, self.corrector)
         self.across = AcrossPanel(self.corrector, lambda: self.brush.value)
         history = self.session.history
@@ -71,13 +78,17 @@ class CorrectWidget(SessionWidget):
     def _lay_out(self) -> None:
         top = QWidget()
         form_on(top).addRow("Image", self.image)
+        locks = QWidget()
+        rows = form_on(locks)
+        rows.addRow("Locked", self.locked)
+        rows.addRow(self.lock_bscan)
         for button in (self.undo, self.redo):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        for part in (top, self.boundaries, self.repairs, self.across, self.classes):
+        for part in (top, self.boundaries, self.repairs, self.across, self.classes, locks):
             column.addWidget(part)
         column.addStretch(1)
         actions = QHBoxLayout()
@@ -104,6 +115,11 @@ class CorrectWidget(SessionWidget):
         self.listen(corrector.labels_changed, self._follow_labels)
         self.listen(corrector.shown.image_changed, self._show_image)
         self.listen(self.session.schema_changed, self._show_schema)
+        self.listen(self.session.told, corrector.notices.happened)
+        self.locked.ticked.connect(self._lock_classes)
+        self.lock_bscan.clicked.connect(self._lock_bscan)
+        for signal in (self.session.locks.changed, corrector.shown.moved, corrector.labels_changed):
+            self.listen(signal, self._show_locks)
         inserted = self.viewer.layers.events.inserted
         inserted.connect(self._on_inserted)
         self.when_released(lambda: inserted.disconnect(self._on_inserted))
@@ -146,8 +162,32 @@ class CorrectWidget(SessionWidget):
 
     def _show_schema(self, schema: LabelSchema) -> None:
         self.classes.set_schema(schema)
+        self.locked.set_schema(schema)
+        self._show_locks()
         if self.brush.value is not None:
             self.classes.check(self.brush.value)
+
+    def _lock_classes(self, values: frozenset[int]) -> None:
+        self.session.locks.classes = values
+
+    def _lock_bscan(self, locked: bool) -> None:
+        try:
+            bscan = self.corrector.bscan()
+        except UserError as error:
+            self.corrector.notices.happened(str(error))
+            self._show_locks()
+        else:
+            self.session.locks.lock_bscan(bscan.labels, bscan.index, locked=locked)
+
+    def _show_locks(self, _changed: object = None) -> None:
+        self.locked.tick(self.session.locks.classes)
+        labels = self.corrector.labels
+        try:
+            index = self.corrector.shown.plane().index
+        except UserError:
+            labels = None
+        locks = self.session.locks
+        self.lock_bscan.setChecked(labels is not None and locks.has_bscan(labels, index))
 
     def _paint(self, value: int) -> None:
         """Take napari's brush, in a class."""

@@ -32,7 +32,7 @@ class CorrectionStep(Step):
     def __init__(self, text: str, place: Place, viewer: ViewerModel, written: Written) -> None:
         super().__init__(text, place)
         self._viewer = viewer
-        self._written = written
+        self._written = self.written = written
 
     def take_back(self) -> str:
         """Bring the labels of before back."""

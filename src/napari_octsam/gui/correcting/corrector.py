@@ -10,7 +10,6 @@ import numpy as np
 from psygnal import Signal
 
 from napari_octsam.core.annotation import BScanState, is_protected
-from napari_octsam.core.boundaries import boundaries_of
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.interpolation import between
 from napari_octsam.core.replacing import replaced
@@ -18,7 +17,7 @@ from napari_octsam.gui.annotations.keeper import keeper_of
 from napari_octsam.gui.correcting.correction_step import CorrectionStep
 from napari_octsam.gui.correcting.edited_bscan import EditedBScan, Values, edited_bscan
 from napari_octsam.gui.layers.label_writing import write_exactly
-from napari_octsam.gui.layers.labelled_images import labels_of
+from napari_octsam.gui.layers.labels_in_use import labels_in_use
 from napari_octsam.gui.layers.layer_schema import check_meaning
 from napari_octsam.gui.layers.shown import ShownBScan
 from napari_octsam.gui.session.notices import Notices
@@ -62,6 +61,7 @@ class Corrector:
             (self.shown.image_changed, self.look),
             (self.keeper.changed, self.look),
             (session.schema_changed, self.look),
+            (session.companions.labels.changed, self.look),
             (session.history.stepped, self._on_step),
             (session.history.refused, self.notices.happened),
         ]
@@ -77,12 +77,10 @@ class Corrector:
 
     def look(self, _event: Any = None) -> None:
         """Find the labels layer of the image again."""
-        image, layers = self.shown.image, self._viewer.layers
-        companions = self._session.companions
-        labels = None if image is None else companions.labels.get(image, layers)
-        if image is not None and labels is None:
-            present = [each for each in labels_of(image, layers, companions) if each.visible]
-            labels = present[0] if len(present) == 1 else None
+        image, session = self.shown.image, self._session
+        labels = None
+        if image is not None:
+            labels = labels_in_use(image, session.schema, self._viewer, session.companions)
         if labels is not self._labels:
             self._labels = labels
             self.labels_changed.emit(labels)
@@ -107,6 +105,10 @@ class Corrector:
         labels, viewer = bscan.labels, self._viewer
         if labels not in viewer.layers:
             raise UserError(f"The labels layer {labels.name} is gone.")
+        locks = self._session.locks
+        if locks.has_bscan(labels, bscan.index):
+            raise UserError("This B-scan is locked: unlock it first.")
+        wanted = replaced(bscan.values, wanted, locked=locks.classes)
         with self._session.history.own_writes():
             written = write_exactly(labels, bscan.index, bscan.turned(wanted))
         if written is None:
@@ -183,15 +185,6 @@ class Corrector:
             signal.disconnect(slot, missing_ok=True)
         self._viewer.layers.events.removed.disconnect(self.look)
         self.shown.close()
-
-    def has_layers(self) -> bool:
-        """Whether the B-scan in view has layers in order in any column."""
-        try:
-            bscan = self.bscan()
-        except UserError:
-            return False
-        boundaries = boundaries_of(bscan.values, bscan.schema) if bscan.schema.stack else None
-        return boundaries is not None and bool(np.isfinite(boundaries).any())
 
     def _beside(self, bscan: EditedBScan, step: int) -> Values:
         plane = bscan.plane.beside(step, bscan.labels.data.shape)

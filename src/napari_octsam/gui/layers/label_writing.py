@@ -88,8 +88,9 @@ def write(
     if not rows.size:
         return None
     indices = plane.indices(rows, cols)
-    before, after = current[rows, cols], predicted[rows, cols].astype(labels.data.dtype)
-    _write_step(labels, indices, after)
+    before = current[rows, cols]
+    _write_step(labels, indices, predicted[rows, cols].astype(labels.data.dtype))
+    after = np.asarray(labels.data[indices])  # what is locked has stayed
     return Written(labels, tuple(labels.data.shape), indices, before, after)
 
 

@@ -132,7 +132,7 @@ class CommitStep(_PromptsStep):
         written: Written,
     ) -> None:
         super().__init__(text, place, taken, viewer, drawing)
-        self._written = written
+        self._written = self.written = written
 
     def take_back(self) -> str:
         """Take the labels back, and bring the prompts back."""

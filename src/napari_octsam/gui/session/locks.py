@@ -44,6 +44,10 @@ class Locks:
         """Whether a B-scan of a labels layer is locked."""
         return index in self._bscans.get(labels, ())
 
+    def bscans_of(self, labels: Labels) -> frozenset[Index]:
+        """Return the B-scans of a labels layer that are locked."""
+        return frozenset(self._bscans.get(labels, ()))
+
     def lock_bscan(self, labels: Labels, index: Index, *, locked: bool = True) -> None:
         """Lock a B-scan of a labels layer, or let it be changed again."""
         bscans = self._bscans.setdefault(labels, set())

@@ -28,6 +28,7 @@ from napari_octsam.gui.layers.as_meant import show_as_meant
 from napari_octsam.gui.layers.companions import Companions
 from napari_octsam.gui.session.closing import ClosingQuestion, TrainingQuestion
 from napari_octsam.gui.session.last_schema import last_schema
+from napari_octsam.gui.session.lock_guard import LockGuard
 from napari_octsam.gui.session.locks import Locks
 from napari_octsam.gui.session.settings import Settings, read_settings
 from napari_octsam.gui.session.training import Training
@@ -114,8 +115,8 @@ class Session:
             self.settings.cache_folder, self.settings.cache_bytes
         )
         self.companions = Companions()
-        self.history = History()
         self.locks = Locks()
+        self.history = History(self.locks)
         self.state = "stopped"
         self.model: LoadedModel | None = None
         self.loaded: LoadModel | None = None
@@ -341,6 +342,9 @@ def session_of(viewer: Viewer) -> Session:
     if session is None or not session.is_open:
         session = Session(read_settings())
         session.schema = last_schema()
+        guard = LockGuard(viewer, session.locks)
+        guard.kept.connect(session.told.emit)
+        session.when_closed(guard.close)
         show_as_meant(viewer)
         _SESSIONS[viewer] = session
         weakref.finalize(viewer, session.close)

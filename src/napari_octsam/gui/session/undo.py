@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ReferenceType
 
 from psygnal import Signal
@@ -13,14 +13,19 @@ from qtpy.QtGui import QUndoCommand, QUndoStack
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.layers.bscans import Plane
+from napari_octsam.gui.layers.painted import Painted, painted
+from napari_octsam.gui.session.locks import Locks
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from qtpy.QtGui import QAction
 
+    from napari_octsam.gui.layers.label_writing import Written
+
 __all__ = ["History", "Place", "Step"]
 
 _MOST_STEPS = 20
+_LOCKED = "That changed what is locked now: unlock it first."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +36,18 @@ class Place:
     plane: Plane
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stroke:
+    """A labels layer that a person painted on, and the step of napari's history that has it."""
+
+    labels: Labels
+    step: Sequence[Any]
+
+
 @dataclass(slots=True)
 class _Strokes:
-    """Labels layers that a person painted on, stroke by stroke; napari's history has the pixels."""
-
-    done: list[Labels] = field(default_factory=list)
-    undone: list[Labels] = field(default_factory=list)
+    done: list[_Stroke] = field(default_factory=list)
+    undone: list[_Stroke] = field(default_factory=list)
 
 
 class Step(QUndoCommand):
@@ -58,6 +69,8 @@ class Step(QUndoCommand):
         self.place = place
         self.outcome = ""
         self.refusal: UserError | None = None
+        self.written: Written | None = None
+        """Which pixels it changed, where it is known."""
         self.strokes = _Strokes()  # that came after it
         self._is_done = True
 
@@ -100,7 +113,8 @@ class History:
     refused = Signal(str)
     """Why none was."""
 
-    def __init__(self) -> None:
+    def __init__(self, locks: Locks | None = None) -> None:
+        self._locks = locks or Locks()
         self.stack = QUndoStack()
         self.stack.setUndoLimit(_MOST_STEPS)
         self.undo_action = _doing(self.undo, self.stack.createUndoAction(self.stack, "Undo"))
@@ -132,9 +146,12 @@ class History:
         """Undo what was done last, stroke or step; return whether there was anything."""
         strokes = self._latest_strokes
         if strokes.done:
-            labels = strokes.done.pop()
-            strokes.undone.append(labels)
-            labels.undo()
+            if self._is_locked(strokes.done[-1]):
+                self.refused.emit(_LOCKED)
+                return True
+            stroke = strokes.done.pop()
+            strokes.undone.append(stroke)
+            stroke.labels.undo()
         elif self.stack.canUndo():
             self.undo()
         else:
@@ -145,27 +162,36 @@ class History:
         """Redo what was undone last, stroke or step; return whether there was anything."""
         strokes = self._latest_strokes
         if strokes.undone:
-            labels = strokes.undone.pop()
-            strokes.done.append(labels)
-            labels.redo()
+            if self._is_locked(strokes.undone[-1]):
+                self.refused.emit(_LOCKED)
+                return True
+            stroke = strokes.undone.pop()
+            strokes.done.append(stroke)
+            stroke.labels.redo()
         elif self.stack.canRedo():
             self.redo()
         else:
             return False
         return True
 
-    def note_stroke(self, labels: Labels) -> None:
-        """Note that a labels layer was painted on just now."""
+    def note_stroke(self, labels: Labels, step: Sequence[Any] = ()) -> None:
+        """Note that a labels layer was painted on just now.
+
+        Parameters
+        ----------
+        step
+            The value of napari's event: what the stroke changed.
+        """
         for strokes in self._all_strokes():  # napari redoes nothing older than this
-            strokes.undone = [other for other in strokes.undone if other is not labels]
+            strokes.undone = [other for other in strokes.undone if other.labels is not labels]
         if not self._is_writing:
-            self._latest_strokes.done.append(labels)
+            self._latest_strokes.done.append(_Stroke(labels, step))
 
     def forget(self, labels: Labels) -> None:
         """Forget the strokes on a labels layer that is gone."""
         for strokes in self._all_strokes():
-            strokes.done = [other for other in strokes.done if other is not labels]
-            strokes.undone = [other for other in strokes.undone if other is not labels]
+            strokes.done = [other for other in strokes.done if other.labels is not labels]
+            strokes.undone = [other for other in strokes.undone if other.labels is not labels]
 
     @contextmanager
     def own_writes(self) -> Iterator[None]:
@@ -199,7 +225,26 @@ class History:
     def _step(self, index: int) -> Step | None:
         return cast("Step | None", self.stack.command(index))
 
+    def _is_locked(self, stroke: _Stroke) -> bool:
+        """Whether undoing or redoing a stroke would change what is locked."""
+        labels = stroke.labels
+        classes, bscans = self._locks.classes, self._locks.bscans_of(labels)
+        if not (stroke.step and (classes or bscans)):
+            return False
+        return bool(painted(labels, stroke.step).touches(classes, bscans).any())
+
+    def _is_step_locked(self, step: Step) -> bool:
+        written = step.written
+        if written is None:
+            return False
+        change = Painted(written.indices, written.before, written.after)
+        bscans = self._locks.bscans_of(written.labels)
+        return bool(change.touches(self._locks.classes, bscans).any())
+
     def _go(self, step: Step, go: Callable[[], object], back: Callable[[], object]) -> None:
+        if self._is_step_locked(step):
+            self.refused.emit(_LOCKED)
+            return
         with self.own_writes():
             go()
         if step.refusal is None:

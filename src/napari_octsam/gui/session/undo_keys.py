@@ -81,7 +81,7 @@ class UndoKeys:
             self._history.forget(event.value)
 
     def _on_paint(self, event: Any) -> None:
-        self._history.note_stroke(event.source)
+        self._history.note_stroke(event.source, event.value)
 
     def _selected_labels(self) -> Labels | None:
         layer = self._viewer.layers.selection.active
