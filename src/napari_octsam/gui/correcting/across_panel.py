@@ -37,6 +37,7 @@ class AcrossPanel(QWidget):
             "Interpolate", "Make labels from the corrected B-scans before and after this one"
         )
         self.only = QCheckBox("Only the class that is painted")
+        self.only.setToolTip("The other classes stay as they are")
         self.previous.clicked.connect(partial(self._copy, -1))
         self.next.clicked.connect(partial(self._copy, 1))
         self.interpolate.clicked.connect(self._interpolate)

@@ -82,6 +82,7 @@ class CorrectWidget(SessionWidget):
         rows = form_on(locks)
         rows.addRow("Locked", self.locked)
         rows.addRow(self.lock_bscan)
+        self.lock_bscan.setToolTip("Nothing changes its labels until it is unlocked")
         for button in (self.undo, self.redo):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         content = QWidget()
