@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -21,6 +22,7 @@ from napari_octsam.gui.labelling.overview import Overview
 from napari_octsam.gui.layers.bscans import Plane, data_shape, line_up
 from napari_octsam.gui.layers.labels_in_use import add_labels, labels_in_use, labels_to_take
 from napari_octsam.gui.layers.layer_schema import check_meaning
+from napari_octsam.gui.layers.new_layers import prepare_labels
 from napari_octsam.gui.layers.shown import ShownBScan
 from napari_octsam.gui.session.notices import Notices
 from napari_octsam.gui.session.undo import Place
@@ -90,6 +92,7 @@ class VolumeLabels:
         ]
         for signal, slot in self._followed:
             signal.connect(slot)
+        session.read(partial(prepare_labels, session.schema), _ignore, _ignore)
         self._look()
 
     @property
@@ -316,6 +319,10 @@ def _may_be_replaced(target: LabelsTarget, index: Index) -> bool:
 def plane_of(index: Index) -> Plane:
     """Return the plane of a B-scan, along the last two axes."""
     return Plane((len(index), len(index) + 1), index)
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: without it, the first labels take longer."""
 
 
 def _capital(text: str) -> str:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from napari_octsam.core.classes import LabelSchema
 
-__all__ = ["LARGE_LABELS", "new_labels", "placed_as", "placed_on", "same_selection"]
+__all__ = [
+    "LARGE_LABELS",
+    "new_labels",
+    "placed_as",
+    "placed_on",
+    "prepare_labels",
+    "same_selection",
+]
 
 LARGE_LABELS = 4 * 1024**3
 """Bytes of a labels layer above which the person is told of its size."""
@@ -64,6 +71,16 @@ def new_labels(image: Image, schema: LabelSchema, name: str) -> tuple[Labels, st
         else ""
     )
     return layer, note
+
+
+def prepare_labels(schema: LabelSchema) -> None:
+    """Have napari import and compile what a layer of labels needs; fit for any thread.
+
+    The first layer takes it most of a second, in which nobody should wait.
+    """
+    from napari.layers import Labels
+
+    show_schema(Labels(np.zeros((8, 8), np.uint8)), schema)
 
 
 @contextmanager
