@@ -14,6 +14,7 @@ from napari_octsam.core.boundaries import boundaries_of, layers_between, lie_ups
 from napari_octsam.core.boundary_edits import dragged, drawn, falloff, nearest_boundary
 from napari_octsam.core.classes import NOT_LABELLED, bundled_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.redoing import redone
 from napari_octsam.core.redrawing import redrawn
 from napari_octsam.core.replacing import replaced
 from napari_octsam.core.retracing import costs_from_image, costs_from_probabilities, retraced
@@ -164,3 +165,27 @@ def test_labels_that_lie_upside_down_are_told() -> None:
     assert not lie_upside_down(flat_layers(), LAYERS7)
     two = layers_between(np.repeat([[10.0], [20.0], [30.0]], 9, 1), bundled_schema("amd"), 40)
     assert not lie_upside_down(two[::-1], bundled_schema("amd")), "two may be swapped as well"
+
+
+def test_a_layer_is_redone_larger_or_smaller_and_the_others_give_way() -> None:
+    labels, predicted = flat_layers(), flat_layers()
+    predicted[32:34, 20:40] = 3
+    predicted[28:30, 50:60] = 2
+    asked = predicted.copy()
+    predicted[34:36, 60:70] = 5  # of another layer
+    found = redone(labels, predicted, 3, LAYERS7)
+
+    assert np.array_equal(found, asked)
+    assert np.array_equal(redone(found, labels, 3, LAYERS7), labels)
+
+
+def test_a_lesion_is_redone_within_its_layer() -> None:
+    labels, predicted = retina_with_fluid(), retina_with_fluid()
+    predicted[predicted == 3] = 2
+    predicted[25:28, 50:60] = 3
+    predicted[5:8, 50:60] = 3
+    found = redone(labels, predicted, 3, OCT14)
+
+    assert (found[25:28, 50:60] == 3).all()
+    assert (found == 3).sum() == 30
+    assert (found[30:39, 30:40] == 2).all()

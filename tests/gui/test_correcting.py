@@ -13,6 +13,7 @@ pytest.importorskip("napari")
 from qtpy.QtTest import QTest
 
 from napari_octsam.core.boundaries import boundaries_of
+from napari_octsam.engine.predict.messages import Label
 from napari_octsam.gui.correcting.boundary_tool import Hand
 from napari_octsam.gui.correcting.correct_widget import CorrectWidget
 from napari_octsam.gui.layers.layer_schema import show_schema
@@ -278,3 +279,24 @@ def test_the_class_chosen_is_painted_and_neighbours_give_their_labels(
     widget.across.only.setChecked(False)
     widget.across.next.click()
     assert np.array_equal(labels[1], labels[2])
+
+
+@pytest.mark.slow("a window")
+def test_a_class_is_redone_as_the_model_has_it(
+    open_correct: Open, engine: Any, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    _, widget, _ = open_correct()
+    asked: list[Label] = []
+    predicted = flat_layers()
+    predicted[32:34, 20:40] = 3
+
+    def submit(request: Any, done: Any, failed: Any, **_options: Any) -> None:
+        asked.append(request)
+        done(SimpleNamespace(labels=predicted))
+
+    monkeypatch.setattr(widget.session, "submit", submit)
+    widget.brush.choose(3)
+    widget.across.redo.click()
+    assert asked[0].bscan.pixels.shape == SHAPE
+    assert np.array_equal(widget.corrector.labels.data[1], predicted)
+    assert "redoing of INL on B-scan 1" in widget.session.history.stack.undoText()

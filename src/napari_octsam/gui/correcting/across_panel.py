@@ -34,13 +34,17 @@ class AcrossPanel(QWidget):
         self.previous = _button("From the previous", "Copy its labels to this B-scan")
         self.next = _button("From the next", "Copy its labels to this B-scan")
         self.interpolate = _button(
-            "Interpolate", "Make labels from the corrected B-scans before and after this one"
+            "Interpolate", "Make all B-scans between the corrected ones before and after this one"
         )
-        self.only = QCheckBox("Only the class that is painted")
+        self.redo = _button(
+            "Redo the painted class", "Put it as the model has it on this B-scan, larger or smaller"
+        )
+        self.only = QCheckBox("Only the painted class")
         self.only.setToolTip("The other classes stay as they are")
         self.previous.clicked.connect(partial(self._copy, -1))
         self.next.clicked.connect(partial(self._copy, 1))
         self.interpolate.clicked.connect(self._interpolate)
+        self.redo.clicked.connect(self._redo)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
@@ -49,7 +53,10 @@ class AcrossPanel(QWidget):
         for button in (self.previous, self.next, self.interpolate):
             row.addWidget(button, 1)
         column.addLayout(row)
-        column.addWidget(self.only)
+        options = QHBoxLayout()
+        options.addWidget(self.only, 1)
+        options.addWidget(self.redo)
+        column.addLayout(options)
 
     @property
     def _asked(self) -> list[int] | None:
@@ -58,6 +65,11 @@ class AcrossPanel(QWidget):
 
     def _copy(self, step: int, _checked: bool = False) -> None:
         self._corrector.from_neighbour(step, self._asked)
+
+    def _redo(self) -> None:
+        value = self._brush()
+        if value is not None:
+            self._corrector.redo_class(value)
 
     def _interpolate(self) -> None:
         self._corrector.interpolate(self._asked)

@@ -5,13 +5,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.gui.labelling.label_step import LabelStep
 from napari_octsam.gui.layers.label_writing import Written, redo_write, undo_write
 from napari_octsam.gui.session.undo import Place, Step
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
-__all__ = ["CorrectionStep"]
+    from napari_octsam.gui.labelling.labels_target import LabelsTarget
+
+__all__ = ["CorrectionStep", "InterpolationStep"]
+
+
+class InterpolationStep(LabelStep):
+    """B-scans between two others were made from these.
+
+    Parameters
+    ----------
+    target
+        Where the labels are.
+    between
+        Numbers of the two.
+    """
+
+    def __init__(self, target: LabelsTarget, between: tuple[int, int]) -> None:
+        super().__init__(target)
+        self.setText(f"interpolation between B-scans {between[0]} and {between[1]}")
 
 
 class CorrectionStep(Step):

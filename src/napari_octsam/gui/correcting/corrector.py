@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 from psygnal import Signal
 
-from napari_octsam.core.annotation import BScanState, is_protected
+from napari_octsam.core.annotation import BScanState, Progress, SetBy, is_protected
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.interpolation import between
+from napari_octsam.core.redoing import redone
 from napari_octsam.core.replacing import replaced
+from napari_octsam.core.wording import counted
+from napari_octsam.engine.predict.messages import Label
 from napari_octsam.gui.annotations.keeper import keeper_of
-from napari_octsam.gui.correcting.correction_step import CorrectionStep
+from napari_octsam.gui.correcting.correction_step import CorrectionStep, InterpolationStep
 from napari_octsam.gui.correcting.edited_bscan import EditedBScan, Values, edited_bscan
+from napari_octsam.gui.labelling.label_step import LabelledBScan
+from napari_octsam.gui.labelling.labels_target import LabelsTarget
+from napari_octsam.gui.layers.bscan_writing import write_bscan
+from napari_octsam.gui.layers.bscans import read_bscan
 from napari_octsam.gui.layers.label_writing import write_exactly
 from napari_octsam.gui.layers.labels_in_use import labels_in_use
 from napari_octsam.gui.layers.layer_schema import check_meaning
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
     from napari.viewer import Viewer
 
+    from napari_octsam.engine.predict.messages import Labelled
     from napari_octsam.gui.session.session import Session
     from napari_octsam.gui.session.undo import Step
 
@@ -149,35 +158,59 @@ class Corrector:
         self._tell_of(copy)
 
     def interpolate(self, asked: Collection[int] | None = None) -> None:
-        """Make the labels of the B-scan in view from the nearest corrected ones around it."""
+        """Make the B-scans around the one in view from the nearest corrected ones, as one step.
+
+        Those that a person has changed, and what is locked, stay as they are.
+        """
 
         def interpolate() -> None:
             bscan = self.bscan()
-            if not bscan.index:
-                raise UserError("Between B-scans of a volume one is interpolated: this is one.")
-            kept = self.keeper.of(bscan.labels)
-            progress = {} if kept is None else kept.progress
-            if is_protected(progress, bscan.index):
-                raise UserError("This B-scan is corrected or done already: it stays as it is.")
-            *slower, here = bscan.index
-            right = [
-                index[-1]
-                for index in progress
-                if list(index[:-1]) == slower and is_protected(progress, index)
-            ]
-            before, after = [i for i in right if i < here], [i for i in right if i > here]
-            if not (before and after):
-                raise UserError("Correct a B-scan before this one and one after it first.")
-            first, last = max(before), min(after)
-            ends = [self._values_at(bscan, (*slower, i)) for i in (first, last)]
-            share = (here - first) / (last - first)
-            made = between(ends[0], ends[1], share, bscan.schema)
-            wanted = replaced(bscan.values, made, asked)
-            what = f"interpolation between B-scans {first} and {last}"
-            if self._write_or_say(bscan, wanted, what) and kept is not None:
-                kept.set_state(bscan.index, BScanState.INTERPOLATED)
+            target = self._target(bscan)
+            first, last = self._corrected_around(bscan, target)
+            step = InterpolationStep(target, (first[-1], last[-1]))
+            ends = [self._values_at(bscan, index) for index in (first, last)]
+            made = {}
+            for number in range(first[-1] + 1, last[-1]):
+                index = (*first[:-1], number)
+                if not _may_be_made(target, index):
+                    continue
+                share = (number - first[-1]) / (last[-1] - first[-1])
+                labels = between(ends[0], ends[1], share, bscan.schema)
+                classes = self._session.locks.classes
+                wanted = replaced(self._values_at(bscan, index), labels, asked, classes)
+                change = write_bscan(bscan.labels, index, bscan.turned(wanted))
+                if change.before != change.after:
+                    step.add(LabelledBScan(change, target.progress.get(index), _interpolated()))
+                    made[index] = _interpolated()
+            if not made:
+                raise UserError("Nothing changes: it is so already, or locked.")
+            bscan.labels.visible = True
+            target.note(made)
+            self._session.history.push(step)
+            self.notices.happened(f"{counted(len(made), 'B-scan')} interpolated.")
 
         self._tell_of(interpolate)
+
+    def redo_class(self, value: int) -> None:
+        """Have the model label the B-scan in view, and put one class as it has it."""
+
+        def ask() -> None:
+            bscan = self.bscan()
+            name = bscan.schema[value].short
+            pixels = read_bscan(bscan.image, bscan.plane)
+            self.notices.happened(f"The model looks for {name} …")
+            self._session.submit(
+                Label(pixels, bscan.schema), partial(take, bscan, name), self.notices.happened
+            )
+
+        def take(bscan: EditedBScan, name: str, found: Labelled) -> None:
+            def write() -> None:
+                labels = redone(bscan.values, bscan.turned(found.labels), value, bscan.schema)
+                self._write_or_say(bscan, labels, f"redoing of {name}")
+
+            self._tell_of(write)
+
+        self._tell_of(ask)
 
     def close(self) -> None:
         """Follow nothing any more."""
@@ -185,6 +218,32 @@ class Corrector:
             signal.disconnect(slot, missing_ok=True)
         self._viewer.layers.events.removed.disconnect(self.look)
         self.shown.close()
+
+    def _target(self, bscan: EditedBScan) -> LabelsTarget:
+        locks = self._session.locks
+        target = LabelsTarget(self._viewer, self.keeper, locks, bscan.image, bscan.labels)
+        target.check()
+        return target
+
+    def _corrected_around(
+        self, bscan: EditedBScan, target: LabelsTarget
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the nearest B-scans on both sides that a person has corrected."""
+        if not bscan.index:
+            raise UserError("Between B-scans of a volume one is interpolated: this is one.")
+        if is_protected(target.progress, bscan.index):
+            raise UserError("This B-scan is corrected or done already: it stays as it is.")
+        *slower, here = bscan.index
+        right = [
+            index
+            for index in target.progress
+            if list(index[:-1]) == slower and is_protected(target.progress, index)
+        ]
+        before = [index for index in right if index[-1] < here]
+        after = [index for index in right if index[-1] > here]
+        if not (before and after):
+            raise UserError("Correct a B-scan before this one and one after it first.")
+        return max(before), min(after)
 
     def _beside(self, bscan: EditedBScan, step: int) -> Values:
         plane = bscan.plane.beside(step, bscan.labels.data.shape)
@@ -211,8 +270,19 @@ class Corrector:
             self.notices.happened(str(error))
 
     def _on_step(self, step: Step) -> None:
-        if isinstance(step, CorrectionStep):
+        if isinstance(step, CorrectionStep | InterpolationStep):
             self.notices.happened(step.outcome)
+
+
+def _interpolated() -> Progress:
+    return Progress(state=BScanState.INTERPOLATED, by=SetBy(kind="model"))
+
+
+def _may_be_made(target: LabelsTarget, index: tuple[int, ...]) -> bool:
+    """Whether a B-scan may be interpolated: nobody has labelled it but a model."""
+    if target.is_locked(index) or is_protected(target.progress, index):
+        return False
+    return target.state(index) is not BScanState.UNTOUCHED or not target.has_labels(index)
 
 
 def _on(bscan: EditedBScan) -> str:
