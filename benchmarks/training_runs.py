@@ -126,8 +126,11 @@ def phantoms() -> list[LabelledBScan]:
 def settings(epochs: int, topology: TopologyKind, *, augment: bool = False) -> TrainConfig:
     """Return the settings of our runs: one step an epoch."""
     return TrainConfig(
+        adapts="decoder",
         epochs=epochs,
         batch_size=BSCANS,
+        objects=16,
+        lr=1e-4,
         prompt="boxes",
         topology=topology,
         topology_warmup_epochs=0,

@@ -26,7 +26,15 @@ from tests.running import octsam
 SCHEMA = bundled_schema("layers7")
 HEADER = Header(name="small", architecture="octsam-tiny", profile="octsam-tiny")
 SIZES = TinyConfig(input_size=(96, 96), widths=(8, 8, 16, 16, 16), embed_dim=32)
-CONFIG = TrainConfig(epochs=2, batch_size=2, objects=4, lr=3e-3, warmup_steps=0, prompt="boxes")
+CONFIG = TrainConfig(
+    adapts="decoder",
+    epochs=2,
+    batch_size=2,
+    objects=4,
+    lr=3e-3,
+    warmup_steps=0,
+    prompt="boxes",
+)
 FEW = {"objects": 1, "augment": False, "topology": "none"}
 """Settings of steps that take little, where it is no matter what is learnt."""
 
@@ -39,7 +47,7 @@ def small_model() -> Model:
 
 def call_it_tiny(monkeypatch: pytest.MonkeyPatch | None = None) -> None:
     """Let octsam-tiny mean this small network; in this process for good, where nobody undoes it."""
-    small = replace(ARCHITECTURES["octsam-tiny"], build=lambda: TinyNetwork(SIZES))
+    small = replace(ARCHITECTURES["octsam-tiny"], build=lambda own=(): TinyNetwork(SIZES, own))
     (monkeypatch or pytest.MonkeyPatch()).setitem(ARCHITECTURES, "octsam-tiny", small)
 
 

@@ -73,6 +73,7 @@ class Trial(BaseModel):
     def config(self) -> TrainConfig:
         """Return the settings of the run; what is not said here is as users have it."""
         return TrainConfig(
+            adapts="decoder",
             epochs=self.passes // self.bscans,
             batch_size=1,
             lr=self.rate,

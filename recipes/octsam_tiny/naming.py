@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.models.tiny.encoder import STRIDES
 from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
+from napari_octsam.training.losses.naming import pixel_loss
 from recipes.octsam_tiny.augment import View
 from recipes.octsam_tiny.lesions import CLASS_OF, LESIONS
 
@@ -69,8 +70,7 @@ def naming_loss(
     Parameters
     ----------
     balance
-        Weight of a cross entropy in which each class that a view shows counts alike. Without
-        it a class of few pixels may never be named: all else is gained by not naming it.
+        See `pixel_loss`.
     absent
         Weight, beside the drawn lesions, of all else on a B-scan with lesions.
     """
@@ -82,7 +82,7 @@ def naming_loss(
             if LESIONS in view.maps and schema == "oct14":
                 losses.append(_lesion_loss(names(maps, schema)[0], truth, absent))
             elif (truth != NOT_LABELLED).any():
-                losses.append(_naming_loss(names(maps, schema)[0], truth, balance))
+                losses.append(pixel_loss(names(maps, schema)[0], truth, balance))
     return torch.stack(losses).sum() / len(views) if losses else finest.sum() * 0.0
 
 
@@ -115,24 +115,3 @@ def _lesion_loss(logits: Tensor, truth: Tensor, absent: float) -> Tensor:
     shown = (area > 0).to(dice.dtype)
     of_classes = (dice * shown).sum() / shown.sum().clamp(min=1)
     return (weight * surprise).sum() / weight.sum().clamp(min=1) + of_classes
-
-
-def _naming_loss(logits: Tensor, truth: Tensor, balance: float) -> Tensor:
-    """Return cross entropies and Dice loss of (K, h, w) logits, over the labelled places.
-
-    The Dice loss is a mean over the classes that are shown: thin ones count as thick ones.
-    """
-    counted = truth != NOT_LABELLED
-    one_hot = F.one_hot(truth.clamp(max=len(logits) - 1), len(logits)).movedim(-1, 0)
-    one_hot = one_hot * counted
-    probability = logits.softmax(0) * counted
-    overlap = (probability * one_hot).sum(dim=(1, 2))
-    area = one_hot.sum(dim=(1, 2))
-    dice = 1 - (2 * overlap + 1) / (area + probability.sum(dim=(1, 2)) + 1)
-    shown = (area > 0).to(dice.dtype)
-    by_class = dice
-    if balance:
-        surprise = -(logits.log_softmax(0) * one_hot).sum(dim=(1, 2))
-        by_class = dice + balance * surprise / area.clamp(min=1)
-    cross_entropy = F.cross_entropy(logits[None], truth[None], ignore_index=NOT_LABELLED)
-    return cross_entropy + (by_class * shown).sum() / shown.sum().clamp(min=1)

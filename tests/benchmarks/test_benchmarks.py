@@ -210,7 +210,9 @@ def test_both_training_loops_get_the_same_prompts() -> None:
 
     draws = StepDraws(phantoms(), bundled_schema("layers7"), settings(2, "none"))
     for epoch in range(2):
-        ours = [[o.prompt.box for o in drawn.objects] for drawn in draws.drawn(epoch, 0)]
+        ours = [
+            [o.prompt.box for o in drawn.objects] for drawn in draws.drawn(epoch, 0, draws.steps)
+        ]
         assert ours == [[o.prompt.box for o in objects] for _, objects in draw_samples(epoch)]
 
 

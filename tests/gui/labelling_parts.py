@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_octsam.core.classes import bundled_schema
 from napari_octsam.engine.predict.messages import Label, Labelled, LoadedModel, LoadModel, Request
 from tests.gui.prompting_parts import PromptEngine
 
@@ -32,7 +33,12 @@ class LabelEngine(PromptEngine):
             future: Future[Any] = Future()
             name = MODEL if request.source == "octsam-tiny" else request.source
             loaded = LoadedModel(
-                name, "octsam-tiny", "sam", "cpu", "float32", named_schemas=self.named
+                name,
+                "octsam-tiny",
+                "sam",
+                "cpu",
+                "float32",
+                named_schemas=tuple(map(bundled_schema, self.named)),
             )
             future.set_result(loaded)
             return future

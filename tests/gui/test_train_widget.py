@@ -563,10 +563,12 @@ def test_nothing_can_be_paused_once_all_is_learnt(
 
 def test_a_setting_that_cannot_be_is_named(widget: TrainWidget, jobs: Jobs, tmp_path: Path) -> None:
     widget.inputs.source.choose_folder(tmp_path)
-    widget.inputs.settings.inputs["lr"].value = 0
+    for name in ("epochs", "minutes"):
+        widget.inputs.settings.inputs[name].value = 2
     widget.inputs.train.click()
     assert not jobs.made
-    assert widget.inputs.message.text() == "Learning rate: Input should be greater than 0."
+    said = "epochs and minutes both say how long it learns: give one."
+    assert widget.inputs.message.text() == said
 
 
 def test_a_widget_that_is_opened_after_a_refusal_says_why(

@@ -9,7 +9,7 @@ from napari_octsam.core.prompts import Box, Prompt
 from napari_octsam.models.named_classes import UNKNOWN, class_index, named_classes
 from napari_octsam.models.tiny.pixel_names import NAMED
 
-KNOWN = ("layers7", "oct14", "fluid")
+KNOWN = tuple(map(bundled_schema, ("layers7", "oct14", "fluid")))
 OCT14, FLUID = 8, 8 + 14  # indices of their backgrounds
 
 

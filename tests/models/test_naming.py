@@ -60,6 +60,7 @@ def test_a_model_says_which_schemas_it_names_or_none() -> None:
     sam = Header(name="vit_b", architecture="vit_b", profile="sam")
 
     assert tiny.named_schemas == ("layers7", "oct14", "fluid")
+    assert [each.name for each in tiny.naming] == ["layers7", "oct14", "fluid"]
     assert Header.model_validate_json(tiny.model_dump_json()) == tiny
     with pytest.raises(UserError, match="vit_b does not name pixels by itself: it needs prompts"):
         named_schema(sam, "layers7")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from napari_octsam.training.crowding import count_objects
+from napari_octsam.training.crowding import count_objects, crowding_note
 from napari_octsam.training.data import read_data
 from napari_octsam.training.prompts.components import component_objects
 from tests.data.test_datasets import SHAPE, write_pair
@@ -34,10 +34,10 @@ def test_more_objects_than_a_step_takes_are_told_before_the_training(
     crowd[5, ::5] = 2
     for name in ("s1_1", "s2_1"):
         write_pair(tmp_path, name, int(name[1]), crowd)
-    update = {"data": str(tmp_path), "objects": objects, "background": background}
-    notes = read_data(CONFIG.model_copy(update=update)).warnings
-    told = [note for note in notes if "objects" in note]
+    data = read_data(CONFIG.model_copy(update={"data": str(tmp_path)}))
+    values = [each.value for each in data.schema.asked(background=background)]
+    told = crowding_note(data.training, values, objects)
     assert bool(told) == (objects == 11)
     if told:
-        assert told[0].startswith("1 B-scan has more than 11 objects (pieces of a class), up to 12")
-        assert "Each epoch takes 11" in told[0]
+        assert told.startswith("2 B-scans have more than 11 objects (pieces of a class), up to 12")
+        assert "Each epoch takes 11" in told

@@ -16,7 +16,7 @@ def drawn() -> list[tuple[int, bool, SimulatedObject]]:
     return [
         (int(each.view.labels[each_object.mask][0]), each_object.prompt.names_class, each_object)
         for epoch in range(20)
-        for each in draws.drawn(epoch, 0)
+        for each in draws.drawn(epoch, 0, draws.steps)
         for each_object in each.objects
     ]
 

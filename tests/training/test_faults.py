@@ -84,9 +84,12 @@ def test_all_problems_of_the_data_are_known_before_anything_is_made(tmp_path: Pa
     assert (crossed.problems, str(crossed)) == (failed.value.problems, str(failed.value))
 
 
-def test_a_single_bscan_cannot_be_trained_on_and_that_is_said(tmp_path: Path) -> None:
-    with pytest.raises(PreflightFailed, match="needs another one to validate with"):
-        prepare(settings(tmp_path, ("s01_1",)))
+def test_a_single_bscan_is_learnt_from_and_that_nobody_can_judge_it_is_said(
+    tmp_path: Path, small_checkpoint: Path
+) -> None:
+    prepared = prepare(settings(tmp_path, ("s01_1",), small_checkpoint))
+    assert len(prepared.data.training) == 1
+    assert any("nobody can say how good" in warning for warning in prepared.warnings)
 
 
 def test_a_run_without_validation_keeps_the_epoch_of_the_least_loss(tmp_path: Path) -> None:
@@ -112,7 +115,7 @@ def test_a_class_that_no_bscan_shows_is_told(tmp_path: Path, small_checkpoint: P
         iio.imwrite(path, without_class_3(iio.imread(path)))
     prepared = prepare(config)
     assert any("no B-scan shows: 3" in warning for warning in prepared.warnings)
-    assert prepared.plan.startswith("The model learns layers7, trains on 1 B-scan")
+    assert prepared.plan.startswith("The model learns layers7, trains on 2 B-scans")
 
 
 def test_a_class_that_no_bscan_shows_is_left_out(tmp_path: Path) -> None:

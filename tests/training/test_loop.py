@@ -346,13 +346,13 @@ def test_a_place_that_is_labelled_stays_in_sight_where_a_view_is_larger() -> Non
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    config = TrainConfig(epochs=10, lr=1.0, warmup_steps=9, schedule="linear")
-    rates = [learning_rate(config, step, 10) for step in range(100)]
+    config = TrainConfig(lr=1.0, warmup_steps=9, schedule="linear")
+    rates = [learning_rate(config, step, 100) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(0.91)
     assert rates[-1] == pytest.approx(0.01)
-    assert learning_rate(config.model_copy(update={"schedule": "constant"}), 99, 10) == 1
-    short = [learning_rate(config, step, 1) for step in range(10)]
+    assert learning_rate(config.model_copy(update={"schedule": "constant"}), 99, 100) == 1
+    short = [learning_rate(config, step, 10) for step in range(10)]
     assert max(short) == pytest.approx(0.9)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.model import Model
 from napari_octsam.models.tiny.network import TinyNetwork
-from napari_octsam.training import loop
+from napari_octsam.training import groups
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.events import StepDone, Told
 from napari_octsam.training.loop import FineTuning
@@ -61,7 +61,7 @@ def run_with(room: int, folder: Path, workers: Workers = ALONE) -> FineTuning:
 def test_a_step_in_parts_ends_as_the_whole_step_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_ON_CPU", 99)
+    monkeypatch.setattr(groups, "_ON_CPU", 99)
     whole, parted = run_with(99, tmp_path), run_with(3, tmp_path)
     before = whole.weights()
     events, others = list(whole.run()), list(parted.run())

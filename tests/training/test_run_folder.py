@@ -200,7 +200,7 @@ def test_writing_takes_a_small_share_of_the_time(
     for event in recorded(run, folder, SCHEMA):
         folder.now += 11 if isinstance(event, EpochDone) else 0
     assert folder.saved == saved
-    assert folder.best_epoch() == run.best_epoch
+    assert folder.has_best_of(run)
 
 
 def test_a_state_of_another_model_or_half_a_file_is_refused(tmp_path: Path) -> None:
@@ -281,12 +281,13 @@ def test_a_best_model_of_another_epoch_than_the_states_is_replaced(tmp_path: Pat
     state = later.state_dict()
     later.load_state_dict({**state, "best": {**state["best"], "epoch": 2}})
     folder.save_best(later, SCHEMA, [])
-    assert folder.best_epoch() == 2
+    assert folder.has_best_of(later)
 
     again = fine_tuning(folder.embeddings, config, count=1)
     folder.restore(again)
     list(recorded(again, folder, SCHEMA))
-    assert folder.best_epoch() == 1
+    assert folder.has_best_of(again)
+    assert not folder.has_best_of(later)
     assert same(content(folder.best)[0], weights)
 
 

@@ -38,8 +38,8 @@ def test_weight_decay_pulls_on_a_weight_as_each_optimizer_has_it() -> None:
 
 
 def test_the_cosine_falls_slowly_at_both_ends() -> None:
-    config = TrainConfig(epochs=10, lr=1.0, warmup_steps=0, schedule="cosine")
-    rates = [learning_rate(config, step, 10) for step in range(100)]
+    config = TrainConfig(lr=1.0, warmup_steps=0, schedule="cosine")
+    rates = [learning_rate(config, step, 100) for step in range(100)]
     assert rates[0] == 1
     assert rates[50] == pytest.approx(0.5)
     assert rates[25] == pytest.approx((1 + 0.5**0.5) / 2)

@@ -26,6 +26,7 @@ from napari_octsam.cli import (
 )
 from napari_octsam.cli.commands import Command, Commands
 from napari_octsam.cli.console import complain, drop_output, say
+from napari_octsam.cli.original_options import TrainCommand
 
 __all__ = ["app", "main"]
 
@@ -52,7 +53,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "train": train.train,
 }
 for _name, _command in _COMMANDS.items():
-    app.command(_name, cls=Command)(_command)
+    app.command(_name, cls=TrainCommand if _name == "train" else Command)(_command)
 app.add_typer(annotation.annotation, name="annotation")
 
 

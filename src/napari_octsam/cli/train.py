@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from pydantic import ValidationError
@@ -12,8 +13,9 @@ from pydantic import ValidationError
 from napari_octsam.cli.config_options import option_of, with_config_options
 from napari_octsam.cli.console import note, phases_bar, say
 from napari_octsam.cli.models import download_if_needed
+from napari_octsam.cli.separate import one_for_each_class
 from napari_octsam.cli.train_progress import assist, follow, report
-from napari_octsam.core.config import TrainConfig, read_settings, sentence_of
+from napari_octsam.core.config import PRESETS, TrainConfig, layered, read_settings, sentence_of
 from napari_octsam.core.errors import UserError
 from napari_octsam.training.base_model import check_base_model
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from napari_octsam.training.run.folder import RunFolder
 
 __all__ = ["train"]
+
+Like = Literal["octsam-2023"]
+"""Names of `PRESETS`."""
 
 _MAY_MOVE = {"data", "device"}  # where a run goes on may change, not what it does
 
@@ -38,6 +43,12 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(help="Folder of a run to go on with, with its settings.")
     ] = None,
+    like: Annotated[
+        Like | None, typer.Option(help="Begin from the settings of another training.")
+    ] = None,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="Train a model for each of the classes.")
+    ] = False,
     *,
     chosen: dict[str, Any],
 ) -> None:
@@ -52,12 +63,19 @@ def train(
 
     base, chosen = _sources(source, chosen)
     folder = None if resume is None else RunFolder(resume)
-    config = _settings(base, chosen) if folder is None else _settings_of(folder, base, chosen)
+    if folder is not None:
+        own = {"--like": like, "--separate": separate}
+        given = [option for option, value in own.items() if value]
+        configs = [_settings_of(folder, base, chosen, given)]
+    else:
+        config = _settings(PRESETS.get(like or "", {}), base, chosen)
+        configs = one_for_each_class(config) if separate else [config]
     with joined() as workers:
-        if workers.leads:
-            _lead(config, folder, workers)
-        else:
-            assist(prepare(config, folder, workers=workers).run, workers)
+        for config in configs:
+            if workers.leads:
+                _lead(config, folder, workers)
+            else:
+                assist(prepare(config, folder, workers=workers).run, workers)
 
 
 def _lead(config: TrainConfig, folder: RunFolder | None, workers: Workers) -> None:
@@ -98,10 +116,13 @@ def _sources(
     return None, {"data": str(source), **chosen}
 
 
-def _settings(base: TrainConfig | None, chosen: dict[str, Any]) -> TrainConfig:
-    """Return the file's settings with those that were given as options in their place."""
+def _settings(
+    preset: Mapping[str, object], base: TrainConfig | None, chosen: dict[str, Any]
+) -> TrainConfig:
+    """Return settings: options go before those of a file, and these before those of a preset."""
+    in_file = base.model_dump(include=base.model_fields_set) if base is not None else {}
     try:
-        config = TrainConfig.model_validate((base or TrainConfig()).model_dump() | chosen)
+        config = TrainConfig.model_validate(layered(preset, in_file, chosen))
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{option_of(str(part))}: " for part in first["loc"][:1])
@@ -111,13 +132,14 @@ def _settings(base: TrainConfig | None, chosen: dict[str, Any]) -> TrainConfig:
 
 
 def _settings_of(
-    folder: RunFolder, base: TrainConfig | None, chosen: dict[str, Any]
+    folder: RunFolder, base: TrainConfig | None, chosen: dict[str, Any], others: list[str]
 ) -> TrainConfig:
     """Return the settings of a run that goes on."""
     other = dict.fromkeys(option_of(name) for name in chosen if name not in _MAY_MOVE)
+    other |= dict.fromkeys(others)
     if base is not None or other:
         what = ", ".join(other) or "a file of settings"
         raise UserError(
             f"A run goes on with its own settings: leave out {what}, or begin a new run with --out."
         )
-    return _settings(folder.config(), chosen)
+    return _settings({}, folder.config(), chosen)

@@ -13,6 +13,7 @@ from napari_octsam.cli.reports import print_report
 
 if TYPE_CHECKING:
     from napari_octsam.training.distributed import Workers
+    from napari_octsam.training.events import EpochDone
     from napari_octsam.training.loop import FineTuning
     from napari_octsam.training.run.prepare import Prepared
 
@@ -34,17 +35,20 @@ def follow(prepared: Prepared, workers: Workers) -> None:
         Encoded,
         EpochDone,
         Finished,
+        Mixed,
+        Planned,
         StepDone,
         Told,
         Validated,
     )
     from napari_octsam.training.run.loggers import chosen_loggers, logged
     from napari_octsam.training.run.recording import recorded, save_progress
+    from napari_octsam.training.verdict import mixing_note, verdict
 
     run, folder = prepared.run, prepared.folder
     loggers = chosen_loggers(run.config, folder, prepared.schema)
     told = logged(recorded(run, folder, prepared.schema), loggers, note)
-    total = run.config.epochs * run.steps
+    total = run.length.total if run.length is not None else 0
     sentence = _ALONE if workers.size == 1 else _TOGETHER
     with (
         phases_bar("Training") as show,
@@ -58,6 +62,8 @@ def follow(prepared: Prepared, workers: Workers) -> None:
             match event:
                 case Encoded(done, images):
                     show("Encoding", done, images)
+                case Planned(epochs, each):
+                    total = epochs * each
                 case StepDone():
                     parts = "  ".join(f"{name} {loss:.3f}" for name, loss in event.losses.items())
                     done = (event.epoch - 1) * event.steps + event.step
@@ -65,14 +71,26 @@ def follow(prepared: Prepared, workers: Workers) -> None:
                 case EpochDone():
                     better = ", the best so far" if event.best else ""
                     when = f"Epoch {event.epoch}" if event.epoch else "Before the training"
-                    note(f"{when}: score {event.score:.3f}{better}")
+                    note(f"{when}: score {event.score:.3f}{_unasked(event)}{better}")
                 case Validated(done, bscans):
                     steps = run.epoch * run.steps + run.step
                     show("Training", steps, total, f"validating {done} of {bscans}")
+                case Mixed():
+                    note(mixing_note(event))
                 case Told(sentence):
                     note(sentence)
-                case Finished("no more gain", best):
-                    note(f"No gain since epoch {best}: stopped.")
+                case Finished(reason, best):
+                    if reason == "no more gain":
+                        note(f"No gain since epoch {best}: stopped.")
+                    note(verdict(run.first_score, run.best_score))
+
+
+def _unasked(epoch: EpochDone) -> str:
+    """Return how good the labels of a model are that names pixels unasked."""
+    if not epoch.automatic:
+        return ""
+    dices = [each.dice for each in epoch.automatic.values()]
+    return f", labels unasked {sum(dices) / len(dices):.3f}"
 
 
 def assist(run: FineTuning, workers: Workers) -> None:

@@ -160,6 +160,21 @@ class LabelSchema(BaseModel):
         """All classes, or those of the foreground."""
         return self.classes if background else self.foreground
 
+    def only(self, names: Iterable[str]) -> LabelSchema:
+        """Return the background and the classes of these names, in the schema's order.
+
+        Raises
+        ------
+        UserError
+            It has no such class, or they are none but the background.
+        """
+        chosen = {self.find(name).value for name in names} - {0}
+        if not chosen:
+            raise UserError(f"Name a class of the schema {self.name} beside its background.")
+        classes = tuple(c for c in self.classes if c.value == 0 or c.value in chosen)
+        name = "-".join([self.name, *(c.short for c in classes if c.value)])
+        return LabelSchema(name=name, classes=classes)
+
     def lacking(self, values: Iterable[int]) -> list[int]:
         """Return those of the label values that no class has; `NOT_LABELLED` is none of them."""
         known = {c.value for c in self.classes} | {NOT_LABELLED}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import check_name
@@ -13,12 +14,15 @@ from napari_octsam.core.reading import read_json, read_toml
 
 __all__ = [
     "BUNDLED_MODEL",
+    "MODELS_ELSEWHERE",
+    "PRESETS",
     "PSEUDOCOLORS",
     "Adapts",
     "PromptKind",
     "Pseudocolor",
     "TopologyKind",
     "TrainConfig",
+    "layered",
     "read_settings",
     "sentence_of",
 ]
@@ -28,12 +32,19 @@ Settings = TypeVar("Settings", bound=BaseModel)
 BUNDLED_MODEL = "octsam-tiny"
 """Name of the model that comes with the package, and is taken where none is named."""
 
+MODELS_ELSEWHERE = {
+    "facebook/sam-vit-base": "vit_b",
+    "facebook/sam-vit-large": "vit_l",
+    "facebook/sam-vit-huge": "vit_h",
+}
+"""Names that Hugging Face has for models -> those that they have here."""
+
 TopologyKind = Literal["none", "spatial", "wasserstein", "octsam"]
 """No topology loss, one of ours, or the original project's."""
 
-Adapts = Literal["decoder", "decoder and prompts", "lora", "everything"]
-"""What is trained: the mask decoder; with the prompt encoder; the decoder with low-rank adapters
-on the image encoder's q and v; all weights."""
+Adapts = Literal["auto", "decoder", "decoder and prompts", "lora", "everything"]
+"""What is trained: what suits the network; the mask decoder; with the prompt encoder; the decoder
+with low-rank adapters on the image encoder's q and v; all weights."""
 
 PromptKind = Literal["boxes", "points", "boxes and points", "several points", "mixed"]
 """Prompts to learn from: one box, one point, both, up to five points, or all kinds."""
@@ -68,8 +79,39 @@ Pseudocolor = Literal[
 PSEUDOCOLORS: tuple[Pseudocolor, ...] = get_args(Pseudocolor)
 
 
+PRESETS: dict[str, dict[str, object]] = {
+    "octsam-2023": {
+        "base_model": "vit_b",
+        "adapts": "decoder",
+        "prompt": "boxes",
+        "background": True,
+        "objects": 10**6,
+        "epochs": 10,
+        "batch_size": 2,
+        "lr": 1e-3,
+        "schedule": "constant",
+        "warmup_steps": 0,
+        "gradient_clip": 0.0,
+        "optimizer": "adam",
+        "topology": "octsam",
+        "topology_warmup_epochs": 0,
+        "augment": False,
+        "shuffle": False,
+    }
+}
+"""Settings of other trainings by their names; "octsam-2023" is the original project's own."""
+
+_SUITS_PROMPTS = {"adapts": "decoder", "batch_size": 2, "objects": 16, "lr": 1e-4}
+_SUITS_NAMES = {"adapts": "everything", "batch_size": 1, "objects": 4, "lr": 1e-3}
+_LENGTHS = ("epochs", "steps", "minutes")
+_ROUNDING = 1e-6  # by which shares may miss 1
+
+
 class TrainConfig(BaseModel):
-    """Settings of a fine-tuning run; the defaults suit a laptop without a GPU."""
+    """Settings of a fine-tuning run; the defaults suit a laptop without a GPU.
+
+    What is None, or "auto", is left to what suits the network: see `suited`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -92,6 +134,14 @@ class TrainConfig(BaseModel):
     corrections: int = Field(
         default=0, ge=0, le=8, description="Points added to a prompt where its mask is wrong."
     )
+    classes: str = Field(
+        default="",
+        description="Classes to learn, such as IRF,SRF; all others are background. Empty: all.",
+    )
+    split: str = Field(
+        default="",
+        description="Shares of a new split to train, validate and test on; empty: 0.7,0.15,0.15.",
+    )
     background: bool = Field(
         default=False, description="Whether the background is a class to learn."
     )
@@ -105,9 +155,10 @@ class TrainConfig(BaseModel):
         "fed it.",
     )
     adapts: Adapts = Field(
-        default="decoder",
-        description="What is trained: the mask decoder, quick and right for most; with the prompt "
-        "encoder; with low-rank adapters on the image encoder of a SAM; or all weights.",
+        default="auto",
+        description="What is trained: the mask decoder; with the prompt encoder; with low-rank "
+        "adapters on the image encoder of a SAM; or all weights. auto: all of a model that can "
+        "label unasked, as octsam-tiny, which learns that too; of others the mask decoder.",
     )
     lora_rank: int = Field(default=4, ge=1, le=256, description="Rank of the low-rank adapters.")
     lora_alpha: float = Field(
@@ -116,10 +167,33 @@ class TrainConfig(BaseModel):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="Precision of the image encoder."
     )
-    epochs: int = Field(default=10, ge=1, description="Times that each B-scan is seen.")
-    batch_size: int = Field(default=2, ge=1, description="B-scans in a step.")
-    objects: int = Field(default=16, ge=1, description="Most objects of a B-scan in a step.")
-    lr: float = Field(default=1e-4, gt=0, le=1, description="Learning rate at its highest.")
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Times that each B-scan is seen; none: 10, or as long as minutes says.",
+    )
+    steps: int | None = Field(default=None, ge=1, description="Steps in all, instead of epochs.")
+    minutes: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e5,
+        description="Most minutes to learn, instead of epochs; none: 1 where a model that can "
+        "label unasked learns.",
+    )
+    batch_size: int | None = Field(
+        default=None, ge=1, description="B-scans in a step; none: 2, or 1 where all is trained."
+    )
+    objects: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most objects of a B-scan in a step; none: 16, or 4 where all is trained.",
+    )
+    lr: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Learning rate at its highest; none: 1e-4, or 1e-3 where all is trained.",
+    )
     weight_decay: float = Field(default=0.0, ge=0, description="Weight decay of the optimizer.")
     optimizer: Literal["adam", "adamw", "sgd"] = Field(default="adamw", description="Optimizer.")
     schedule: Literal["constant", "linear", "cosine"] = Field(
@@ -187,6 +261,45 @@ class TrainConfig(BaseModel):
         check_name(text)
         return text
 
+    @field_validator("split")
+    @classmethod
+    def _is_three_shares(cls, text: str) -> str:
+        if text:
+            shares_in(text)
+        return text
+
+    @property
+    def shares(self) -> tuple[float, float, float] | None:
+        """What `split` says; None where it says nothing."""
+        return shares_in(self.split) if self.split else None
+
+    @field_validator("base_model")
+    @classmethod
+    def _is_called_as_here(cls, name: str) -> str:
+        return MODELS_ELSEWHERE.get(name, name)
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> TrainConfig:
+        given = [name for name in _LENGTHS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} both say how long it learns: give one")
+        return self
+
+    def suited(self, *, names: bool) -> TrainConfig:
+        """Return the settings with all that was left open as it suits a network.
+
+        Parameters
+        ----------
+        names
+            Whether it names pixels by itself: then all of it learns, unless something else is set.
+        """
+        whole = names and self.adapts in ("auto", "everything")
+        suits: dict[str, object] = {**(_SUITS_NAMES if whole else _SUITS_PROMPTS)}
+        if all(getattr(self, name) is None for name in _LENGTHS):
+            suits |= {"minutes": 1.0} if whole else {"epochs": 10}
+        left_open = {name for name in suits if getattr(self, name) in (None, "auto")}
+        return self.model_copy(update={name: suits[name] for name in left_open})
+
     @property
     def uses_topology(self) -> bool:
         """Whether there is a topology loss."""
@@ -196,6 +309,39 @@ class TrainConfig(BaseModel):
     def freezes_encoder(self) -> bool:
         """Whether each B-scan has to be encoded only once."""
         return self.adapts in ("decoder", "decoder and prompts")
+
+
+def shares_in(text: str) -> tuple[float, float, float]:
+    """Return the shares that a text such as "0.7,0.15,0.15" names.
+
+    Raises
+    ------
+    ValueError
+        They are not three numbers that are not negative, the first of them above 0, or do not add
+        up to 1.
+    """
+    try:
+        first, second, third = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError("it takes three shares, such as 0.7,0.15,0.15") from None
+    fits = first > 0 <= min(second, third) and abs(first + second + third - 1) < _ROUNDING
+    if not fits:
+        raise ValueError("the shares to train, validate and test on have to add up to 1")
+    return first, second, third
+
+
+def layered(*layers: Mapping[str, object]) -> dict[str, object]:
+    """Return settings of which later layers go before earlier ones.
+
+    How long it learns is one setting: where a layer says so in minutes, epochs of an earlier one
+    are gone.
+    """
+    found: dict[str, object] = {}
+    for layer in layers:
+        if any(layer.get(name) is not None for name in _LENGTHS):
+            found = {name: value for name, value in found.items() if name not in _LENGTHS}
+        found |= layer
+    return found
 
 
 def sentence_of(error: ValidationError) -> str:

@@ -11,7 +11,7 @@ from napari_octsam.data.dataset import Dataset, listed
 from napari_octsam.data.facts import Facts, examine, members_of
 from napari_octsam.data.layouts import open_dataset
 from napari_octsam.data.preflight import Preflight, judge
-from napari_octsam.data.split.assignment import make_split
+from napari_octsam.data.split.assignment import SHARES, make_split
 from napari_octsam.data.split.grouping import natural_order
 from napari_octsam.data.split.split import SPLIT_FILE, Split, read_split
 
@@ -34,6 +34,7 @@ def check_folder(
     split_file: Path | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
     before: Split | None = None,
+    shares: Sequence[float] | None = None,
 ) -> Checked:
     """Read every B-scan of a folder once, and say what is wrong and what will be trained.
 
@@ -49,6 +50,8 @@ def check_folder(
         Is told how many B-scans are read, of how many.
     before
         What earlier trainings were told, which a new split keeps to.
+    shares
+        Of a new split, to train, validate and test on; by default as `make_split` has them.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def check_folder(
     dataset = open_dataset(folder, schema)
     stored = split_file or dataset.folder / SPLIT_FILE
     split = read_split(stored) if stored.is_file() else None
-    return check_dataset(dataset, seed, split, progress, before)
+    return check_dataset(dataset, seed, split, progress, before, shares)
 
 
 def check_dataset(
@@ -67,11 +70,12 @@ def check_dataset(
     split: Split | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
     before: Split | None = None,
+    shares: Sequence[float] | None = None,
 ) -> Checked:
     """Check a data set with a stored split, or a new one; see `check_folder`."""
     total = len(dataset.items)
     facts = examine(dataset, lambda done: progress(done, total))
-    return judge_split(dataset, facts, seed, split, before)
+    return judge_split(dataset, facts, seed, split, before, shares)
 
 
 def judge_split(
@@ -80,9 +84,10 @@ def judge_split(
     seed: int = 0,
     split: Split | None = None,
     before: Split | None = None,
+    shares: Sequence[float] | None = None,
 ) -> Checked:
     """Say what follows from the facts of every item with a stored split, or a new one."""
-    split = split or make_split(members_of(facts), seed, before=before)
+    split = split or make_split(members_of(facts), seed, shares or SHARES, before)
     found = judge(dataset, facts, split)
     if before is not None and (known := _learnt_before(split, before)):
         text = (

@@ -153,8 +153,6 @@ def _faults(facts: Sequence[Facts]) -> Iterator[Problem]:
 def _too_few(facts: Sequence[Facts]) -> Iterator[Problem]:
     if not facts:
         yield Problem("There is no labelled B-scan to train on.")
-    elif len(facts) == 1:
-        yield Problem("There is a single B-scan: training needs another one to validate with.")
 
 
 def _none_to_learn(split: Split) -> Iterator[Problem]:

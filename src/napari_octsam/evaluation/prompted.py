@@ -31,6 +31,7 @@ class FoundClasses(NamedTuple):
 
     bscan: LabelledBScan
     objects: dict[int, DecodedObject]
+    embedding: Embedding
 
 
 def find_classes(
@@ -60,7 +61,8 @@ def find_classes(
         truths = {c.value: bscan.labels == c.value for c in schema.asked(background=background)}
         shown = {value: truth for value, truth in truths.items() if truth.any()}
         ignored = bscan.labels == NOT_LABELLED
-        yield FoundClasses(bscan, ask(model, embedding, shown, schema, prompting, ignored))
+        objects = ask(model, embedding, shown, schema, prompting, ignored)
+        yield FoundClasses(bscan, objects, embedding)
 
 
 def judge_model(
@@ -86,7 +88,7 @@ def judge_model(
         As of `find_classes`.
     """
     found = find_classes(model, bscans, schema, prompting, encode, background=background)
-    for bscan, objects in found:
+    for bscan, objects, _ in found:
         for label in schema.asked(background=background):
             if label.value in objects:
                 yield _judged(bscan, label.value, objects[label.value], axial_um)

@@ -98,7 +98,8 @@ class Architecture:
     name
         As headers have it.
     build
-        Makes the network, with whatever weights.
+        Makes the network, with whatever weights; one that names pixels takes the schemas that it
+        has learnt beside `named_schemas`.
     telltale
         Name of a weight that no other kind of network has.
     encoder_width
@@ -120,11 +121,12 @@ class Architecture:
     gains_by_16_bit
         Whether its encoder is enough faster in 16 bit to try what that does to the masks.
     named_schemas
-        Bundled label schemas by whose classes it names pixels, in the order of its heads.
+        Bundled label schemas by whose classes it names pixels, in the order of its heads; a network
+        that names any can learn others.
     """
 
     name: str
-    build: Callable[[], Network]
+    build: Callable[..., Network]
     telltale: str
     encoder_width: int | None = None
     earlier: Mapping[str, str] = field(default_factory=dict)

@@ -7,14 +7,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.classes import LabelSchema, bundled_schema
 from napari_octsam.core.config import Pseudocolor
 from napari_octsam.models.architectures import ARCHITECTURES, profiles
 
-__all__ = ["HEADER_KEY", "AdapterRecord", "Header"]
+__all__ = ["HEADER_KEY", "MOST_OWN_SCHEMAS", "AdapterRecord", "Header"]
 
 HEADER_KEY = "napari_octsam"
 """Key of the safetensors metadata under which the header stands, as JSON."""
+
+MOST_OWN_SCHEMAS = 16
+"""Schemas that a model can learn beside those of its architecture."""
 
 
 class AdapterRecord(BaseModel):
@@ -54,6 +57,11 @@ class Header(BaseModel):
         description="Bundled label schemas by whose classes it names pixels; by default those that "
         "its architecture does.",
     )
+    own_schemas: tuple[LabelSchema, ...] = Field(
+        default=(),
+        max_length=MOST_OWN_SCHEMAS,
+        description="Schemas that it has learnt to name pixels by, in the order of their heads.",
+    )
     label_schema: LabelSchema | None = Field(
         default=None, description="Classes of the training data, where they are known."
     )
@@ -90,7 +98,14 @@ class Header(BaseModel):
             raise ValueError(f"{self.architecture} sees grey B-scans only, not {self.pseudocolor}")
         for schema in self.named_schemas:
             _one_of(ARCHITECTURES[self.architecture].named_schemas, schema)
+        if self.own_schemas and not ARCHITECTURES[self.architecture].named_schemas:
+            raise ValueError(f"{self.architecture} names no pixels")
         return self
+
+    @property
+    def naming(self) -> tuple[LabelSchema, ...]:
+        """All schemas by whose classes it names pixels."""
+        return (*map(bundled_schema, self.named_schemas), *self.own_schemas)
 
 
 def _one_of(known: Iterable[str], name: str) -> str:

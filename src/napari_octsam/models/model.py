@@ -156,7 +156,7 @@ class Model:
             From `encode` of this model, or an (H, W) image, grey or in colour; see
             `core.images.as_grey`.
         schema
-            One that `header.named_schemas` lists, by name, or one whose values have the same names.
+            One of `header.naming`, by name, or one whose values have the same names.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Model:
             bscan = self.encode(normalised(as_grey(bscan)))
         with torch.inference_mode(), explaining_memory(self.device):
             features = bscan.to(self.device).features
-            found = self.network.name_pixels(features, known.name).cpu().numpy()
+            found = self.network.name_pixels(features, known).softmax(0).cpu().numpy()
         frame = make_frame(self.header.profile, bscan.shape, self.network.input_size)
         place_of = {c.value: place for place, c in enumerate(known.classes)}
         in_order = found[[place_of[c.value] for c in wanted.classes]]

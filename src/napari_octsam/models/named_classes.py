@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import accumulate
 
-from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema
 from napari_octsam.core.prompts import Prompt
 
 __all__ = ["UNKNOWN", "class_index", "named_classes"]
@@ -16,45 +15,45 @@ UNKNOWN = -1
 
 
 def named_classes(
-    known: tuple[str, ...], schema: LabelSchema | None, prompts: Sequence[Prompt]
+    known: Sequence[LabelSchema], schema: LabelSchema | None, prompts: Sequence[Prompt]
 ) -> list[int]:
     """Return the index of the class that each prompt names, or `UNKNOWN`.
 
     Parameters
     ----------
     known
-        Bundled schemas; see `Network.known_schemas`.
+        See `Network.known_schemas`.
     schema
         Of the prompts' class values; without one they mean nothing.
     """
-    return [
-        class_index(known, schema, each.class_value) if schema and each.names_class else UNKNOWN
-        for each in prompts
-    ]
+    if schema is None:
+        return [UNKNOWN] * len(prompts)
+    values = {each.class_value for each in prompts if each.names_class}
+    index = {value: class_index(known, schema, value) for value in values}
+    return [index[each.class_value] if each.names_class else UNKNOWN for each in prompts]
 
 
-def class_index(known: tuple[str, ...], schema: LabelSchema, value: int) -> int:
+def class_index(known: Sequence[LabelSchema], schema: LabelSchema, value: int) -> int:
     """Return the index of a schema's class among all classes of the known schemas, or `UNKNOWN`.
 
     Full names tell which class it is, in any case. Where several schemas have the name, it is
-    that of the schema of the same name, else of the one with most classes. The background is never
-    known: it is what each schema leaves over.
+    that of the schema that means the same, else of the one of the same name, else of the bundled
+    one with most classes, else of another. The background is never known: it is what each schema
+    leaves over.
     """
     name = next((each.name.casefold() for each in schema.foreground if each.value == value), "")
-    indices = _indices(known)
-    for each in (schema.name, *indices):
-        if name in indices.get(each, {}):
-            return indices[each][name]
-    return UNKNOWN
+    firsts = accumulate((len(each.classes) for each in known), initial=0)
+    found = [
+        (_fit(each, schema), first + place)
+        for each, first in zip(known, firsts, strict=False)
+        for place, label in enumerate(each.classes)
+        if label.value and label.name.casefold() == name
+    ]
+    return max(found, default=((), UNKNOWN), key=lambda each: each[0])[1]
 
 
-@cache
-def _indices(known: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """Return the index of each full name by schema, those of most classes first."""
-    schemas = [bundled_schema(name) for name in known]
-    firsts = accumulate((len(each.classes) for each in schemas), initial=0)
-    indices = {
-        schema.name: {each.name.casefold(): first + each.value for each in schema.foreground}
-        for schema, first in zip(schemas, firsts, strict=False)
-    }
-    return dict(sorted(indices.items(), key=lambda item: -len(item[1])))
+def _fit(known: LabelSchema, schema: LabelSchema) -> tuple[int, ...]:
+    """Return how well a known schema suits another one that has a class in common; most is best."""
+    bundled = known.name in BUNDLED_SCHEMAS
+    same_name = known.name == schema.name
+    return known.means_as(schema), same_name, bundled, len(known.classes) if bundled else 0

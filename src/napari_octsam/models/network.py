@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from napari_octsam.core.classes import LabelSchema
+
 __all__ = [
     "Embedding",
     "Features",
@@ -63,13 +65,22 @@ class Network(Protocol):
         ...
 
     @property
-    def known_schemas(self) -> tuple[str, ...]:
-        """Bundled label schemas whose classes it can be asked for; none where it takes no class."""
+    def known_schemas(self) -> tuple[LabelSchema, ...]:
+        """Label schemas by whose classes it names pixels unasked, and can be asked for objects.
+
+        None where it takes no class.
+        """
         ...
 
-    @property
-    def named_schemas(self) -> tuple[str, ...]:
-        """Bundled label schemas by whose classes it names pixels unasked; none where it cannot."""
+    def begin_schema(self, schema: LabelSchema) -> list[nn.Parameter]:
+        """Know another schema from now on, to learn it; only of a network that knows some.
+
+        Its classes begin as those that are known under the same name, or as none.
+
+        Returns
+        -------
+        The weights that it has for them.
+        """
         ...
 
     @property
@@ -103,8 +114,8 @@ class Network(Protocol):
         """
         ...
 
-    def name_pixels(self, features: Features, schema: str) -> torch.Tensor:
-        """Return how probable each class of one of `named_schemas` is, without any prompt.
+    def name_pixels(self, features: Features, schema: LabelSchema) -> torch.Tensor:
+        """Return how much each class of one of `known_schemas` looks like each pixel, unprompted.
 
         Parameters
         ----------
@@ -113,8 +124,8 @@ class Network(Protocol):
 
         Returns
         -------
-        (classes, rows, cols) float32, in the schema's order, summing to 1 over the classes; over
-        the whole input, like the logits of masks, at the resolution `mask_size`.
+        (classes, rows, cols) float32 logits, in the schema's order, whose softmax is how probable
+        they are; over the whole input, like the logits of masks, at the resolution `mask_size`.
         """
         ...
 

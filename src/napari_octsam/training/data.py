@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_octsam.core.classes import LabelSchema, load_schema
+import numpy as np
+
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema, load_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.checking import check_folder
@@ -14,7 +16,6 @@ from napari_octsam.data.dataset import Item, Problem
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.data.split.patients import read_patients
 from napari_octsam.data.split.split import Split
-from napari_octsam.training.crowding import crowding_note
 
 __all__ = ["PreflightFailed", "Progress", "TrainingData", "read_data"]
 
@@ -106,19 +107,20 @@ def read_data(
         kept_split if kept_split is not None and kept_split.is_file() else None,
         lambda done, total: progress("Checking", done, total),
         read_patients(Path(config.out)) if config.out and kept_split is None else None,
+        config.shares,
     )
     dataset, split, found = checked.dataset, checked.split, checked.found
     if found.problems:
         raise PreflightFailed(folder, found.problems)
-    schema = dataset.schemas[0]
+    schema = labelled_by = dataset.schemas[0]
+    if config.classes:
+        schema = schema.only(config.classes.split(","))
     items = {item.name: item for item in dataset.items}
 
     def read(names: Sequence[str]) -> tuple[LabelledBScan, ...]:
-        return tuple(_read(items[name], schema) for name in names)
+        return tuple(_read(items[name], labelled_by, schema) for name in names)
 
     training = read(split.train)
-    classes = schema.classes if config.background else schema.foreground
-    crowded = crowding_note(training, [each.value for each in classes], config.objects)
     return TrainingData(
         training,
         read(split.validation),
@@ -126,9 +128,14 @@ def read_data(
         schema,
         split,
         found.plan,
-        (*found.warnings, crowded) if crowded else found.warnings,
+        found.warnings,
     )
 
 
-def _read(item: Item, schema: LabelSchema) -> LabelledBScan:
-    return LabelledBScan(item.name, item.read_image(), item.read_maps()[schema.name])
+def _read(item: Item, labelled_by: LabelSchema, schema: LabelSchema) -> LabelledBScan:
+    """Return a B-scan with the classes of a schema; others of those it is labelled by are 0."""
+    labels = item.read_maps()[labelled_by.name]
+    if schema is not labelled_by:
+        kept = [each.value for each in schema.classes] + [NOT_LABELLED]
+        labels = np.where(np.isin(labels, kept), labels, np.uint8(0))
+    return LabelledBScan(item.name, item.read_image(), labels)

@@ -15,7 +15,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.training.prompts.components import component_objects
 from napari_octsam.training.prompts.simulation import SimulatedObject
-from napari_octsam.training.views import VIEWS, BScanView, view_of
+from napari_octsam.training.views import VIEWS, BScanView, random_view, view_of
 
 __all__ = ["Drawn", "StepDraws", "naming_half"]
 
@@ -68,8 +68,13 @@ class StepDraws:
 
     @property
     def steps(self) -> int:
-        """Steps in an epoch."""
-        return -(-len(self._bscans) // self._config.batch_size)
+        """Steps in which each B-scan is seen once."""
+        return -(-len(self._bscans) // self._batch_size)
+
+    @property
+    def count(self) -> int:
+        """Number of B-scans."""
+        return len(self._bscans)
 
     @property
     def views(self) -> int:
@@ -81,32 +86,59 @@ class StepDraws:
         each = range(self._views_each)
         return (view_of(bscan, i).image for bscan in self._bscans for i in each)
 
-    def names(self, epoch: int, step: int) -> list[str]:
-        """Return the names of a step's B-scans."""
-        return [self._bscans[number].name for number in self._numbers(epoch, step)]
+    def names(self, epoch: int, step: int, steps: int) -> list[str]:
+        """Return the names of a step's B-scans; see `drawn`."""
+        return [self._bscans[number].name for number in self._numbers(epoch, step, steps)]
 
-    def drawn(self, epoch: int, step: int) -> list[Drawn[BScanView]]:
-        """Return what a step learns from; epoch and step are counted from 0."""
+    def drawn(self, epoch: int, step: int, steps: int) -> list[Drawn[BScanView]]:
+        """Return what a step learns from; epoch and step are counted from 0.
+
+        Parameters
+        ----------
+        steps
+            Of an epoch. Where they are not those in which each B-scan is seen once, the next
+            epoch goes on with the B-scans where one ends.
+        """
         random = np.random.default_rng((self._config.seed, epoch, step))
-        drawn = [self._draw(number, random) for number in self._numbers(epoch, step)]
+        drawn = [self._draw(number, random) for number in self._numbers(epoch, step, steps)]
         return [each._replace(objects=naming_half(each.objects, random)) for each in drawn]
 
     @property
     def _views_each(self) -> int:
         return VIEWS if self._config.augment else 1
 
-    def _numbers(self, epoch: int, step: int) -> list[int]:
+    @property
+    def _batch_size(self) -> int:
+        assert self._config.batch_size is not None
+        return self._config.batch_size
+
+    def _numbers(self, epoch: int, step: int, steps: int) -> list[int]:
+        if steps == self.steps:
+            start = step * self._batch_size
+            return self._order(epoch)[start : start + self._batch_size]
+        first = (epoch * steps + step) * self._batch_size
+        rounds = (divmod(i, len(self._bscans)) for i in range(first, first + self._batch_size))
+        return [self._order(number)[place] for number, place in rounds]
+
+    def _order(self, number: int) -> list[int]:
+        """Return the B-scans in the order in which they are seen for the time `number`, from 0."""
         order = np.arange(len(self._bscans))
         if self._config.shuffle:
-            order = np.random.default_rng((self._config.seed, epoch)).permutation(order)
-        start = step * self._config.batch_size
-        return [int(i) for i in order[start : start + self._config.batch_size]]
+            order = np.random.default_rng((self._config.seed, number)).permutation(order)
+        return [int(i) for i in order]
 
     def _draw(self, number: int, random: np.random.Generator) -> Drawn[BScanView]:
         config = self._config
-        view = view_of(self._bscans[number], int(random.integers(VIEWS)) if config.augment else 0)
+        view = self._view(self._bscans[number], random)
         objects = component_objects(view.labels, self._values, config, random)
         return Drawn(view, objects, int(random.integers(config.corrections + 1)))
+
+    def _view(self, bscan: LabelledBScan, random: np.random.Generator) -> BScanView:
+        if not self._config.augment:
+            return view_of(bscan, 0)
+        if self._config.adapts == "everything":
+            return random_view(bscan, random)
+        return view_of(bscan, int(random.integers(VIEWS)))
 
     def _check_labels(self) -> None:
         if not self._bscans:

@@ -14,6 +14,8 @@ __all__ = [
     "EpochDone",
     "Event",
     "Finished",
+    "Mixed",
+    "Planned",
     "Sample",
     "Samples",
     "StepDone",
@@ -29,6 +31,14 @@ class Encoded:
 
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """How long the run is, now that it is known: so many epochs of so many steps."""
+
+    epochs: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +105,12 @@ class EpochDone:
     losses
         Means over the epoch's steps.
     classes
-        By label value; empty where there is nothing to validate on.
+        By label value, asked for with one box; empty where there is nothing to validate on.
+    automatic
+        By label value, of what a model names unasked, pixel by pixel; empty where it does not.
     score
-        Mean Dice of the classes, or the negative loss without its topology part where there
-        are none.
+        Mean Dice of the classes, of `classes` and `automatic` alike, or the negative loss without
+        its topology part where there are none.
     best
         Whether no earlier epoch had a higher score.
     """
@@ -108,11 +120,14 @@ class EpochDone:
     classes: dict[int, ClassMetrics] = field(default_factory=dict)
     score: float = 0.0
     best: bool = False
+    automatic: dict[int, ClassMetrics] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What the model makes of one validation B-scan, one box for each class that it shows.
+    """What the model makes of one validation B-scan.
+
+    Its labels unasked, where it names pixels; else one box is given for each class that is there.
 
     Parameters
     ----------
@@ -139,6 +154,25 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
+class Mixed:
+    """The best weights are now on the way from those of before to what was learnt.
+
+    Parameters
+    ----------
+    share
+        How far: 1 is all that was learnt.
+    score
+        As of an epoch; None where there is nothing to validate on.
+    remembered
+        How well it still names the layers of phantoms: mean Dice; None where it does not.
+    """
+
+    share: float
+    score: float | None
+    remembered: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A sentence for the person: something has changed that they did not ask for."""
 
@@ -153,4 +187,15 @@ class Finished:
     best_epoch: int
 
 
-Event = Encoded | StepPart | StepDone | Validated | EpochDone | Samples | Told | Finished
+Event = (
+    Encoded
+    | Planned
+    | StepPart
+    | StepDone
+    | Validated
+    | EpochDone
+    | Samples
+    | Mixed
+    | Told
+    | Finished
+)

@@ -1,12 +1,16 @@
 """Fine-tuning of a promptable model on labelled B-scans, from top to bottom.
 
     encode the B-scans, and measure the model before it learns (epoch 0)
+    time a step, where the run is to take so many minutes
     for each epoch:
         for each step:
-            for each B-scan of the step, and each group of its objects:
-                decode their prompts, compare with the truth, add the gradient
+            for each B-scan of the step:
+                name its pixels, where the model can, compare with the labels, add the gradient
+                for each group of its objects:
+                    decode their prompts, compare with the truth, add the gradient
             clip the gradient, and let the optimizer change the weights
         validate, and keep the best weights
+    go back to the weights of before as far as that is better, where all of them have learnt
 
 It is told as events: whoever asks for no more has stopped it, in the middle of a step too.
 """
@@ -15,8 +19,9 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -29,15 +34,12 @@ from torch import Tensor, nn
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.masks import Mask
-from napari_octsam.core.prompts import Prompt
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.devices import NotEnoughMemoryError, explaining_memory
 from napari_octsam.models.model import Model
-from napari_octsam.models.named_classes import named_classes
-from napari_octsam.models.network import Embedding, Features
-from napari_octsam.models.prompt_batches import quickest_batch
+from napari_octsam.models.network import Embedding
+from napari_octsam.training import sentences
 from napari_octsam.training.adaptation import (
     adapter_record,
     as_configured,
@@ -45,7 +47,7 @@ from napari_octsam.training.adaptation import (
     gradient_scaler,
     thaw,
 )
-from napari_octsam.training.batches import decode_in_batches, placement_of
+from napari_octsam.training.answering import Answering
 from napari_octsam.training.distributed import ALONE, Workers, in_one_go
 from napari_octsam.training.draws import Drawn, StepDraws
 from napari_octsam.training.encoding import Encoding, cut_off, pass_on
@@ -53,25 +55,34 @@ from napari_octsam.training.events import (
     EpochDone,
     Event,
     Finished,
+    Mixed,
+    Planned,
+    Sample,
     Samples,
     StepDone,
     StepPart,
     Told,
 )
-from napari_octsam.training.losses.objects import object_losses
-from napari_octsam.training.losses.segmentation import segmentation_loss
-from napari_octsam.training.losses.topology import make_topology_loss, topology_loss
+from napari_octsam.training.groups import Groups
+from napari_octsam.training.length import Length, length_in_time, told_length
+from napari_octsam.training.memory import Memory
+from napari_octsam.training.mixing import SHARES, Tried, best_share
+from napari_octsam.training.naming import PixelNaming, knowing
 from napari_octsam.training.older_states import completed
 from napari_octsam.training.prompts.corrections import corrected
-from napari_octsam.training.prompts.simulation import SimulatedObject
+from napari_octsam.training.rehearsal import remembered
 from napari_octsam.training.relabelling import label_hashes, relabelled, relabelled_note
-from napari_octsam.training.schedule import learning_rate, make_optimizer, topology_begins
+from napari_octsam.training.schedule import (
+    learning_rate,
+    make_optimizer,
+    set_rate,
+    topology_begins,
+)
 from napari_octsam.training.validation import Validation, score_of, validate
 from napari_octsam.training.views import BScanView
+from napari_octsam.training.weights import TrainedWeights, between, hash_of, shapes_of
 
 __all__ = ["FineTuning"]
-
-_ON_CPU = 8  # objects at once: more are no faster there, and Stop would be heard later
 
 
 class FineTuning:
@@ -94,15 +105,25 @@ class FineTuning:
         For embeddings that memory has no room for.
     workers
         The processes that share the run.
+    clock
+        Tells the seconds of the minutes that it may take.
 
     Attributes
     ----------
+    config : TrainConfig
+        The settings, with what was left open as it suits the network.
+    length : Length or None
+        How long it is, once that is known: where it is told in minutes, when a step was timed.
     epoch, step : int
         That are done; steps of the epoch that has begun.
+    first_score : float or None
+        The score before it learns, once that is measured and there is something to validate on.
     best_epoch : int
         The epoch of the highest score, from 1; 0 where none is done.
     best_score : float
         The highest score; minus infinity where no epoch is done.
+    share : float or None
+        How far the best weights went from those of before to what was learnt, once that is chosen.
     note : str
         A sentence for the person on what has changed since the state, or "".
 
@@ -121,9 +142,18 @@ class FineTuning:
         config: TrainConfig,
         folder: Path,
         workers: Workers = ALONE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = model = as_configured(model, config)
-        self.config = config
+        self._clock, self._begun_at = clock, clock()
+        self.config = config = config.suited(names=bool(model.header.naming))
+        model = as_configured(model, config)
+        self._naming: PixelNaming | None = None
+        fresh: list[nn.Parameter] = []
+        if config.adapts == "everything" and model.header.naming:
+            model, fresh = knowing(model, schema)
+            self._naming = PixelNaming(model, schema)
+            self._memory = Memory(model, schema)
+        self.model = model
         self.adapter = adapter_record(config)
         self.note = ""
         self._network: Any = model.network  # a Network that is an nn.Module too
@@ -134,19 +164,22 @@ class FineTuning:
         self._workers = workers
         self._draws = StepDraws(training, schema, config)
         self._encoding = Encoding(model, config, folder, workers)
-        self._trained = thaw(self._network, config)
+        self._trained = TrainedWeights(self._network, thaw(self._network, config))
         self._base = frozen_hash(self._network)
-        self._segmentation = segmentation_loss(config.loss)
-        self._topology = make_topology_loss(config)
-        self._optimizer = make_optimizer(self._trained, config)
+        self._before = self._trained.copied() if self._naming is not None else {}
+        self._answering = Answering(model, schema, config)
+        self._optimizer = make_optimizer(self._trained.parameters, config, fresh)
         self._scaler = gradient_scaler(model, config)
-        on_cpu = model.device.type == "cpu"
-        self._at_once = min(config.objects, _ON_CPU) if on_cpu else config.objects
+        self._groups = Groups(config, model.device)
+        self.length = told_length(config, self._draws.steps)
+        self._validating = 0.0  # seconds that it took at first
         self.epoch, self.step = 0, 0
         self._sums: dict[str, float] = defaultdict(float)  # of the epoch's losses so far
         self._is_measured = False
+        self.first_score: float | None = None
         self.best_epoch, self.best_score = 0, -math.inf
-        self._best = self._learnt()
+        self.share: float | None = None
+        self._best = self._trained.copied()
 
     def run(self) -> Iterator[Event]:
         """Train to the last epoch; to stop, stop asking for the next event.
@@ -162,15 +195,16 @@ class FineTuning:
         """
         if self.end is None:
             yield from self._begin()
+            length = self.length = self.length or (yield from self._plan())
+            yield Planned(length.epochs, length.steps)
         while self.end is None:
             while self.step < self.steps:
                 yield from self._take_step()
             yield from self._finish_epoch()
         if not self.best_epoch:
-            raise UserError(
-                "The score of no epoch is a number: begin a new training with a lower learning "
-                "rate, or look at the labels of the validation part."
-            )
+            raise UserError(sentences.no_epoch_scores())
+        if self._naming is not None and self.share is None:
+            yield from self._mix()
         yield Finished(self.end, self.best_epoch)
 
     @property
@@ -178,47 +212,59 @@ class FineTuning:
         """Why there is nothing more to train; None while there is."""
         if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
             return "no more gain"
-        return "all epochs" if self.epoch >= self.config.epochs else None
+        is_over = self.length is not None and self.epoch >= self.length.epochs
+        return "all epochs" if is_over else None
 
     @property
     def steps(self) -> int:
-        """Steps in an epoch."""
-        return self._draws.steps
+        """Steps in an epoch; 0 while that is not known."""
+        return self.length.steps if self.length is not None else 0
 
     def _begin(self) -> Iterator[Event]:
-        self._workers.begin_alike(self._trained)
+        self._workers.begin_alike(self._trained.parameters)
         images = chain(self._draws.images(), (bscan.image for bscan in self._validation))
         yield from self._encoding.prepare(images, self._draws.views + len(self._validation))
         if self._is_measured:
             return
-        classes, samples = yield from self._validate()
+        begun = self._clock()
+        found = yield from self._validate()
+        self._validating = self._clock() - begun
         self._is_measured = True
-        if classes:
-            yield EpochDone(0, {}, classes, score_of(classes, {}))
-        if samples:
-            yield Samples(0, samples)
+        if found.classes:
+            self.first_score = score_of(found, {})
+            yield EpochDone(0, {}, found.classes, self.first_score, automatic=found.automatic)
+        if found.samples:
+            yield Samples(0, found.samples)
+
+    def _plan(self) -> Generator[Event, None, Length]:
+        """Return how many steps fit the time: two are timed, and change nothing."""
+        assert self.config.minutes is not None
+        for step in range(2):  # the first one is slower
+            begun = self._clock()
+            yield from self._gather(self._drawn(0, step, 2))
+            took = self._clock() - begun
+        self._optimizer.zero_grad(set_to_none=True)
+        left = self.config.minutes * 60 - (self._clock() - self._begun_at)
+        left -= len(SHARES) * self._validating  # at the end
+        found = length_in_time(left, took, self._validating, self._draws.count)
+        return Length(*map(self._workers.least, (found.epochs, found.steps)))
 
     def _take_step(self) -> Iterator[Event]:
         """Learn from a step's B-scans; nothing is changed before all of them have been seen."""
-        drawn = [each for each in self._draws.drawn(self.epoch, self.step) if each.objects]
-        rate = learning_rate(self.config, self.epoch * self.steps + self.step, self.steps)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        assert self.length is not None
+        steps = self.steps
+        rate = learning_rate(self.config, self.epoch * steps + self.step, self.length.total)
+        set_rate(self._optimizer, rate)
 
-        at_once = self._at_once
-        while True:
-            self._optimizer.zero_grad(set_to_none=True)
-            try:
-                losses = yield from self._add_gradients(drawn)
-                break
-            except NotEnoughMemoryError as error:
-                self._take_fewer_at_once(drawn, error)
+        at_once = self._groups.size
+        losses = yield from self._gather(self._drawn(self.epoch, self.step, steps))
         losses = self._workers.add_losses(losses)
-        self._workers.add_gradients(self._trained)
+        self._workers.add_gradients(self._trained.parameters)
 
         norm = self._clip_gradient() if losses else 0.0
         if not np.isfinite([*losses.values(), norm]).all():
-            raise UserError(_no_number(self.epoch, self._draws.names(self.epoch, self.step)))
+            names = self._draws.names(self.epoch, self.step, steps)
+            raise UserError(sentences.no_number(self.epoch, names))
         if losses:
             self._scaler.step(self._optimizer)
             self._scaler.update()
@@ -226,15 +272,34 @@ class FineTuning:
         self.step += 1
         for name, loss in losses.items():
             self._sums[name] += loss
-        self._at_once = self._workers.least(self._at_once)
-        if self._at_once < at_once:
-            yield Told(_fewer_at_once(self._at_once))
-        yield StepDone(self.epoch + 1, self.step, self.steps, rate, losses)
+        self._groups.size = self._workers.least(self._groups.size)
+        if self._groups.size < at_once:
+            yield Told(sentences.fewer_at_once(self._groups.size))
+        yield StepDone(self.epoch + 1, self.step, steps, rate, losses)
+
+    def _drawn(self, epoch: int, step: int, steps: int) -> list[Drawn[BScanView]]:
+        """Return what a step learns from, as far as there is something to learn."""
+        drawn = self._draws.drawn(epoch, step, steps)
+        return [each for each in drawn if each.objects or self._naming is not None]
+
+    def _gather(
+        self, drawn: Sequence[Drawn[BScanView]]
+    ) -> Generator[StepPart, None, dict[str, float]]:
+        """Begin the gradient anew, in groups that fit the memory; see `_add_gradients`."""
+        while True:
+            self._optimizer.zero_grad(set_to_none=True)
+            try:
+                return (yield from self._add_gradients(drawn))
+            except NotEnoughMemoryError as error:
+                most = max(len(each.objects) for each in self._workers.share(drawn))
+                self._groups.halve(most, error)
 
     def _add_gradients(
         self, drawn: Sequence[Drawn[BScanView]]
     ) -> Generator[StepPart, None, dict[str, float]]:
         """Add this process's share of the gradient of the mean over all objects, group by group.
+
+        That of naming pixels is of the mean over all B-scans.
 
         Returns
         -------
@@ -246,91 +311,82 @@ class FineTuning:
             for view, objects, corrections in self._workers.share(drawn):
                 encoded = self._encoding.features(view)
                 features = cut_off(encoded)
-                predict = partial(self._masks, Embedding(features, view.shape))
-                for start in range(0, len(objects), self._at_once):
-                    group = objects[start : start + self._at_once]
-                    group = corrected(group, corrections, predict)
-                    losses = self._losses(features, group, view.shape)
-                    share = len(group) / total
-                    loss = torch.stack(list(losses.values())).sum() * share
-                    self._scaler.scale(loss).backward()
-                    for name, loss in losses.items():
-                        parts[name] += share * float(loss.detach())
+                if self._naming is not None:
+                    named = self._naming.losses(features, view)
+                    named |= self._memory.losses(features, view)
+                    self._add_gradient(named, 1 / len(drawn), parts)
+                predict = partial(self._answering.masks, Embedding(features, view.shape))
+                for objects_at_once in self._groups.cut(objects):
+                    group = corrected(objects_at_once, corrections, predict)
+                    losses = self._answering.losses(
+                        features, group, view.shape, topology=self._is_topology_on
+                    )
+                    self._add_gradient(losses, len(group) / total, parts)
                     done += len(group)
                     if self._workers.size == 1:  # else each has its own number of groups
                         yield StepPart(done, total)
                 pass_on(features, encoded)
         return dict(parts)
 
-    def _masks(self, embedding: Embedding, prompts: Sequence[Prompt]) -> list[Mask]:
-        """Return the mask of each prompt, as the model finds it now."""
-        decoded = self.model.decode(embedding, prompts, self._schema)
-        return [each.window().mask(embedding.shape) for each in decoded]
-
-    def _losses(
-        self, features: Features, objects: Sequence[SimulatedObject], shape: tuple[int, int]
-    ) -> dict[str, Tensor]:
-        """Decode the prompts of objects of one B-scan, and compare with their masks.
-
-        Each part of the loss is a mean over the objects.
-        """
-        network, header, device = self._network, self.model.header, self.model.device
-        placement = placement_of(header.profile, shape, network)
-        image = network.prepare(features)
-        prompts = [each.prompt for each in objects]
-        order, (logits, scores) = decode_in_batches(
-            network,
-            lambda prompts: network.decode_masks(image, prompts, placement.extent),
-            prompts,
-            placement,
-            device,
-            quickest_batch(network, device),
-            named_classes(network.known_schemas, self._schema, prompts),
-        )
-        logits, scores = logits.float(), scores.float()
-        truth = placement.truth([objects[i] for i in order], device)
-        candidates = not header.single_mask
-        losses = object_losses(logits, scores, truth, self._segmentation, candidates=candidates)
-        if self._topology is not None and self.epoch >= topology_begins(self.config):
-            topology = topology_loss(self._topology, logits[:, 0], truth)
-            if topology is not None:
-                losses["topology"] = topology
-        return losses
-
-    def _take_fewer_at_once(
-        self, drawn: Sequence[Drawn[BScanView]], error: NotEnoughMemoryError
+    def _add_gradient(
+        self, losses: Mapping[str, Tensor], share: float, parts: dict[str, float]
     ) -> None:
-        """Decode half as many objects together as those that did not fit the memory."""
-        most = max(len(each.objects) for each in self._workers.share(drawn))
-        at_once = min(self._at_once, most)
-        if at_once == 1:
-            raise UserError(
-                "Not even one object of a B-scan fits the memory: choose a smaller base "
-                "model, train the mask decoder only, or compute on the CPU."
-            ) from error
-        self._at_once = at_once // 2
+        """Add the gradient of a share of losses, and the share to the parts of the step's loss."""
+        if not losses:
+            return
+        loss = torch.stack(list(losses.values())).sum() * share
+        self._scaler.scale(loss).backward()
+        for name, each in losses.items():
+            parts[name] += share * float(each.detach())
+
+    @property
+    def _is_topology_on(self) -> bool:
+        """Whether the topology loss has begun; steps that are timed have it in any case."""
+        if self.length is None:
+            return True
+        return self.epoch >= topology_begins(self.config, self.length.epochs)
 
     def _clip_gradient(self) -> float:
         """Clip the gradient; return its norm, or 0 where the scaler judges it."""
         self._scaler.unscale_(self._optimizer)
         most = self.config.gradient_clip or math.inf
-        norm = float(nn.utils.clip_grad_norm_(self._trained, most))
+        norm = float(nn.utils.clip_grad_norm_(self._trained.parameters, most))
         return 0.0 if self._scaler.is_enabled() else norm  # it leaves such a step out, scales less
 
     def _finish_epoch(self) -> Iterator[Event]:
         if not self.is_finite:
-            raise UserError(_no_weights(self.epoch))
+            raise UserError(sentences.no_weights(self.epoch))
         losses = {name: total / self.steps for name, total in self._sums.items()}
-        classes, samples = yield from self._validate()
-        score = score_of(classes, losses)
+        found = yield from self._validate()
+        score = score_of(found, losses)
         self.epoch, self.step = self.epoch + 1, 0
         self._sums.clear()
         is_best = score > self.best_score
         if is_best:
-            self.best_epoch, self.best_score, self._best = self.epoch, score, self._learnt()
-        yield EpochDone(self.epoch, losses, classes, score, is_best)
-        if samples:
-            yield Samples(self.epoch, samples)
+            self.best_epoch, self.best_score = self.epoch, score
+            self._best = self._trained.copied()
+        yield EpochDone(self.epoch, losses, found.classes, score, is_best, found.automatic)
+        if found.samples:
+            yield Samples(self.epoch, found.samples)
+
+    def _mix(self) -> Iterator[Event]:
+        """Go back from the best weights to those of before, as far as both are best."""
+        tried: dict[float, Tried] = {}
+        samples: dict[float, tuple[Sample, ...]] = {}
+        for share in SHARES:
+            self._trained.put(between(self._before, self._best, share))
+            found = yield from self._validate()
+            score = score_of(found, {}) if found.classes else None
+            samples[share] = found.samples
+            tried[share] = Tried(score, self._workers.from_first(lambda: remembered(self.model)))
+        self.share = best_share(tried)
+        self._best = between(self._before, self._best, self.share)
+        self._trained.put(self._best)
+        if (score := tried[self.share].learnt) is not None:
+            self.best_score = score
+        yield Mixed(self.share, tried[self.share].learnt, tried[self.share].remembered)
+        if samples[self.share]:
+            yield Samples(self.epoch, samples[self.share])
 
     def _validate(self) -> Generator[Event, None, Validation]:
         looking = validate(
@@ -342,19 +398,10 @@ class FineTuning:
             return self._workers.from_first(lambda: in_one_go(looking))
         return (yield from looking)
 
-    def _named(self) -> dict[str, Tensor]:
-        """Return the weights that are trained, in the optimizer's order."""
-        names = {parameter: name for name, parameter in self._network.named_parameters()}
-        return {names[parameter]: parameter for parameter in self._trained}
-
-    def _learnt(self) -> dict[str, Tensor]:
-        """Return a copy of the weights that are trained."""
-        return {name: value.detach().clone() for name, value in self._named().items()}
-
     @property
     def is_finite(self) -> bool:
         """Whether all weights that are trained are numbers."""
-        return all(bool(weight.isfinite().all()) for weight in self._learnt().values())
+        return self._trained.is_finite
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the network's state dict."""
@@ -368,11 +415,14 @@ class FineTuning:
     def state_dict(self) -> dict[str, Any]:
         """Return all that `load_state_dict` needs to go on: what is frozen is not repeated."""
         return {
-            "learnt": self._learnt(),
+            "learnt": self._trained.copied(),
             "base": self._base,
+            "before": hash_of(self._before),
+            "length": None if self.length is None else [self.length.epochs, self.length.steps],
             "best": {
                 "score": float(self.best_score),
                 "epoch": self.best_epoch,
+                "share": self.share,
                 "learnt": self._best,
             },
             "optimizer": self._optimizer.state_dict(),
@@ -382,6 +432,7 @@ class FineTuning:
             "step": self.step,
             "sums": dict(self._sums),
             "measured": self._is_measured,
+            "first": self.first_score,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -395,49 +446,24 @@ class FineTuning:
             It began with another base model.
         """
         begins_at_zero = ARCHITECTURES[self.model.header.architecture].begins_at_zero
-        state = completed(state, self._named(), begins_at_zero)
-        if state["base"] != self._base or _shapes(state["learnt"]) != _shapes(self._best):
-            raise UserError(
-                "it began with another base model than that which is there now: put the first one "
-                "back, or begin a new run."
-            )
-        self._network.load_state_dict(state["learnt"], strict=False)
+        before = hash_of(self._before)
+        state = completed(state, self._trained.by_name, begins_at_zero, before)
+        same_base = (state["base"], state["before"]) == (self._base, before)
+        if not same_base or shapes_of(state["learnt"]) != shapes_of(self._best):
+            raise UserError(sentences.other_base())
+        self._trained.put(state["learnt"])
         # torch's optimizers go on in the very tensors that they are given
         self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._scaler.load_state_dict(state["scaler"])
         best = state["best"]
-        self.best_epoch, self.best_score = best["epoch"], best["score"]
+        self.best_epoch, self.best_score, self.share = best["epoch"], best["score"], best["share"]
         self._best = dict(best["learnt"])
+        self.length = self.length if state["length"] is None else Length(*state["length"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = defaultdict(float, state["sums"])
-        self._is_measured = state["measured"]
+        self._is_measured, self.first_score = state["measured"], state["first"]
         changed = relabelled(state.get("labels", {}), self._labels)
         judged_by = not self._judged_by.isdisjoint(changed)
         if judged_by:
             self.best_score = -math.inf  # the next epoch is the best, whatever came before
         self.note = relabelled_note(changed, judged_by=judged_by) if changed else ""
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(weight.shape) for name, weight in weights.items()}
-
-
-def _fewer_at_once(objects: int) -> str:
-    return (
-        f"Memory ran out: from now on, {objects} of a B-scan's objects are decoded at once. The "
-        "result is the same; it takes longer."
-    )
-
-
-def _no_number(epoch: int, names: Sequence[str]) -> str:
-    return (
-        f"The loss is no number any more, in epoch {epoch + 1} at the B-scans {', '.join(names)}. "
-        "Begin a new training with a lower learning rate: this one would come to the same step."
-    )
-
-
-def _no_weights(epoch: int) -> str:
-    return (
-        f"Weights are no numbers any more, at the end of epoch {epoch + 1}. Begin a new training "
-        "with a lower learning rate."
-    )

@@ -12,9 +12,14 @@ __all__ = ["completed"]
 
 
 def completed(
-    state: dict[str, Any], trained: Mapping[str, Tensor], begins_at_zero: Collection[str]
+    state: dict[str, Any],
+    trained: Mapping[str, Tensor],
+    begins_at_zero: Collection[str],
+    before: str,
 ) -> dict[str, Any]:
-    """Return the state of a run with zeros for the weights that its version did not have.
+    """Return the state of a run with what its version did not have.
+
+    That is zeros for weights, and `before`, the hash of those that it began with.
 
     The optimizer knows nothing of these, as of weights that have not had a gradient yet.
 
@@ -27,6 +32,8 @@ def completed(
     begins_at_zero
         Names of weights that it may lack.
     """
+    best = {"share": None, **state["best"]}
+    state = {"before": before, "length": None, "first": None, **state, "best": best}
     lacking = {
         name: torch.zeros_like(weight)
         for name, weight in trained.items()
@@ -34,7 +41,7 @@ def completed(
     }
     if not lacking:
         return state
-    best, optimizer = state["best"], state["optimizer"]
+    optimizer = state["optimizer"]
     places = [place for place, name in enumerate(trained) if name in lacking]
     groups = [_with_new(group, places) for group in optimizer["param_groups"]]
     return {

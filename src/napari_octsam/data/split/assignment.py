@@ -13,22 +13,33 @@ from napari_octsam.data.dataset import listed
 from napari_octsam.data.split.grouping import natural_order
 from napari_octsam.data.split.split import PARTS, Member, Split
 
-__all__ = ["make_split"]
+__all__ = ["SHARES", "make_split"]
 
-_SHARES = (0.7, 0.15, 0.15)
+SHARES = (0.7, 0.15, 0.15)
+"""Of the B-scans to train, validate and test on."""
+
 _FEWEST_TO_TEST = 4  # groups; with fewer, training would lose too many of them
+_FEWEST_TO_JUDGE = 3  # B-scans; of fewer, each is needed to learn from
+_FEWEST_OF_ONE_TO_TEST = 10  # B-scans of a single patient
+
+
+_ALL_LEARNT = (
+    "No B-scan is held back: with fewer than three, all are learnt from, and nobody can say how "
+    "good the model is."
+)
 
 
 def make_split(
     members: Mapping[str, Member],
     seed: int = 0,
-    shares: Sequence[float] = _SHARES,
+    shares: Sequence[float] = SHARES,
     before: Split | None = None,
 ) -> Split:
     """Assign the groups to the parts at random, so that the B-scans come near to the shares.
 
-    Groups that share an identical image stay together. Validation and, from four groups on, test
-    get one at least. A single group is cut into blocks of neighbouring B-scans.
+    Groups that share an identical image stay together. From three B-scans on, validation and, from
+    four groups on, test get one at least. A single group is cut into blocks of neighbouring
+    B-scans; its test part begins with ten.
 
     Parameters
     ----------
@@ -65,6 +76,8 @@ def _by_groups(
         parts = [known[key] for key in keys if key in known]
         (assigned[min(parts)] if parts else new).append(bundle)
     needed = len(PARTS) if len(bundles) >= _FEWEST_TO_TEST else 2
+    if len(members) < _FEWEST_TO_JUDGE:
+        needed = 1
     _fill(assigned, new, [share * len(members) for share in shares[:needed]])
     train, validation, test = (_in_order(chain.from_iterable(part), members) for part in assigned)
     split = Split(train, validation, test, dict(members), "group")
@@ -74,11 +87,11 @@ def _by_groups(
 def _fill(
     parts: Sequence[list[list[str]]], new: Sequence[list[str]], wanted: Sequence[float]
 ) -> None:
-    """Add each new bundle to the part that lacks most B-scans; an empty part gets one at least."""
+    """Add each new bundle to the part that lacks most B-scans; one that is to have any gets one."""
     numbers = range(len(wanted))
     for done, bundle in enumerate(new):
         lacking = [wanted[i] - sum(map(len, parts[i])) for i in numbers]
-        empty = [i for i in numbers if not parts[i]]
+        empty = [i for i in numbers if wanted[i] and not parts[i]]
         candidates = empty if len(new) - done <= len(empty) else numbers
         parts[max(candidates, key=lambda i: lacking[i])].append(bundle)
 
@@ -86,6 +99,8 @@ def _fill(
 def _lack(split: Split, groups: int) -> str:
     """Return a sentence for the part that has nobody."""
     if not split.validation:
+        if len(split.members) < _FEWEST_TO_JUDGE:
+            return _ALL_LEARNT
         return (
             "None is left to validate on: the patients here were learnt from before, or are kept "
             "to test on. Label another patient, to know how good the model is."
@@ -109,7 +124,9 @@ def _by_blocks(
     """
     part_of = {**_enclosed(members, placed), **placed}
     rest = sorted((name for name in members if name not in part_of), key=natural_order)
-    for part, names in zip(PARTS, _cut(rest, shares), strict=True):
+    judged = len(part_of) + len(rest) >= _FEWEST_TO_JUDGE
+    hold_back = judged and "validation" not in part_of.values()
+    for part, names in zip(PARTS, _cut(rest, shares, hold_back=hold_back), strict=True):
         part_of |= dict.fromkeys(names, part)
     names = sorted(members, key=natural_order)
     train, validation, test = (tuple(n for n in names if part_of[n] == part) for part in PARTS)
@@ -119,13 +136,19 @@ def _by_blocks(
         "which are alike at the borders, so scores come out too high; name the patients in "
         "groups.csv."
     )
+    warning = warning if validation else _ALL_LEARNT
     return Split(train, validation, test, dict(members), "block", warning)
 
 
-def _cut(names: Sequence[str], shares: Sequence[float]) -> Sequence[Sequence[str]]:
+def _cut(
+    names: Sequence[str], shares: Sequence[float], *, hold_back: bool
+) -> Sequence[Sequence[str]]:
+    """Cut names into blocks; one at least is held back to validate on if that is said."""
     count = len(names)
-    tests = max(round(shares[2] * count), 1) if count > 2 else 0
-    validations = max(round(shares[1] * count), 1) if count > 1 else 0
+    tests = round(shares[2] * count) if count >= _FEWEST_OF_ONE_TO_TEST else 0
+    validations = round(shares[1] * count)
+    if hold_back and shares[1] and count:
+        validations = max(validations, 1)
     first, second = count - validations - tests, count - tests
     return names[:first], names[first:second], names[second:]
 

@@ -140,7 +140,7 @@ class LoadedModel:
     note
         A sentence that the person should read (a guessed profile, say), or "".
     named_schemas
-        Bundled label schemas by whose classes it names pixels.
+        Label schemas by whose classes it names pixels, bundled ones and those that it has learnt.
     """
 
     name: str
@@ -149,7 +149,7 @@ class LoadedModel:
     device: str
     precision: str
     note: str = ""
-    named_schemas: tuple[str, ...] = ()
+    named_schemas: tuple[LabelSchema, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class Service:
             device=str(model.device),
             precision=model.precision,
             note=model.note,
-            named_schemas=model.header.named_schemas,
+            named_schemas=model.header.naming,
         )
 
     def _decode(self, request: Decode, tell: Tell) -> Prediction:

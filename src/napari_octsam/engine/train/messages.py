@@ -71,7 +71,7 @@ class Begun:
     schema
         Classes that are learnt.
     epochs, steps
-        Of the whole run, and in each epoch.
+        Of the whole run, and in each epoch; 0 where `Planned` will tell.
     past
         Epochs that were done before the run was gone on with.
     """

@@ -117,7 +117,7 @@ def _begun(prepared: Prepared) -> Begun:
         prepared.plan,
         prepared.warnings,
         prepared.schema,
-        run.config.epochs,
+        0 if run.length is None else run.length.epochs,
         run.steps,
         tuple(done for done in folder.read_metrics() if done.epoch <= run.epoch),
     )

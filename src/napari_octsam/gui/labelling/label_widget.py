@@ -78,6 +78,10 @@ class LabelWidget(SessionWidget):
         self._confidence_layer.remove()
         self.carrying.leave_viewer()
 
+    def add_panel(self, panel: QWidget) -> None:
+        """Add a panel below the others."""
+        self._column.insertWidget(self._column.count() - 1, panel)
+
     def _lay_out(self) -> None:
         self.schemas.setToolTip("The label schema: which classes there are")
         self.confidence.setToolTip("Colour what the model is unsure of, on this B-scan")
@@ -96,7 +100,7 @@ class LabelWidget(SessionWidget):
         more.addWidget(self.confidence)
         carry = Fold("Carry on", self.carry, "Find objects of this B-scan on the next ones")
         content = QWidget()
-        column = QVBoxLayout(content)
+        column = self._column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         for part in (top, self.label, self.strip, carry, options):

@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_octsam.core.annotation import BScanState, Progress, SetBy
 from napari_octsam.core.automatic import Index, Left, Present, labelled_anew, outward
-from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.trust import Trust, trust_in
 from napari_octsam.core.wording import listed
@@ -253,7 +253,7 @@ class Labeller:
 
 def why_not_named(model: LoadedModel, schema: LabelSchema) -> str:
     """Return why a model cannot label by a schema, in a sentence; "" where it can."""
-    named = [bundled_schema(name) for name in model.named_schemas]
+    named = model.named_schemas
     if any(known.means_as(schema) for known in named):
         return ""
     if not named:
@@ -263,5 +263,5 @@ def why_not_named(model: LoadedModel, schema: LabelSchema) -> str:
         )
     return (
         f"The model {model.name} does not name pixels by the schema {schema.name}, only by "
-        f"{listed(model.named_schemas, 'and')}: choose one of them."
+        f"{listed((known.name for known in named), 'and')}: choose one of them."
     )

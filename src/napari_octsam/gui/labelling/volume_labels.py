@@ -137,6 +137,19 @@ class VolumeLabels:
         """Label all B-scans of the image."""
         self._tell_of(lambda: self._label(self.indices))
 
+    def label_automatic_anew(self) -> None:
+        """Label those B-scans again that a model has labelled and nobody has touched since."""
+
+        def label() -> None:
+            target = self.target
+            anew = (
+                [] if target is None else [i for i in self.indices if _may_be_replaced(target, i)]
+            )
+            if anew:
+                self._start(anew, Present.REPLACE)
+
+        self._tell_of(label)
+
     def answer(self, present: Present) -> None:
         """Say what is to happen to B-scans that are labelled already, and begin."""
         question = self.question

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, combinations, count, product
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["read_labelled"]
 
 
-def read_labelled(pairs: Sequence[LabelledImage], schema: LabelSchema) -> Dataset:
+def read_labelled(
+    pairs: Sequence[LabelledImage],
+    schema: LabelSchema,
+    only: Container[tuple[int, ...]] | None = None,
+) -> Dataset:
     """Read every B-scan that has a label; of a lazy volume, one at a time.
+
+    Parameters
+    ----------
+    only
+        The indices of the B-scans to read; None: of all.
 
     Raises
     ------
@@ -36,7 +45,7 @@ def read_labelled(pairs: Sequence[LabelledImage], schema: LabelSchema) -> Datase
         cannot be read.
     """
     _check(pairs, schema)
-    items = [item for pair in pairs for item in _items(pair, schema)]
+    items = [item for pair in pairs for item in _items(pair, schema, only)]
     if not items:
         raise UserError("No B-scan of the chosen layers has a label: there is nothing to learn.")
     dataset = arrays_as_dataset(_uniquely_named(items), schema)
@@ -61,12 +70,16 @@ def _check(pairs: Sequence[LabelledImage], schema: LabelSchema) -> None:
             raise UserError(f"{error} Untick it, or choose its classes to learn.") from error
 
 
-def _items(pair: LabelledImage, schema: LabelSchema) -> Iterator[Item]:
+def _items(
+    pair: LabelledImage, schema: LabelSchema, only: Container[tuple[int, ...]] | None
+) -> Iterator[Item]:
     shape = data_shape(pair.labels)
     volume = len(shape) > 2
     name = pair.image.name
     group = patient_of(name) if volume else group_of(name)
     for index in product(*(range(n) for n in shape[:-2])):
+        if only is not None and index not in only:
+            continue
         plane = Plane((len(shape) - 2, len(shape) - 1), index)
         labels = _labels(pair.labels, plane)
         if labels.any():

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QImage, QMouseEvent, QPixmap
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.evaluation.overlays import labels_picture
+from napari_octsam.gui.widgets.picture_label import PictureLabel
 from napari_octsam.training.events import Sample, Samples
 
-if TYPE_CHECKING:
-    from qtpy.QtCore import QSize
-    from qtpy.QtGui import QResizeEvent
-
-__all__ = ["SampleStrip"]
+__all__ = ["SampleStrip", "rows_with_labels"]
 
 _GAP = 4  # pixels between prediction and truth
-_WIDTH = 300
 _AROUND = 24  # rows
 _GREY = 128
 
@@ -64,41 +58,24 @@ class SampleStrip(QWidget):
         self.setVisible(bool(shown.samples))
 
 
-class _SamplePicture(QLabel):
+class _SamplePicture(PictureLabel):
     pressed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self._sample: Sample | None = None
-        self._pixmap = QPixmap()
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setMinimumWidth(1)
 
     def show_sample(self, sample: Sample, schema: LabelSchema) -> None:
         self._sample = sample
         self.setToolTip(f"{sample.name}, for validation: click to open it as layers")
-        rows = _rows_with_labels(sample)
+        rows = rows_with_labels(sample)
         sides = [
             labels_picture(sample.image[rows], labels[rows], schema)
             for labels in (sample.predicted, sample.truth)
         ]
         gap = np.full((_GAP, sides[0].shape[1], 3), _GREY, np.uint8)
-        picture = np.ascontiguousarray(np.vstack([sides[0], gap, sides[1]]))
-        height, width = picture.shape[:2]
-        image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-        self._pixmap = QPixmap.fromImage(image)
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 (Qt's name)
-        """Fill the width."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
-        """Return a size that does not follow the picture's."""
-        hint = super().sizeHint()
-        hint.setWidth(_WIDTH)
-        return hint
+        self.show_rgb(np.vstack([sides[0], gap, sides[1]]))
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Ask to open the sample."""
@@ -106,17 +83,8 @@ class _SamplePicture(QLabel):
         if self._sample is not None:
             self.pressed.emit(self._sample)
 
-    def _fit(self) -> None:
-        if self._pixmap.isNull():
-            return
-        width = max(self.width(), 64)
-        mode = Qt.TransformationMode.SmoothTransformation
-        scaled = self._pixmap.scaledToWidth(width, mode)
-        self.setFixedHeight(scaled.height())
-        self.setPixmap(scaled)
 
-
-def _rows_with_labels(sample: Sample) -> slice:
+def rows_with_labels(sample: Sample) -> slice:
     """Return the rows of the retina with some around: the rest has nothing to compare."""
     labelled = np.isin(sample.truth, (0, NOT_LABELLED), invert=True)
     rows = np.flatnonzero(labelled.any(axis=1))

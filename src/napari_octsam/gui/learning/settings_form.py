@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, create_widget
+from magicgui.widgets import ComboBox, FloatSpinBox, LineEdit, SpinBox, create_widget
 from magicgui.widgets.bases import ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -17,8 +17,19 @@ from napari_octsam.gui.widgets.form import captioned, form_on
 
 __all__ = ["TrainSettings"]
 
-_FIRST = ("display_name", "epochs", "adapts", "topology")
+_FIRST = ("display_name", "minutes", "adapts", "topology")
 _ELSEWHERE = ("data", "label_schema", "out", "base_model", "profile", "device")
+_OPEN: dict[str, tuple[type[FloatSpinBox] | type[SpinBox], float, float, str]] = {
+    "minutes": (FloatSpinBox, 10_000, 0.5, "as suits the model"),
+    "epochs": (SpinBox, 10**6, 1, "as suits the model"),
+    "steps": (SpinBox, 10**6, 1, "as suits the model"),
+    "batch_size": (SpinBox, 10**6, 1, "as suits the model"),
+    "objects": (SpinBox, 10**6, 1, "as suits the model"),
+    "lr": (FloatSpinBox, 1.0, 1e-5, "as suits the model"),
+    "spacing": (FloatSpinBox, 1000, 0.001, "not known"),
+}
+"""Name of a number that may be left open -> input, most, step, and what it says while it is."""
+
 _SIDES = (("as decoded", None), *((str(n), n) for n in (64, 128, 256, 512)))
 _COLORS = (("as it has learnt them", None), *((name, name) for name in PSEUDOCOLORS))
 
@@ -38,8 +49,7 @@ class TrainSettings(QWidget):
     def values(self) -> dict[str, Any]:
         """Field -> value, as `TrainConfig` takes them."""
         values = {name: widget.value for name, widget in self.inputs.items()}
-        values["spacing"] = values["spacing"] or None
-        return values
+        return {name: None if name in _OPEN and not v else v for name, v in values.items()}
 
     def _lay_out(self) -> None:
         first = QWidget()
@@ -76,9 +86,10 @@ def _input_for(name: str) -> ValueWidget[Any]:
         widget: Any = ComboBox(choices=_SIDES, value=field.default)
     elif name == "pseudocolor":
         widget = ComboBox(choices=_COLORS, value=field.default)
-    elif name == "spacing":
-        widget = FloatSpinBox(min=0.0, max=1000.0, step=0.001)
-        widget.native.setSpecialValueText("not known")
+    elif name in _OPEN:
+        kind, most, step, unset = _OPEN[name]
+        widget = kind(min=0, max=most, step=step, value=0)
+        widget.native.setSpecialValueText(unset)
     elif field.annotation is str:
         widget = LineEdit(value=field.default)
         widget.native.setPlaceholderText("date and time" if name == "display_name" else "")

@@ -31,11 +31,14 @@ from napari_octsam.training.events import (
     EpochDone,
     Event,
     Finished,
+    Mixed,
+    Planned,
     Samples,
     StepDone,
     Told,
     Validated,
 )
+from napari_octsam.training.verdict import mixing_note
 
 if TYPE_CHECKING:
     from napari_octsam.gui.widgets.main_thread import MainThread
@@ -135,6 +138,8 @@ class Training:
         history = self.history
         if history.begun is None or (history.epochs and not self._clock.knows_epochs):
             return None  # gone on with: how long its validation takes shows after an epoch
+        if not history.begun.epochs:
+            return None
         done, total = history.progress
         epochs_done = history.epochs[-1].epoch if history.epochs else 0
         return self._clock.seconds_for(total - done, history.begun.epochs - epochs_done)
@@ -226,6 +231,9 @@ class Training:
             case Encoded(done, total):
                 self._clock.start()
                 self._work("Encoding the B-scans", done, total)
+            case Planned(epochs, steps):
+                self.history.plan(epochs, steps)
+                self._clock.start()
             case StepDone():
                 self._clock.end_step()
                 self.history.add_step(event)
@@ -240,6 +248,9 @@ class Training:
             case Samples():
                 self.history.samples = event
                 self.sampled.emit(event)
+            case Mixed():
+                self.history.mixed = event
+                self.told.emit(mixing_note(event))
             case Finished():
                 self._finish()
             case Told(sentence):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 
 from napari_octsam.engine.train.messages import Begun
 from napari_octsam.gui.session.trained_models import best_model
-from napari_octsam.training.events import EpochDone, Samples, StepDone
+from napari_octsam.training.events import EpochDone, Mixed, Samples, StepDone
 
 __all__ = ["TrainingHistory"]
 
@@ -24,6 +25,8 @@ class TrainingHistory:
         That are done; of a run that is gone on with, the epochs of before, too.
     samples
         The latest.
+    mixed
+        How far the best weights went, where that was chosen.
     finished
         Whether all is learnt, and only the report is still made.
     complete
@@ -42,6 +45,7 @@ class TrainingHistory:
     steps: list[StepDone] = field(default_factory=list)
     epochs: list[EpochDone] = field(default_factory=list)
     samples: Samples | None = None
+    mixed: Mixed | None = None
     finished: bool = False
     complete: bool = False
     problem: str = ""
@@ -61,6 +65,11 @@ class TrainingHistory:
         self.epochs = list(begun.past)
         if before.is_in(begun.folder):
             self.steps, self.samples = before.steps, before.samples
+
+    def plan(self, epochs: int, steps: int) -> None:
+        """Take how long the run is, once that is known."""
+        if self.begun is not None:
+            self.begun = replace(self.begun, epochs=epochs, steps=steps)
 
     def is_in(self, folder: str) -> bool:
         """Return whether the run has begun, and this is its folder."""
@@ -90,6 +99,18 @@ class TrainingHistory:
         return (last.epoch - 1) * self.begun.steps + last.step, total
 
     @property
+    def first_score(self) -> float | None:
+        """The score before it learnt; None where nothing was held back."""
+        return next((epoch.score for epoch in self.epochs if epoch.epoch == 0), None)
+
+    @property
+    def best_score(self) -> float:
+        """The score of the best model, or minus infinity where no epoch is done."""
+        if self.mixed is not None and self.mixed.score is not None:
+            return self.mixed.score
+        return max((epoch.score for epoch in self.epochs if epoch.epoch), default=-inf)
+
+    @property
     def outcome(self) -> str:
         """How a training has ended that met no problem, in a sentence or two."""
         if self.begun is None:
@@ -101,6 +122,7 @@ class TrainingHistory:
         best = max(learned, key=lambda epoch: epoch.score, default=None)
         if best is None:
             return ""
+        best = replace(best, score=self.best_score)
         first = "The training is done" if self.complete else "Stopped; Continue goes on from here"
         return f"{first}. {_found(best, before)}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.config import MODELS_ELSEWHERE
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import missing
 from napari_octsam.models.architecture import OWN
@@ -26,6 +28,7 @@ from napari_octsam.models.checkpoints.headers import (
 )
 from napari_octsam.models.checkpoints.recognise import (
     Weights,
+    built,
     check_weights,
     recognise,
     state_dict_of,
@@ -38,6 +41,8 @@ from napari_octsam.models.network import Network
 from napari_octsam.models.precision import check_precision, choose_precision
 
 __all__ = ["Checkpoint", "build_network", "load_model", "read_checkpoint"]
+
+_MEDSAM = "wanglab/medsam-vit-base"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +103,9 @@ def load_model(
     if str(name_or_path) in REGISTRY:
         header = header.model_copy(update={"name": str(name_or_path)})
     with explaining_memory(torch_device):
-        network = build_network(header.architecture, checkpoint.state_dict, torch_device)
+        network = build_network(
+            header.architecture, checkpoint.state_dict, torch_device, header.own_schemas
+        )
     if precision == "auto":
         precision = choose_precision(network, header, torch_device, on_check)
     return Model(network, header, torch_device, precision, checkpoint.note)
@@ -144,9 +151,10 @@ def read_checkpoint(
         weights = recognise(state, str(path))
         header, guessed = guessed_header(path, weights)
         note = guessed if profile is None else ""
-    check_weights(weights, str(path))
     if own is not None:
         check_header(path, own, weights)
+    check_weights(weights, str(path), (own or header).own_schemas)
+    if own is not None:
         header, note = own.model_copy(update={"adapter": None}), ""
     if profile is not None:
         header = with_profile(header, profile)
@@ -158,20 +166,28 @@ def read_checkpoint(
 
 
 def build_network(
-    architecture: str, state_dict: Mapping[str, Tensor], device: torch.device | str = "cpu"
+    architecture: str,
+    state_dict: Mapping[str, Tensor],
+    device: torch.device | str = "cpu",
+    own: Sequence[LabelSchema] = (),
 ) -> Network:
     """Build a network with these weights, ready for inference, without initialising it first.
 
     The weights are copied to the device, so the file that they are mapped from may go.
+
+    Parameters
+    ----------
+    own
+        Schemas that were learnt beside those of the architecture.
     """
     with torch.device("meta"):
-        network: Any = ARCHITECTURES[architecture].build()  # a Network that is an nn.Module too
+        network: Any = built(ARCHITECTURES[architecture], own)  # an nn.Module too
     network.to_empty(device=torch.device(device)).load_state_dict(state_dict)
     return network.eval().requires_grad_(False)  # type: ignore[no-any-return]
 
 
 def _file_of(name_or_path: str | Path) -> Path:
-    name = str(name_or_path)
+    name = MODELS_ELSEWHERE.get(str(name_or_path), str(name_or_path))
     if name in REGISTRY:
         path = local_path(name)
         if path is None:
@@ -179,6 +195,11 @@ def _file_of(name_or_path: str | Path) -> Path:
         return path
     path = Path(name_or_path)
     if not os.path.exists(path):  # noqa: PTH110  (Path's own raises where a name is too long)
+        if _MEDSAM in name:
+            raise UserError(
+                f"{_MEDSAM} is not downloaded by its name: get medsam_vit_b.pth from MedSAM's "
+                "page, and give its path."
+            )
         known = ", ".join(REGISTRY)
         told = missing(path, "checkpoint").removesuffix(".")
         raise UserError(f"{told}, and no model of that name: there are {known}.")

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.wording import listed
 from napari_octsam.models.architecture import OWN, Architecture, Names
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.renaming import to_own
+from napari_octsam.models.network import Network
 
-__all__ = ["Weights", "check_weights", "expected_shapes", "is_plain", "recognise", "state_dict_of"]
+__all__ = [
+    "Weights",
+    "built",
+    "check_weights",
+    "expected_shapes",
+    "is_plain",
+    "recognise",
+    "state_dict_of",
+]
 
 _WRAPPERS = ("model", "state_dict", "model_state", "model_state_dict")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "sam.")  # torch's own, and of modules around it
@@ -105,8 +115,13 @@ def recognise(state: dict[str, torch.Tensor], source: str) -> Weights:
     raise UserError(f"{source} holds {_look(state)}, not weights of {known}.")
 
 
-def check_weights(weights: Weights, source: str) -> None:
+def check_weights(weights: Weights, source: str, own: Sequence[LabelSchema] = ()) -> None:
     """Check that the weights are complete, of the right shapes, and numbers.
+
+    Parameters
+    ----------
+    own
+        Schemas that the header says were learnt beside those of the architecture.
 
     Raises
     ------
@@ -115,7 +130,7 @@ def check_weights(weights: Weights, source: str) -> None:
         and names the first as the file does.
     """
     architecture, state = weights.architecture, weights.state_dict
-    expected = expected_shapes(architecture)
+    expected = expected_shapes(architecture, own)
     faults: dict[str, Callable[[], list[str]]] = {
         "missing": lambda: [key for key in expected if key not in state],
         "too many": lambda: [key for key in state if key not in expected],
@@ -137,11 +152,18 @@ def check_weights(weights: Weights, source: str) -> None:
             )
 
 
-def expected_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of an architecture's state dict."""
+def expected_shapes(
+    architecture: Architecture, own: Sequence[LabelSchema] = ()
+) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of an architecture's state dict; see `check_weights`."""
     with torch.device("meta"):
-        state = architecture.build().state_dict()
+        state = built(architecture, own).state_dict()
     return {name: tuple(weights.shape) for name, weights in state.items()}
+
+
+def built(architecture: Architecture, own: Sequence[LabelSchema] = ()) -> Network:
+    """Return a network, with whatever weights, that knows these schemas beside its own."""
+    return architecture.build(own) if own else architecture.build()
 
 
 def is_plain(weights: torch.Tensor) -> bool:

@@ -7,6 +7,7 @@ from segment_anything import sam_model_registry
 from segment_anything.modeling import Sam
 from torch import nn
 
+from napari_octsam.core.classes import LabelSchema
 from napari_octsam.models.network import Features, MaskPrompts, PointPrompts, PromptEmbedding
 from napari_octsam.models.sam.attention import ChunkedAttention
 from napari_octsam.models.sam.mask_head import draw_masks
@@ -65,14 +66,13 @@ class SamNetwork(nn.Module):
         return 2
 
     @property
-    def known_schemas(self) -> tuple[str, ...]:
-        """None: SAM is asked for what is marked, whatever its class."""
+    def known_schemas(self) -> tuple[LabelSchema, ...]:
+        """None: SAM is asked for what is marked, whatever its class, and names nothing."""
         return ()
 
-    @property
-    def named_schemas(self) -> tuple[str, ...]:
-        """None: SAM names nothing."""
-        return ()
+    def begin_schema(self, schema: LabelSchema) -> list[nn.Parameter]:
+        """Not to be called: it knows no schema."""
+        raise NotImplementedError
 
     @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
@@ -105,8 +105,8 @@ class SamNetwork(nn.Module):
         """Return the features: SAM's decoder does nothing before it is asked."""
         return features
 
-    def name_pixels(self, features: Features, schema: str) -> torch.Tensor:
-        """Not to be called: there are no `named_schemas`."""
+    def name_pixels(self, features: Features, schema: LabelSchema) -> torch.Tensor:
+        """Not to be called: there are no `known_schemas`."""
         raise NotImplementedError
 
     def encode_prompts(

@@ -10,7 +10,7 @@ _PROFILE = Profile("octsam-tiny", imported("tiny.preprocessing:preprocess_tiny")
 
 TINY = Architecture(
     name="octsam-tiny",
-    build=imported("tiny.network:TinyNetwork"),
+    build=imported("tiny.network:build_tiny"),
     telltale="image_encoder.down.0.reduce.weight",
     earlier={"image_encoder.detail.stride2.weight": "version 1"},
     begins_at_zero=("mask_decoder.asked", "mask_decoder.asked_weights"),

@@ -12,9 +12,12 @@ from segment_anything.modeling.mask_decoder import MLP
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.models.named_classes import UNKNOWN
 from napari_octsam.models.network import Features
 from napari_octsam.models.tiny.encoder import FINE_CHANNELS, STRIDES
 from napari_octsam.models.tiny.mask_scores import MASK_FACTS, MaskScores
+from napari_octsam.models.tiny.own_classes import OwnClasses
 from napari_octsam.models.tiny.pixel_names import CLASSES, PixelNames
 from napari_octsam.models.tiny.prompt_features import PooledNames, PromptFeatures, pool_names
 from napari_octsam.models.tiny.prompt_maps import PROMPT_MAPS, draw_points, on_map
@@ -96,9 +99,11 @@ class TinyMaskDecoder(nn.Module):
     ----------
     dim
         Channels of the tokens and of the map "image".
+    own
+        Schemas that it knows beside those of `NAMED`.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, own: Sequence[LabelSchema] = ()) -> None:
         super().__init__()
         self.own_tokens = nn.Embedding(1 + MASKS, dim)
         self.asked = nn.Parameter(torch.zeros(CLASSES + 1, dim))  # the last is UNKNOWN's
@@ -121,6 +126,48 @@ class TinyMaskDecoder(nn.Module):
         self.mask_weights = nn.Parameter(torch.zeros(1, FINE_CHANNELS))
         self.weigh = nn.ModuleList(MLP(dim, dim, _WEIGHTS, 3) for _ in range(MASKS))
         self.scores = MaskScores(dim + MASK_FACTS)
+        self.own = nn.ModuleList(OwnClasses(schema, dim, _WEIGHTS) for schema in own)
+
+    @property
+    def own_classes(self) -> list[OwnClasses]:
+        """Of each schema beside those of `NAMED`."""
+        return [each for each in self.own if isinstance(each, OwnClasses)]
+
+    def begin_schema(self, schema: LabelSchema, alike: Sequence[int]) -> OwnClasses:
+        """Know another schema from now on; return what is known of it.
+
+        Parameters
+        ----------
+        alike
+            Of each of its classes, the index of one that is known and means the same, or `UNKNOWN`.
+            Until it has learnt more, the class is named and asked for like that one.
+        """
+        dim, device = self.own_tokens.embedding_dim, self.asked.device
+        begun = OwnClasses(schema, dim, _WEIGHTS).to(device)
+        with torch.no_grad():
+            for mine, all_ in zip(
+                (begun.asked, begun.asked_weights), self._asked_tables(), strict=True
+            ):
+                mine.copy_(all_[list(alike)])
+            heads = [*self.pixel_names.all_heads(), *(each.head for each in self.own_classes)]
+            weight, bias = (
+                torch.cat([getattr(head, name) for head in heads]) for name in ("weight", "bias")
+            )
+            known = torch.tensor([i != UNKNOWN for i in alike], device=device)
+            begun.head.weight.copy_(weight[list(alike)] * known[:, None, None, None])
+            assert begun.head.bias is not None
+            begun.head.bias.copy_(bias[list(alike)] * known)
+        self.own.append(begun)
+        return begun
+
+    def _asked_tables(self) -> tuple[Tensor, Tensor]:
+        """Return what each class adds to the tokens and to the weights; the last is UNKNOWN's."""
+        own = self.own_classes
+        if not own:
+            return self.asked, self.asked_weights
+        tokens = torch.cat([self.asked[:-1], *(each.asked for each in own), self.asked[-1:]])
+        weights = [each.asked_weights for each in own]
+        return tokens, torch.cat([self.asked_weights[:-1], *weights, self.asked_weights[-1:]])
 
     def prepare(self, maps: Features, encoding: Tensor) -> TinyImage:
         """Return the encoder's maps, each (1, ...), with what is the same for all prompts.
@@ -152,7 +199,7 @@ class TinyMaskDecoder(nn.Module):
         seen, summary = self.prompt_features(
             maps["fine"], image.pooled, prompts.points, prompts.boxes, prompts.masks
         )
-        asked = self.asked[prompts.classes]
+        asked, asked_weights = (table[prompts.classes] for table in self._asked_tables())
         tokens, told = self._attend(
             maps["image"] + drawn[0],
             image.encoding,
@@ -160,7 +207,7 @@ class TinyMaskDecoder(nn.Module):
         )
         mask_tokens = tokens[:, :MASKS] + (tokens[:, MASKS] + summary + asked)[:, None]
         weights = torch.stack([net(mask_tokens[:, i]) for i, net in enumerate(self.weigh)], dim=1)
-        weights = weights + self.asked_weights[prompts.classes][:, None]
+        weights = weights + asked_weights[:, None]
         sides = None if prompts.boxes is None else self.box_sides(prompts.boxes, size)
         windows = windows_of_interest(prompts, told.shape[2:])
         logits, scores = [], []

@@ -9,20 +9,27 @@ sides of a box, and what the encoder sees around a point, become tokens.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
 from torch import Tensor, nn
 
-from napari_octsam.models.named_classes import UNKNOWN
+from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.models.named_classes import UNKNOWN, class_index
 from napari_octsam.models.network import Features
 from napari_octsam.models.tiny.decoder import TinyImage, TinyMaskDecoder
 from napari_octsam.models.tiny.encoder import STRIDES, UNetEncoder
 from napari_octsam.models.tiny.pixel_names import NAMED, PixelNames
 from napari_octsam.models.tiny.prompt_windows import TinyPrompts
 
-__all__ = ["TinyConfig", "TinyNetwork"]
+__all__ = ["TinyConfig", "TinyNetwork", "build_tiny"]
+
+
+def build_tiny(own: Sequence[LabelSchema] = ()) -> TinyNetwork:
+    """Return octsam-tiny with random weights, with heads of these schemas beside its own."""
+    return TinyNetwork(own=own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +97,22 @@ class TinyNetwork(nn.Module):
     """The whole network; see the module's text and `Network` for the interface.
 
     An image may have fewer columns than the input: it is taken as its left part.
+
+    Parameters
+    ----------
+    config
+        By default that of octsam-tiny.
+    own
+        Schemas that it knows beside those of `NAMED`.
     """
 
-    def __init__(self, config: TinyConfig | None = None) -> None:
+    def __init__(self, config: TinyConfig | None = None, own: Sequence[LabelSchema] = ()) -> None:
         super().__init__()
         self.config = config or TinyConfig()
         dim = self.config.embed_dim
         self.image_encoder = UNetEncoder(self.config.widths, dim)
         self.prompt_encoder = PromptTokens(dim, self.config.input_size)
-        self.mask_decoder = TinyMaskDecoder(dim)
+        self.mask_decoder = TinyMaskDecoder(dim, own)
         self._prepared: tuple[TinyImage, list[tuple[int, int]]] | None = None
 
     @property
@@ -134,14 +148,16 @@ class TinyNetwork(nn.Module):
         return 8
 
     @property
-    def known_schemas(self) -> tuple[str, ...]:
-        """Those whose classes it names pixels by."""
-        return self.named_schemas
-
-    @property
-    def named_schemas(self) -> tuple[str, ...]:
+    def known_schemas(self) -> tuple[LabelSchema, ...]:
         """Those that its heads are of."""
-        return tuple(NAMED)
+        own = (each.schema for each in self.mask_decoder.own_classes)
+        return (*map(bundled_schema, NAMED), *own)
+
+    def begin_schema(self, schema: LabelSchema) -> list[nn.Parameter]:
+        """Know another schema; its classes begin as those of the same name, where there are any."""
+        known = self.known_schemas
+        alike = [class_index(known, schema, each.value) for each in schema.classes]
+        return list(self.mask_decoder.begin_schema(schema, alike).parameters())
 
     @property
     def encoder_blocks(self) -> tuple[nn.Module, ...]:
@@ -189,10 +205,12 @@ class TinyNetwork(nn.Module):
         rows, cols = features["image"].shape[-2:]
         return self.mask_decoder.prepare(features, self.prompt_encoder.grid(rows, cols))
 
-    def name_pixels(self, features: Features, schema: str) -> Tensor:
-        """Return the probabilities (classes, *mask_size) of a schema of `NAMED`."""
-        logits: Tensor = self.pixel_names(features["fine"], schema)
-        return logits[0].softmax(0)
+    def name_pixels(self, features: Features, schema: LabelSchema) -> Tensor:
+        """Return the logits (classes, *mask_size) of one of `known_schemas`."""
+        own = next((e for e in self.mask_decoder.own_classes if e.schema == schema), None)
+        fine = features["fine"]
+        logits: Tensor = self.pixel_names(fine, schema.name) if own is None else own.head(fine)
+        return logits[0]
 
     def encode_prompts(
         self,

@@ -34,6 +34,10 @@ class PixelNames(nn.Module):
         logits: Tensor = self.heads[schema](fine)
         return logits
 
+    def all_heads(self) -> list[nn.Conv2d]:
+        """Return the heads in the order of `NAMED`."""
+        return [cast(nn.Conv2d, self.heads[schema]) for schema in NAMED]
+
     def evidence(self, fine: Tensor) -> Tensor:
         """Return the probabilities of all classes of all schemas: (classes, rows, cols).
 
@@ -42,7 +46,7 @@ class PixelNames(nn.Module):
         fine
             (1, FINE_CHANNELS, rows, cols).
         """
-        heads = [cast(nn.Conv2d, self.heads[schema]) for schema in NAMED]
+        heads = self.all_heads()
         weight = torch.cat([head.weight.flatten(1) for head in heads])
         bias = torch.cat([cast(Tensor, head.bias) for head in heads])
         logits = torch.addmm(bias[:, None], weight, fine[0].flatten(1))

@@ -23,7 +23,7 @@ def component_objects(
     config: TrainConfig,
     rng: np.random.Generator,
 ) -> list[SimulatedObject]:
-    """Return up to `config.objects` 8-connected components with a prompt each.
+    """Return up to `config.objects` (none: all) 8-connected components with a prompt each.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def component_objects(
     """
     ignored = labels == NOT_LABELLED
     found = [(value, mask) for value in values for mask in pieces(labels == value)]
-    if len(found) > config.objects:
+    if config.objects is not None and len(found) > config.objects:
         found = [found[i] for i in rng.choice(len(found), config.objects, replace=False)]
     return [
         SimulatedObject(

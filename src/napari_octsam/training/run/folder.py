@@ -159,14 +159,14 @@ class RunFolder:
         restore_state(path, run.load_state_dict, run.model.device)
         return True
 
-    def best_epoch(self) -> int | None:
-        """Return the epoch that the best model in the folder is of; None where there is none."""
+    def has_best_of(self, run: FineTuning) -> bool:
+        """Whether the best model in the folder is the run's."""
         try:
             header = read_header(self.best)
         except UserError:  # it is not there, or damaged
-            return None
-        epoch = header.training.get("epoch") if header else None
-        return epoch if isinstance(epoch, int) else None
+            return False
+        record = header.training if header else {}
+        return (record.get("epoch"), record.get("share")) == (run.best_epoch, run.share)
 
     def save_best(self, run: FineTuning, schema: LabelSchema, epochs: Sequence[EpochDone]) -> None:
         """Write the best weights as a checkpoint that the model can be loaded from.
@@ -184,6 +184,7 @@ class RunFolder:
         record: dict[str, Any] = {
             "config": run.config.model_dump(mode="json"),
             "epoch": run.best_epoch,
+            "share": run.share,
             "score": float(run.best_score),
             "dice": {str(value): metrics.dice for value, metrics in classes.items()},
         }

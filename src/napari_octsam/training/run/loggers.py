@@ -226,4 +226,8 @@ def _metrics(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
     each = {schema[value].name: metrics for value, metrics in epoch.classes.items()}
     dices = {f"dice/{name}": metrics.dice for name, metrics in each.items()}
     errors = {f"betti error/{name}": metrics.betti_error for name, metrics in each.items()}
-    return {"score": epoch.score, **losses, **dices, **errors}
+    unasked = {
+        f"automatic dice/{schema[value].name}": metrics.dice
+        for value, metrics in epoch.automatic.items()
+    }
+    return {"score": epoch.score, **losses, **dices, **errors, **unasked}

@@ -60,8 +60,11 @@ def read_metrics(folder: Path) -> list[EpochDone]:
 
 
 def _epoch(values: dict[str, Any]) -> EpochDone:
-    classes = {int(value): ClassMetrics(**each) for value, each in values["classes"].items()}
-    return EpochDone(**{**values, "classes": classes})
+    metrics = {
+        name: {int(value): ClassMetrics(**each) for value, each in values.get(name, {}).items()}
+        for name in ("classes", "automatic")
+    }
+    return EpochDone(**{**values, **metrics})
 
 
 def _flat(epoch: EpochDone) -> dict[str, float]:
@@ -69,4 +72,5 @@ def _flat(epoch: EpochDone) -> dict[str, float]:
     losses = {f"loss {name}": loss for name, loss in epoch.losses.items()}
     dices = {f"dice {value}": metrics.dice for value, metrics in epoch.classes.items()}
     errors = {f"betti error {v}": metrics.betti_error for v, metrics in epoch.classes.items()}
-    return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors}
+    unasked = {f"automatic dice {v}": metrics.dice for v, metrics in epoch.automatic.items()}
+    return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors, **unasked}

@@ -20,6 +20,7 @@ from napari_octsam.models.model import Model
 from napari_octsam.models.precision import check_precision
 from napari_octsam.training.adaptation import colors_of_base
 from napari_octsam.training.base_model import check_base_model
+from napari_octsam.training.crowding import crowding_note
 from napari_octsam.training.data import Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
@@ -127,7 +128,7 @@ def _prepare(
         folder.restore(run)
         if workers.leads:
             folder.note_data(config.data)
-    notes = filter(None, (run.note, model.note))
+    notes = filter(None, (_crowding(data, run.config), run.note, model.note))
     return Prepared(run, folder, data, (*data.warnings, *notes))
 
 
@@ -155,6 +156,14 @@ def _loaded(config: TrainConfig, device: str, progress: Progress) -> Model:
     )
     progress(f"Loading {config.base_model}", 1, 1)
     return model
+
+
+def _crowding(data: TrainingData, config: TrainConfig) -> str:
+    """Return a note on crowded B-scans; config is from `TrainConfig.suited`."""
+    if config.objects is None or config.epochs is None:  # how often each is seen is not told
+        return ""
+    classes = data.schema.asked(background=config.background)
+    return crowding_note(data.training, [each.value for each in classes], config.objects)
 
 
 def _begin(folder: RunFolder, config: TrainConfig, data: TrainingData) -> None:

@@ -85,8 +85,8 @@ def save_progress(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> No
 
 
 def _renew_best(run: FineTuning, folder: RunFolder, schema: LabelSchema) -> None:
-    """Write the best model, where the file is not that of the run's best epoch."""
-    if run.best_epoch and folder.best_epoch() != run.best_epoch:
+    """Write the best model, where the file is not the run's."""
+    if run.best_epoch and not folder.has_best_of(run):
         folder.save_best(run, schema, folder.read_metrics())
 
 
