@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("napari")
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_octsam.core.boundaries import boundaries_of
@@ -300,3 +301,33 @@ def test_a_class_is_redone_as_the_model_has_it(
     assert asked[0].bscan.pixels.shape == SHAPE
     assert np.array_equal(widget.corrector.labels.data[1], predicted)
     assert "redoing of INL on B-scan 1" in widget.session.history.stack.undoText()
+
+
+@pytest.mark.slow("a window")
+def test_all_is_done_by_keys_of_the_canvas(open_correct: Open, qtbot: Any) -> None:
+    labels = np.stack([flat_layers()] * 3)
+    labels[1, 5:8, 20:24] = 3
+    viewer, widget, mouse = open_correct(labels)
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.waitUntil(lambda: len(widget.repairs.findings) == 1, timeout=PATIENCE)
+    QTest.keyClick(canvas, Qt.Key.Key_Period)
+    assert np.array_equal(labels[1], flat_layers())
+    QTest.keyClick(canvas, Qt.Key.Key_U, Qt.KeyboardModifier.ShiftModifier)
+    assert widget.tool.is_on
+    width = widget.tool.width
+    QTest.keyClick(canvas, Qt.Key.Key_BracketRight)
+    assert widget.tool.width > width
+    mouse.press(27.5, 40)
+    mouse.drag(29.5, 40)
+    mouse.release(29.5, 40)
+    assert rows(widget)[2, 40] == 30
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.array_equal(labels[1], flat_layers())
+    qtbot.waitUntil(lambda: widget.tool.boundaries[2, 40] == 28, timeout=PATIENCE)
+    widget.boundaries.hands[Hand.TRACE].click()
+    mouse.click(31.5, 10)
+    mouse.click(33.5, 30)
+    QTest.keyClick(canvas, Qt.Key.Key_Return)
+    assert rows(widget)[3, 30] == 34
+    QTest.keyClick(canvas, Qt.Key.Key_Escape)
+    assert not widget.tool.is_on

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BOUNDARIES_KEY", "BoundaryPanel"]
 
-BOUNDARIES_KEY = "B"
+BOUNDARIES_KEY = "Shift-U"
 """Shows the boundaries, or takes them away."""
 
 _HANDS = {

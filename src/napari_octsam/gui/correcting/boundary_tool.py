@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ class BoundaryTool:
     write
         Writes (H, W) labels of that B-scan, with what was done in words; UserError where they
         cannot be written.
+    keys
+        What other keys do while the lines have the keyboard.
     """
 
     changed = Signal()
@@ -67,10 +69,12 @@ class BoundaryTool:
         viewer: ViewerModel,
         bscan: Callable[[], EditedBScan],
         write: Callable[[EditedBScan, Values, str], object],
+        keys: Mapping[str, Callable[[], object]] | None = None,
     ) -> None:
         self._viewer = viewer
         self._find = bscan
         self._write = write
+        self._more_keys = keys or {}
         self._lines = BoundaryLines(viewer)
         self._bscan: EditedBScan | None = None
         self._labels: Values | None = None
@@ -208,6 +212,7 @@ class BoundaryTool:
             "]": self.wider,
             "Enter": self.take_trace,
             "Escape": self.cancel,
+            **self._more_keys,
         }
 
     def _take(self, bscan: EditedBScan, boundaries: Boundaries) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCursor
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolTip, QVBoxLayout, QWidget
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.correcting.across_panel import AcrossPanel
@@ -49,7 +49,15 @@ class CorrectWidget(SessionWidget):
         self.corrector = Corrector(self.viewer, self.session)
         self.when_released(self.corrector.close)
         self.share_image(self.corrector.shown)
-        self.tool = BoundaryTool(self.viewer, self.corrector.bscan, self.corrector.write)
+        history = self.session.history
+        self._undo_keys = undo_keys_of(self.viewer, history)
+        self.when_released(self._undo_keys.release)
+        self.tool = BoundaryTool(
+            self.viewer,
+            self.corrector.bscan,
+            self.corrector.write,
+            {UNDO_KEY: self._undo_keys.undo, REDO_KEY: self._undo_keys.redo},
+        )
         self.when_released(self.tool.stop)
         self.brush = ClassBrush()
         self.when_released(lambda: self.brush.follow(None))
@@ -59,16 +67,13 @@ class CorrectWidget(SessionWidget):
         self.locked = ClassMenu(
             self.session.schema, nothing="No class is locked", hint="Classes that stay as they are"
         )
-        self.lock_bscan = QCheckBox("This B-scan is locked")
+        self.lock_bscan = QCheckBox("This B-scan too")
         self.repairs = RepairPanel(self, self.corrector)
         self.across = AcrossPanel(self.corrector, lambda: self.brush.value)
-        history = self.session.history
         self.undo = ActionButton(history.undo_action, "Undo", UNDO_KEY)
         self.redo = ActionButton(history.redo_action, "Redo", REDO_KEY)
         self.message = MessageLine(lines=2)
         self._lay_out()
-        self._undo_keys = undo_keys_of(self.viewer, history)
-        self.when_released(self._undo_keys.release)
         self._keys = Keys(self.viewer)
         self.when_released(self._keys.release)
         self._connect()
@@ -79,9 +84,11 @@ class CorrectWidget(SessionWidget):
         top = QWidget()
         form_on(top).addRow("Image", self.image)
         locks = QWidget()
-        rows = form_on(locks)
-        rows.addRow("Locked", self.locked)
-        rows.addRow(self.lock_bscan)
+        row = QHBoxLayout(locks)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("Locked"))
+        row.addWidget(self.locked, 1)
+        row.addWidget(self.lock_bscan)
         self.lock_bscan.setToolTip("Nothing changes its labels until it is unlocked")
         for button in (self.undo, self.redo):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REPAIR_ALL_KEY", "REPAIR_KEY", "RepairPanel"]
 
-REPAIR_KEY, REPAIR_ALL_KEY = "Y", "Shift-Y"
+REPAIR_KEY, REPAIR_ALL_KEY = ".", ","
 
 _LINES = 4
 
