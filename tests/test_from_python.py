@@ -96,4 +96,4 @@ def test_the_page_runs_and_the_command_line_finds_the_same(here: Path) -> None:
 def test_the_check_of_a_data_set_runs(here: Path) -> None:
     (script,) = blocks("datasets.md", "python")
 
-    assert "The model learns oct14, trains on 1 B-scan" in run_forked(script, here)
+    assert "The model learns oct14, trains on 2 B-scans" in run_forked(script, here)

@@ -50,7 +50,7 @@ def test_a_training_shows_each_of_its_phases_as_a_bar(shown: Shown, tiny_checkpo
     for number, bscan in enumerate(bscans(3)):
         iio.imwrite(f"data/images/s{number}_1.png", bscan.image)
         iio.imwrite(f"data/masks/s{number}_1.png", bscan.labels)
-    options = ("--schema", "layers7", "--epochs", 1, "--objects", 1, "--no-augment")
+    options = ("--schema", "layers7", "--adapts", "decoder", "--epochs", 1, "--no-augment")
     text = shown("train", "data", "--base-model", tiny_checkpoint, "--out", "runs", *options)
     for phase, count in (("Checking", "1/3"), ("Encoding", "1/3"), ("Training", "0/1")):
         assert is_shown(phase, count, text), (phase, text)

@@ -82,6 +82,7 @@ def config(tmp_path: Path, small_checkpoint: Path) -> TrainConfig:
         out=str(tmp_path / "runs"),
         base_model=str(small_checkpoint),
         device="cpu",
+        adapts="decoder",
         prompt="boxes",
         objects=4,
         epochs=2,

@@ -669,17 +669,23 @@ def test_durations_are_said_as_people_do(seconds: float, words: str) -> None:
 def real(
     make_napari_viewer_proxy: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[TrainWidget]:
-    """Two labelled B-scans, and a widget whose engine and trainings are processes."""
+    """Three labelled B-scans, and a widget whose engine and trainings are processes."""
     viewer = make_napari_viewer_proxy()
     monkeypatch.setenv("OCTSAM_DATA", str(tmp_path))
     monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "cache"))
-    for number, bscan in enumerate(bscans(2)):
+    for number, bscan in enumerate(bscans(3)):
         viewer.add_image(bscan.image, name=f"P{number}_1")
         viewer.add_labels(bscan.labels, name=f"P{number}_1 layers")
     widget = TrainWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Train")
     widget.session.schema = bundled_schema("layers7")
-    for name, value in (("epochs", 500), ("objects", 2), ("augment", False), ("lr", 1e-3)):
+    for name, value in {
+        "adapts": "decoder",
+        "epochs": 500,
+        "objects": 2,
+        "augment": False,
+        "lr": 1e-3,
+    }.items():
         widget.inputs.settings.inputs[name].value = value
     yield widget
     widget.session.close()

@@ -393,7 +393,7 @@ def test_the_images_to_encode_are_not_in_memory_all_at_once(tmp_path: Path) -> N
         ('base_model = "a\\u0000b"', "base_model: it holds a character"),
         ('label_schema = "a\\u0000b"', "label_schema: it holds a character"),
         (f'data = "b/{"a" * 256}"', "data: it holds a name of more than 255 bytes"),
-        ("epochs = ", "no TOML or JSON"),
+        ("epochs = ", "holds no settings: it is not TOML"),
     ],
 )
 def test_a_configuration_that_is_wrong_says_where(tmp_path: Path, text: str, sentence: str) -> None:
