@@ -16,6 +16,7 @@ from napari_octsam.cli import (
     doctor,
     evaluate,
     label,
+    measure,
     models,
     phantoms,
     predict,
@@ -50,6 +51,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "preprocess": preprocess.preprocess,
     "topology": topology.topology,
     "repair": repair.repair,
+    "measure": measure.measure,
     "train": train.train,
 }
 for _name, _command in _COMMANDS.items():
