@@ -147,6 +147,7 @@ SECTIONS: Mapping[str, Section | Printed] = {
         calibration_table,
     ),
     "trust": Printed("python -m recipes.octsam_tiny.calibration DATA octsam-tiny"),
+    "confidence": Printed("python -m recipes.octsam_tiny.confidence DATA octsam-tiny"),
     "speed": Printed(f"python -m recipes.octsam_tiny.speed {BEFORE} octsam-tiny"),
 }
 
