@@ -151,13 +151,7 @@ class CorrectWidget(SessionWidget):
             self.corrector.notices.happened("Open a B-scan and label it, then correct it here.")
 
     def _take_first_image(self) -> None:
-        from napari.layers import Image
-
-        layers = self.viewer.layers
-        images = [layer for layer in layers if isinstance(layer, Image)]
-        active = layers.selection.active
-        if self.corrector.shown.image is None and images:
-            self.corrector.shown.image = active if active in images else images[-1]
+        self.corrector.shown.take_first()
         self._show_image()
 
     def _on_inserted(self, _event: Any) -> None:

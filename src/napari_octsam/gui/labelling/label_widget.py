@@ -156,13 +156,7 @@ class LabelWidget(SessionWidget):
             self.volume.notices.happened("Open a B-scan or a volume, then have it labelled.")
 
     def _take_first_image(self) -> None:
-        from napari.layers import Image
-
-        layers = self.viewer.layers
-        images = [layer for layer in layers if isinstance(layer, Image)]
-        active = layers.selection.active
-        if self.volume.shown.image is None and images:
-            self.volume.shown.image = active if active in images else images[-1]
+        self.volume.shown.take_first()
         self._show_image()
 
     def _on_inserted(self, _event: Any) -> None:

@@ -67,6 +67,16 @@ class ShownBScan:
         self._move()
         self.image_changed.emit()
 
+    def take_first(self) -> None:
+        """Follow the image that is selected, or the topmost one, where none is followed."""
+        from napari.layers import Image
+
+        layers = self._viewer.layers
+        images = [layer for layer in layers if isinstance(layer, Image)]
+        active = layers.selection.active
+        if self.image is None and images:
+            self.image = active if active in images else images[-1]
+
     def plane(self) -> Plane:
         """Return the plane that is shown.
 
