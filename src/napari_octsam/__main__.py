@@ -12,15 +12,15 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; the entry point of `octsam`."""
-    before = signal.signal(signal.SIGINT, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
     from napari_octsam.cli import main as run
 
-    signal.signal(signal.SIGINT, before)
     run()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    """End at once: nothing is begun yet, and a library half imported answers in any way."""
+    """End at once, before a command begins and after it: libraries answer in any way there."""
     sys.stderr.write("Stopped.\n")
     sys.stderr.flush()
     os._exit(130)

@@ -149,11 +149,15 @@ def test_a_full_stderr_is_survived() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal for one process")
-@pytest.mark.parametrize("seconds", [0.1, 0.15, 0.2, 0.25, 0.3, 0.5])
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
 def test_ctrl_c_at_the_beginning_is_one_word(seconds: float) -> None:
     program = (
         "import runpy, sys\n"
-        "print('begun', flush=True)\n"
+        "class Begun:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'napari_octsam.cli':\n"
+        "            print('begun', flush=True)\n"
+        "sys.meta_path.insert(0, Begun())\n"
         "sys.argv = ['octsam', 'models']\n"
         "runpy.run_module('napari_octsam', run_name='__main__')\n"
     )
@@ -172,4 +176,6 @@ def test_ctrl_c_at_the_beginning_is_one_word(seconds: float) -> None:
     _, errors = process.communicate(timeout=60)
 
     assert "Traceback" not in errors
-    assert (process.returncode, errors.strip()) in ((130, "Stopped."), (0, ""))
+    at_the_very_end = (-signal.SIGINT, "")  # Python itself has let go of it
+    ended = (process.returncode, errors.strip())
+    assert ended in ((130, "Stopped."), (0, ""), at_the_very_end)

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from napari_octsam.cli.console import complain
+from napari_octsam.cli.interrupt import interruptible
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import check_name
 
@@ -35,8 +36,9 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            _check_names(ctx.args)
-            return super().invoke(ctx)
+            with interruptible():
+                _check_names(ctx.args)
+                return super().invoke(ctx)
         except UserError as error:
             complain(str(error))
             raise typer.Exit(1) from error

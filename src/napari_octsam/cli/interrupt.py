@@ -1,15 +1,30 @@
-"""Ctrl+C in a long run: it ends where its state can be saved."""
+"""Ctrl+C: it ends a command in a word, and a long run where its state can be saved."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["asked_to_stop"]
+__all__ = ["asked_to_stop", "interruptible"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)  # a cluster's queue and torchrun send the second, too
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl+C raise KeyboardInterrupt inside, unless whoever began us ignores it."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
