@@ -1,4 +1,4 @@
-"""How long it takes until the labels of a B-scan are on the disk."""
+"""How long it takes until the labels of a B-scan are on the disk, and whether napari waits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import tifffile
 
+from benchmarks.fresh import call_fresh
 from benchmarks.report import Findings, Table, Target
 from benchmarks.run import Run
+from benchmarks.save_strokes import KEPT, UNKEPT, watch_strokes
 from benchmarks.timing import Spread, in_turn, timed
-from benchmarks.wording import counted, duration_spread
+from benchmarks.wording import counted, duration, duration_spread
 from napari_octsam.core.annotation import Annotation, ImageLink
 from napari_octsam.core.classes import bundled_schema
 from napari_octsam.core.files import replacing
@@ -22,7 +24,11 @@ __all__ = ["TARGETS", "measure"]
 
 _SAVE = Target(name="saving the labels of a B-scan of a volume", limit=0.05, unit="s")
 
-TARGETS = (_SAVE,)
+_GAP = Target(
+    name="longest event-loop gap while strokes are saved / while nothing is saved", limit=1.5
+)
+
+TARGETS = (_SAVE, _GAP)
 
 _BSCANS = 145
 
@@ -53,9 +59,31 @@ def measure(run: Run) -> Findings:
         rows=tuple((name, duration_spread(Spread.of(each))) for name, each in taken.items()),
         notes=(f"{counted(rounds, 'round')} by turns, each flushed to the disk and renamed.",),
     )
+    gaps, ratio = _gaps(run, labels.shape)
     return Findings(
-        tables=(table,), measured={_SAVE.name: Spread.of(next(iter(taken.values()))).median}
+        tables=(table, gaps),
+        measured={
+            _SAVE.name: Spread.of(next(iter(taken.values()))).median,
+            _GAP.name: ratio,
+        },
     )
+
+
+def _gaps(run: Run, shape: tuple[int, ...]) -> tuple[Table, float]:
+    """Paint with and without saving; return the longest gap with it as a ratio, too."""
+    seconds = run.repeats(full=20, quick=3)
+    found = call_fresh(watch_strokes, run.environment, shape=shape, seconds=float(seconds))
+    rows = [
+        (phase, *(duration(float(np.percentile(found[phase], part))) for part in (50, 99, 100)))
+        for phase in (UNKEPT, KEPT)
+    ]
+    table = Table(
+        title=f"Gaps in napari's event loop while labels of {times(shape)} are painted",
+        columns=("", "median", "99 %", "longest"),
+        rows=tuple(rows),
+        notes=(f"One new window, ten strokes a second for {seconds} s in each row.",),
+    )
+    return table, max(found[KEPT]) / max(found[UNKEPT])
 
 
 def _folder(run: Run, shape: tuple[int, ...]) -> AnnotationFolder:

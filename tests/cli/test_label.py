@@ -10,15 +10,18 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+import torch
 from typer.testing import CliRunner, Result
 
 from napari_octsam.cli import app
 from napari_octsam.data.annotations.description import schema_in
 from napari_octsam.phantoms.bscan import make_phantom
 from tests.data.test_datasets import write_pair
+from tests.small_sam import call_it_vit_b, weights_of
 
 Octsam = Callable[..., Result]
 BSCAN = make_phantom(5, (160, 200), findings=()).image
+NOISE = np.random.default_rng(1).integers(0, 256, (96, 128), np.uint8)
 
 
 @pytest.fixture
@@ -61,11 +64,31 @@ def test_a_folder_is_labelled_but_for_a_bad_file_and_gone_on_with(
     (scans / "bad.png").unlink()
     before = Path("out/one.tif").stat().st_mtime_ns
     Path("out/volume.tif").unlink()
+    iio.imwrite(scans / "noise.png", NOISE)
     again = octsam("label", scans, "-o", "out", "--device", "cpu")
     assert again.exit_code == 0, again.output
-    assert "1 of 2 images have labels already" in again.stderr
+    assert "noise.png: The model is very unsure of the B-scan: is it an OCT image?" in again.stderr
+    assert "one.png: The model" not in result.stderr
+    assert "1 of 3 images have labels already" in again.stderr
     assert Path("out/one.tif").stat().st_mtime_ns == before
     assert Path("out/volume.tif").is_file()
+
+
+def test_a_model_without_names_is_asked_for_what_another_one_names(
+    octsam: Octsam, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_it_vit_b(monkeypatch)
+    torch.save(weights_of(), tmp_path / "sam_vit_b.pth")
+    given = ("label", scans / "one.png", "-o", "out", "--model", "sam_vit_b.pth")
+    refused = octsam(*given)
+    assert refused.exit_code == 1
+    assert "--namer octsam-tiny" in refused.stderr
+
+    done = octsam(*given, "--namer", "octsam-tiny", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    labels = tifffile.imread("out/one.tif")
+    assert labels.shape == BSCAN.shape
+    assert set(np.unique(labels)) <= {*range(8), 255}
 
 
 def test_labels_never_mix_nor_take_the_place_of_what_is_read(octsam: Octsam, scans: Path) -> None:

@@ -58,7 +58,7 @@ def test_toml_that_cannot_be_held_is_refused_soon(tmp_path: Path, name: str) -> 
     begun = time.monotonic()
     with pytest.raises((ValueError, OSError)):
         TrainConfig.model_validate(read_toml(written(tmp_path / "a.toml", HOSTILE_TOML[name])))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 def test_a_mark_of_the_byte_order_is_left_out() -> None:

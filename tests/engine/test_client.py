@@ -61,7 +61,7 @@ def make(tmp_path: Path, phases: list[str], monkeypatch: pytest.MonkeyPatch) -> 
     yield make
     for client in clients:
         client.end()
-        assert client.wait(10)
+        assert client.wait(60)
         assert client.state.process is None
         assert not client.state.pending
 
@@ -78,7 +78,7 @@ class Waiting:
         self.events: list[object] = []
         self._begun = threading.Event()
         self.future = client.submit(("wait",), on_event=self._note)
-        assert self._begun.wait(10)
+        assert self._begun.wait(60)
 
     def _note(self, event: object) -> None:
         self.events.append(event)
@@ -95,7 +95,7 @@ def test_starts_once_with_the_first_request(
 ) -> None:
     assert client.pid is None
     futures = [client.submit(("say", number)) for number in range(20)]
-    assert [future.result(10) for future in futures] == list(range(20))
+    assert [future.result(60) for future in futures] == list(range(20))
     assert phases == ["starting", "ready"]
 
 
@@ -103,41 +103,41 @@ def test_all_events_come_in_order_and_before_the_answer(client: Client[Any, Any,
     told: list[object] = []
     future = client.submit(("count", 1000), on_event=told.append)
     future.add_done_callback(lambda done: told.append(f"answer {done.result()}"))
-    future.result(10)
+    future.result(60)
     assert told == [*range(1000), "answer 1000"]
 
 
 def test_a_listener_that_fails_ends_nothing(client: Client[Any, Any, Any]) -> None:
-    assert client.submit(("count", 2), on_event=lambda event: 1 / 0).result(10) == 2
-    assert client.submit(("say", 1)).result(10) == 1
+    assert client.submit(("count", 2), on_event=lambda event: 1 / 0).result(60) == 2
+    assert client.submit(("say", 1)).result(60) == 1
 
 
 def test_a_callback_may_submit(client: Client[Any, Any, Any]) -> None:
     chained: Future[Future[Any]] = Future()
     first = client.submit(("say", 1))
     first.add_done_callback(lambda _: chained.set_result(client.submit(("say", 2))))
-    assert chained.result(10).result(10) == 2
+    assert chained.result(60).result(60) == 2
 
 
 def test_failures_say_whose_they_are(client: Client[Any, Any, Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no file nowhere"):
-        client.submit(("read", "nowhere")).result(10)
+        client.submit(("read", "nowhere")).result(60)
     with pytest.raises(EngineFault, match=r"^The echo failed: no juggle\. Its log") as caught:
-        client.submit(("juggle",)).result(10)
+        client.submit(("juggle",)).result(60)
     assert str(caught.value).endswith(str(tmp_path / "echo.log"))
     assert "Traceback" in (tmp_path / "echo.log").read_text("utf-8")
 
 
 def test_what_cannot_be_pickled_fails_alone(client: Client[Any, Any, Any]) -> None:
     with pytest.raises(Exception, match="pickle"):
-        client.submit(("say", lambda: None)).result(10)
-    assert client.submit(("say", 1)).result(10) == 1
+        client.submit(("say", lambda: None)).result(60)
+    assert client.submit(("say", 1)).result(60) == 1
 
 
 def test_warnings_are_told(client: Client[Any, Any, Any]) -> None:
     warnings: list[str] = []
     client.warned.connect(warnings.append)
-    client.submit(("warn", "The disk is full.")).result(10)
+    client.submit(("warn", "The disk is full.")).result(60)
     assert warnings == ["The disk is full."]
 
 
@@ -146,10 +146,10 @@ def test_cancel_stops_what_runs_and_drops_what_waits(client: Client[Any, Any, An
     behind, last = client.submit(("say", 1)), client.submit(("say", 2))
     assert behind.cancel()
     assert running.future.cancel()
-    assert wait([running.future, behind], timeout=1).done
+    assert wait([running.future, behind], timeout=60).done
     with pytest.raises(CancelledError):
         running.future.result()
-    assert last.result(10) == 2
+    assert last.result(60) == 2
 
 
 class Asleep:
@@ -158,7 +158,7 @@ class Asleep:
     def __init__(self, client: Client[Any, Any, Any], seconds: float = 600) -> None:
         begun = threading.Event()
         self.future = client.submit(("sleep", seconds), on_event=lambda _: begun.set())
-        assert begun.wait(10)
+        assert begun.wait(60)
 
 
 def test_cancel_ends_a_process_that_does_not_stop(
@@ -166,7 +166,7 @@ def test_cancel_ends_a_process_that_does_not_stop(
 ) -> None:
     file = tmp_path / "text"
     file.write_text("here")
-    client.submit(("read", str(file)), role="sets up").result(10)
+    client.submit(("read", str(file)), role="sets up").result(60)
     deaths: list[str] = []
     client.died.connect(deaths.append)
     stuck = Asleep(client)
@@ -175,9 +175,9 @@ def test_cancel_ends_a_process_that_does_not_stop(
     assert process is not None
     cancelled = time.monotonic()
     assert stuck.future.cancel()
-    process.end(3)
+    process.end(60)
 
-    assert time.monotonic() - cancelled < 3
+    assert time.monotonic() - cancelled < 60, "the client ended it, this test did not"
     assert [each.result(30) for each in behind] == [1, "here"]
     assert phases == ["starting", "ready", "stopped", "starting", "ready"]
     assert deaths == []
@@ -202,16 +202,16 @@ def test_steering_reaches_the_request_that_runs(client: Client[Any, Any, Any]) -
     client.steer(first.future, "go on")
     client.steer(first.future, "end")
     client.steer(later, "end")
-    assert first.future.result(10) == ["pause", "go on"]
+    assert first.future.result(60) == ["pause", "go on"]
     assert first.events == ["waiting", "pause", "go on"]
     client.steer(first.future, "too late")
-    assert later.result(10) == []
+    assert later.result(60) == []
 
 
 def test_a_steer_that_follows_at_once_is_not_lost(client: Client[Any, Any, Any]) -> None:
     future = client.submit(("wait",))
     client.steer(future, "end")
-    assert future.result(10) == []
+    assert future.result(60) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names of signals")
@@ -225,13 +225,13 @@ def test_death_fails_what_is_pending_and_the_next_request_starts_anew(
     kill(client)
     for future, event in ((running.future, "waiting"), (behind, None)):
         with pytest.raises(EngineDied) as caught:
-            future.result(10)
+            future.result(60)
         assert str(caught.value) == (
             "The echo was stopped by SIGKILL, as happens when memory runs out, "
             f"while {event}. Try again. Its log is {tmp_path / 'echo.log'}"
         )
     assert client.pid is None
-    assert client.submit(("say", 2)).result(10) == 2
+    assert client.submit(("say", 2)).result(60) == 2
     assert phases == ["starting", "ready", "stopped", "starting", "ready"]
     assert len(deaths) == 1
     assert "while ready" in deaths[0]
@@ -245,13 +245,13 @@ def test_a_death_is_told_also_where_nobody_waits_for_an_answer(
     running = Waiting(client)
     running.future.cancel()
     kill(client)
-    assert client.wait(10)
+    assert client.wait(60)
     assert len(deaths) == 1
 
 
 def test_an_exit_code_is_part_of_the_sentence(client: Client[Any, Any, Any]) -> None:
     with pytest.raises(EngineDied, match="The echo stopped with exit code 3 while None"):
-        client.submit(("exit", 3)).result(10)
+        client.submit(("exit", 3)).result(60)
 
 
 def test_a_new_process_is_set_up_as_the_one_before(
@@ -259,22 +259,22 @@ def test_a_new_process_is_set_up_as_the_one_before(
 ) -> None:
     file, missing = tmp_path / "text", tmp_path / "missing"
     with pytest.raises(UserError, match="Nothing is read"):
-        client.submit(("text",), role="relies on it").result(10)
+        client.submit(("text",), role="relies on it").result(60)
     file.write_text("before")
-    assert client.submit(("read", str(file)), role="sets up").result(10) == "before"
+    assert client.submit(("read", str(file)), role="sets up").result(60) == "before"
     with pytest.raises(UserError):
-        client.submit(("read", str(missing)), role="sets up").result(10)
+        client.submit(("read", str(missing)), role="sets up").result(60)
     file.write_text("after")
-    assert client.submit(("text",), role="relies on it").result(10) == "before"
+    assert client.submit(("text",), role="relies on it").result(60) == "before"
 
     kill(client)
-    assert client.wait(10)
+    assert client.wait(60)
     events: list[object] = []
-    assert client.submit(("say", 1)).result(10) == 1  # needs nothing
+    assert client.submit(("say", 1)).result(60) == 1  # needs nothing
     futures = [
         client.submit(("text",), on_event=events.append, role="relies on it") for _ in range(3)
     ]
-    assert [future.result(10) for future in futures] == ["after"] * 3
+    assert [future.result(60) for future in futures] == ["after"] * 3
     assert events == ["reading"]
 
 
@@ -283,14 +283,14 @@ def test_where_the_set_up_fails_so_does_what_relies_on_it(
 ) -> None:
     file = tmp_path / "text"
     file.write_text("here")
-    client.submit(("read", str(file)), role="sets up").result(10)
+    client.submit(("read", str(file)), role="sets up").result(60)
     file.unlink()
     kill(client)
-    assert client.wait(10)
+    assert client.wait(60)
     with pytest.raises(UserError, match="There is no file"):
-        client.submit(("text",), role="relies on it").result(10)
+        client.submit(("text",), role="relies on it").result(60)
     file.write_text("again")
-    assert client.submit(("text",), role="relies on it").result(10) == "again"
+    assert client.submit(("text",), role="relies on it").result(60) == "again"
 
 
 @pytest.mark.parametrize(
@@ -306,8 +306,8 @@ def test_a_process_that_cannot_start_fails_what_waits_for_it(error: Exception, d
     client.died.connect(deaths.append)
     expected = EngineDied if died else UserError
     with pytest.raises(expected, match=r"The echo cannot start: no memory|^no$"):
-        client.submit(("say", 1)).result(10)
-    assert client.wait(10)
+        client.submit(("say", 1)).result(60)
+    assert client.wait(60)
     assert phases == ["starting", "stopped"]
     assert len(deaths) == died
 
@@ -317,8 +317,8 @@ def test_a_process_may_serve_one_request_and_end(make: Make) -> None:
     deaths: list[str] = []
     client.died.connect(deaths.append)
     for number in range(2):
-        assert client.submit(("say", number)).result(10) == number
-        assert client.wait(10)
+        assert client.submit(("say", number)).result(60) == number
+        assert client.wait(60)
     assert not deaths
 
 
@@ -327,8 +327,8 @@ def test_a_process_that_is_left_gives_its_answer_and_ends(client: Client[Any, An
     client.died.connect(deaths.append)
     running = Waiting(client)
     client.leave()
-    assert running.future.result(10) == ["left"]
-    assert client.wait(10)
+    assert running.future.result(60) == ["left"]
+    assert client.wait(60)
     with pytest.raises(EngineDied, match="The echo has been shut down"):
         client.submit(("say", 1)).result(1)
     assert not deaths
@@ -338,11 +338,11 @@ def test_a_process_that_is_left_gives_its_answer_and_ends(client: Client[Any, An
 def test_end_kills_what_does_not_end(client: Client[Any, Any, Any], seconds: float) -> None:
     begun = threading.Event()
     sleeping = client.submit(("sleep", 60), on_event=lambda event: begun.set())
-    assert begun.wait(10)
+    assert begun.wait(60)
     os.kill(client.pid, signal.SIGSTOP) if os.name == "posix" else None  # type: ignore[arg-type]
     client.end(seconds)
     with pytest.raises(EngineDied):
-        sleeping.result(10)
+        sleeping.result(60)
 
 
 def test_a_process_that_nobody_wants_any_more_when_it_starts_is_ended(
@@ -351,7 +351,7 @@ def test_a_process_that_nobody_wants_any_more_when_it_starts_is_ended(
     future = client.submit(("sleep", 60))
     client.end()
     with pytest.raises(EngineDied):
-        future.result(10)
+        future.result(60)
 
 
 def test_nothing_hangs_or_is_lost_whenever_the_process_is_killed(
@@ -359,25 +359,27 @@ def test_nothing_hangs_or_is_lost_whenever_the_process_is_killed(
 ) -> None:
     file = tmp_path / "text"
     file.write_text("text")
-    client.submit(("read", str(file)), role="sets up").result(10)
+    client.submit(("read", str(file)), role="sets up").result(60)
     deaths: list[str] = []
     client.died.connect(deaths.append)
-    until = time.monotonic() + 2
-    threads = [Asking(client, seed, until) for seed in range(3)]
+    enough = threading.Event()
+    threads = [Asking(client, seed, enough) for seed in range(3)]
     for thread in threads:
         thread.start()
+    assert threads[0].answered.wait(60)
     kills = 0
-    while time.monotonic() < until:
+    while kills < 15:
         time.sleep(random.random() / 5)
         process = client.state.process
         if process is not None:
             process.end()
             kills += 1
+    enough.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     futures = [future for thread in threads for future in thread.futures]
-    assert not wait(futures, timeout=20).not_done
+    assert not wait(futures, timeout=60).not_done
     with suppress(EngineDied):  # of the last kill
         client.submit(("say", 1)).result(20)
     assert client.submit(("text",), role="relies on it").result(20) == "text"
@@ -393,24 +395,30 @@ def test_nothing_hangs_or_is_lost_whenever_the_process_is_killed(
 class Asking(threading.Thread):
     """Asks, cancels and steers at random."""
 
-    def __init__(self, client: Client[Any, Any, Any], seed: int, until: float) -> None:
+    def __init__(self, client: Client[Any, Any, Any], seed: int, enough: threading.Event) -> None:
         super().__init__(daemon=True)
         self.futures: list[Future[Any]] = []
+        self.answered = threading.Event()
         self._client = client
         self._chance = random.Random(seed)
-        self._until = until
+        self._enough = enough
 
     def run(self) -> None:
-        while time.monotonic() < self._until:
+        while not self._enough.is_set():
             verb = self._chance.choice(["text", "count", "wait"])
             role: Role = "relies on it" if verb == "text" else "stands alone"
             future = self._client.submit((verb, 3), role=role)
             self.futures.append(future)
+            future.add_done_callback(self._note)
             if verb == "wait":
                 self._client.steer(future, "end")
             if self._chance.random() < 0.3:
                 self._chance.choice(self.futures).cancel()
             time.sleep(self._chance.random() / 200)
+
+    def _note(self, future: Future[Any]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self.answered.set()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps rights in another way")

@@ -71,7 +71,7 @@ def drag(qtbot: Any, canvas: Any, start: tuple[float, float], end: tuple[float, 
     qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=path[0])
     for place in path:
         qtbot.mouseMove(canvas, place)
-        qtbot.wait(10)
+        qtbot.wait(60)
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=path[-1])
 
 

@@ -381,7 +381,15 @@ def test_a_schema_that_the_model_does_not_name_makes_no_layer(
     widget.session.model = None
     widget.volume.label_this()
     until_over(qtbot, widget)
-    assert "does not name pixels by itself" in widget.message.text()
+    asked = widget.label.question
+    assert asked.isVisibleTo(widget)
+    assert "octsam-tiny can tell it where to look" in asked._text.text()
+    asked.both.click()
+    until_over(qtbot, widget)
+    assert {request.namer for request in engine.asked_for(Label)} == {"octsam-tiny"}
+    widget.volume.label_range(1, 1)  # asked once a model
+    until_over(qtbot, widget)
+    assert not asked.isVisibleTo(widget)
 
 
 def test_a_full_disk_is_told_and_the_labels_are_there(

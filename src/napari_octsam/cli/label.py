@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,16 +12,22 @@ from napari_octsam.cli.console import complain, note, out, phases_bar, working
 from napari_octsam.cli.models import download_if_needed
 from napari_octsam.cli.profile_option import Profile
 from napari_octsam.cli.schema_option import Schema
+from napari_octsam.core.automatic import doubts_about
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.wording import counted
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_octsam.cli.console import ShowPhase
     from napari_octsam.core.classes import LabelSchema
-    from napari_octsam.models.model import Model
+    from napari_octsam.core.labelling import Labelling
 
 __all__ = ["label"]
+
+Label = Callable[["npt.NDArray[Any]"], "Labelling"]
+"""Labels one B-scan, (H, W) or (H, W, 3 or 4)."""
 
 
 def label(
@@ -36,6 +42,13 @@ def label(
     model: Annotated[
         str, typer.Option(help="Name from 'octsam models', or a checkpoint file.")
     ] = BUNDLED_MODEL,
+    namer: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the model names no pixels: one that does, as octsam-tiny; its labels "
+            "become boxes and points for the model."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     profile: Profile = None,
     overwrite: Annotated[
@@ -56,7 +69,7 @@ def label(
     left = wanted if overwrite else _without_labels(wanted, classes)
     if len(left) < len(wanted):
         note(f"{len(wanted) - len(left)} of {counted(len(wanted), 'image')} have labels already.")
-    failed = _label_all(left, classes, model, profile, device) if left else []
+    failed = _label_all(left, *_load(model, namer, classes, profile, device)) if left else []
     for message in failed:
         complain(message)
     done = f"Labelled {counted(len(left) - len(failed), 'image')} by {classes.name} in {output}."
@@ -107,26 +120,35 @@ def _without_labels(wanted: dict[Path, Path], schema: LabelSchema) -> dict[Path,
     return {picture: labels for picture, labels in wanted.items() if not labels.is_file()}
 
 
-def _label_all(
-    wanted: dict[Path, Path], schema: LabelSchema, name: str, profile: str | None, device: str
-) -> list[str]:
-    """Label the pictures one after the other; return what was wrong with those that could not."""
-    download_if_needed(name)
+def _load(
+    name: str, namer: str | None, schema: LabelSchema, profile: str | None, device: str
+) -> tuple[Label, LabelSchema]:
+    """Return what labels a B-scan, and the schema with the layers that it knows of."""
+    for each in filter(None, (name, namer)):
+        download_if_needed(each)
     with working(f"Loading {name}"):
         from napari_octsam.models.checkpoints.load import load_model  # torch, once all is right
-        from napari_octsam.models.named_schemas import named_schema
+        from napari_octsam.models.named_schemas import known_as, named_schema
+        from napari_octsam.models.prompted_labels import label_with
 
         model = load_model(name, profile, device=device)
-        wanted_schema, _ = named_schema(model.header, schema)
+        helped = namer is not None and known_as(model.header, schema) is None
+        helper = load_model(namer, device=device) if namer is not None and helped else None
+        wanted, _ = named_schema((helper or model).header, schema)
     if model.note:
         note(model.note)
+    return lambda bscan: label_with(model, helper, bscan, wanted), wanted
+
+
+def _label_all(wanted: dict[Path, Path], label: Label, schema: LabelSchema) -> list[str]:
+    """Label the pictures one after the other; return what was wrong with those that could not."""
     failed = []
     with phases_bar("Labelling") as show:
         for number, (picture, labels) in enumerate(wanted.items(), start=1):
             text = f"image {number} of {len(wanted)}"
             try:
                 labels.parent.mkdir(parents=True, exist_ok=True)
-                _label_one(model, picture, labels, wanted_schema, show, text)
+                _label_one(label, picture, labels, schema, show, text)
             except UserError as error:
                 failed.append(f"{picture}: {error}")
             except OSError as error:
@@ -135,7 +157,7 @@ def _label_all(
 
 
 def _label_one(
-    model: Model, path: Path, output: Path, schema: LabelSchema, show: ShowPhase, text: str
+    label: Label, path: Path, output: Path, schema: LabelSchema, show: ShowPhase, text: str
 ) -> None:
     from napari_octsam.cli.prediction import label_picture
     from napari_octsam.data.annotations.description import Description
@@ -145,7 +167,7 @@ def _label_one(
     def on_bscan(done: int, total: int) -> None:
         show(path.name, done, total, text)
 
-    labels = label_picture(model, open_picture(path), schema, on_bscan)
+    labels, doubtful = label_picture(label, open_picture(path), on_bscan)
     axes = labels.ndim
     description = Description(
         label_schema=schema,
@@ -154,3 +176,5 @@ def _label_one(
         axis_labels=("plane", "row", "column")[-axes:] if axes <= 3 else ("",) * axes,
     )
     write_described_tiff(output, labels, description)
+    if doubtful:
+        note(f"{path}: {doubts_about(doubtful)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import as_grey, normalised, take_bscan
 from napari_octsam.core.masks import composite
 from napari_octsam.core.prompts import Prompt, check_prompt
+from napari_octsam.core.trust import Trust, trust_in
 from napari_octsam.data.pictures import Picture, is_rgb
 
 if TYPE_CHECKING:
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.core.labelling import Labelling
     from napari_octsam.models.model import Model
 
 __all__ = ["PredictedObject", "check_prompts", "label_picture", "predict_labels"]
@@ -105,15 +107,16 @@ def predict_labels(
 
 
 def label_picture(
-    model: Model,
+    label: Callable[[npt.NDArray[Any]], Labelling],
     picture: Picture,
-    schema: LabelSchema,
     on_bscan: Callable[[int, int], None] = lambda *_: None,
-) -> npt.NDArray[np.uint8]:
+) -> tuple[npt.NDArray[np.uint8], list[tuple[int, ...]]]:
     """Label each B-scan of a picture unasked: layers in order, the rest by the model's names.
 
     Parameters
     ----------
+    label
+        Labels one B-scan, (H, W) or (H, W, 3 or 4).
     picture
         (..., H, W) or (..., H, W, 3 or 4), from `open_picture`.
     on_bscan
@@ -121,15 +124,21 @@ def label_picture(
 
     Returns
     -------
-    (..., H, W) uint8 label values; see `core.labelling.Labelling`.
+    labels
+        (..., H, W) uint8 label values; see `core.labelling.Labelling`.
+    doubtful
+        Indices of the B-scans whose confidence is `Trust.DOUBTFUL`.
     """
     rgb = is_rgb(picture)
     labels = np.zeros(picture.shape[:-1] if rgb else picture.shape, np.uint8)
-    bscans = list(np.ndindex(labels.shape[:-2]))
+    bscans, doubtful = list(np.ndindex(labels.shape[:-2])), []
     for done, bscan in enumerate(bscans):
         on_bscan(done, len(bscans))
-        labels[bscan] = model.label(take_bscan(picture, bscan, rgb=rgb), schema).labels
-    return labels
+        found = label(take_bscan(picture, bscan, rgb=rgb))
+        labels[bscan] = found.labels
+        if trust_in(found.mean_confidence) is Trust.DOUBTFUL:
+            doubtful.append(bscan)
+    return labels, doubtful
 
 
 def _painted(

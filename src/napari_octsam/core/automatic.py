@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -10,8 +10,20 @@ import numpy.typing as npt
 
 from napari_octsam.core.annotation import BScanState
 from napari_octsam.core.classes import NOT_LABELLED
+from napari_octsam.core.wording import listed
 
-__all__ = ["Index", "Left", "Present", "labelled_anew", "outward", "why_left"]
+__all__ = [
+    "Index",
+    "Left",
+    "Present",
+    "bscans_named",
+    "doubts_about",
+    "labelled_anew",
+    "outward",
+    "why_left",
+]
+
+_MOST_NAMED = 6
 
 Index = tuple[int, ...]
 
@@ -108,3 +120,23 @@ def outward(indices: Sequence[Index], first: Index) -> list[Index]:
             enumerate(indices), key=lambda each: (abs(each[0] - before), -each[0])
         )
     ]
+
+
+def bscans_named(indices: Iterable[Index]) -> str:
+    """Return "B-scan 3", "B-scans 3, 4 and 7" or "B-scans 1, 2, 3, 4, 5, 6 and 20 others"."""
+    names = [", ".join(map(str, index)) for index in indices]
+    if names == [""]:
+        return "the B-scan"
+    if len(names) == 1:
+        return f"B-scan {names[0]}"
+    if len(names) > _MOST_NAMED:
+        names = [*names[:_MOST_NAMED], f"{len(names) - _MOST_NAMED} others"]
+    return f"B-scans {listed(names, 'and')}"
+
+
+def doubts_about(indices: Collection[Index]) -> str:
+    """Return a sentence on B-scans that a model is very unsure of; "" where there are none."""
+    if not indices:
+        return ""
+    ask = "is it an OCT image" if len(indices) == 1 else "are they OCT images"
+    return f"The model is very unsure of {bscans_named(sorted(indices))}: {ask}?"

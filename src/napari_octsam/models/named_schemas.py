@@ -29,7 +29,8 @@ def named_schema(header: Header, schema: LabelSchema | str) -> tuple[LabelSchema
     if not header.naming:
         raise UserError(
             f"The model {header.name} does not name pixels by itself: it needs prompts. "
-            "octsam-tiny can label a B-scan unasked."
+            "octsam-tiny can label a B-scan unasked, or say what to ask the model for (in octsam "
+            "label: --namer octsam-tiny)."
         )
     wanted = _schema_called(header, schema) if isinstance(schema, str) else schema
     known = known_as(header, wanted)

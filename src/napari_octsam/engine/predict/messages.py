@@ -105,10 +105,14 @@ class Label:
     ----------
     schema
         One by whose classes the model names pixels (`LoadedModel.named_schemas`).
+    namer
+        Name or file of a model that does it in its stead where it does not: that one's labels
+        become boxes and points for the model in use. "" where there is none.
     """
 
     bscan: BScan
     schema: LabelSchema
+    namer: str = ""
 
 
 Request = LoadModel | Download | Encode | Decode | Label

@@ -36,8 +36,9 @@ from napari_octsam.models.embeddings import (
     embedding_key,
 )
 from napari_octsam.models.model import Model
-from napari_octsam.models.named_schemas import named_schema
+from napari_octsam.models.named_schemas import known_as, named_schema
 from napari_octsam.models.network import Embedding
+from napari_octsam.models.prompted_labels import label_prompted
 
 __all__ = ["Service", "Tell"]
 
@@ -89,7 +90,7 @@ class Service:
             case Download(name):
                 return str(_download(name, tell))
             case Encode(bscan):
-                return self._embedding(bscan, tell)[1]
+                return self._embedding(self._model_in_use(), bscan, tell)[1]
             case Decode():
                 return self._decode(request, tell)
             case Label():
@@ -120,10 +121,11 @@ class Service:
         )
 
     def _decode(self, request: Decode, tell: Tell) -> Prediction:
-        embedding, encoded = self._embedding(request.bscan, tell)
+        model = self._model_in_use()
+        embedding, encoded = self._embedding(model, request.bscan, tell)
         tell("decoding", subject=request.bscan.name)
         started = time.perf_counter()
-        objects = self._model_in_use().decode(embedding, request.prompts, request.schema)
+        objects = model.decode(embedding, request.prompts, request.schema)
         return Prediction(
             shape=embedding.shape,
             objects=tuple(objects),
@@ -133,12 +135,18 @@ class Service:
 
     def _label(self, request: Label, tell: Tell) -> Labelled:
         model, bscan = self._model_in_use(), request.bscan
-        named_schema(model.header, request.schema)  # before it is encoded in vain
-        embedding, _ = self._embedding(bscan, tell, in_memory=False)
+        namer = self._namer(request)
+        named_schema(namer.header, request.schema)  # before it is encoded in vain
+        embedding, _ = self._embedding(namer, bscan, tell, in_memory=False)
         tell("labelling", subject=bscan.name)
-        named = model.label(embedding, request.schema)
+        named = namer.label(embedding, request.schema)
         tell("labelling", subject=bscan.name)
-        found = named.best
+        if namer is model:
+            found = named.best
+        else:
+            embedding, _ = self._embedding(model, bscan, tell, in_memory=False)
+            tell("decoding", subject=bscan.name)
+            found = label_prompted(model, embedding, named)
         return Labelled(
             model=model.header.name,
             labels=found.labels,
@@ -148,8 +156,18 @@ class Service:
             mean_confidence=found.mean_confidence,
         )
 
+    def _namer(self, request: Label) -> Model:
+        """Return the model that names the pixels: that in use, where it can or no other may."""
+        model = self._model_in_use()
+        if not request.namer or known_as(model.header, request.schema) is not None:
+            return model
+        wanted = LoadModel(request.namer)
+        namer = self._models.get(wanted) or load_model(request.namer)
+        self._models.put(wanted, namer)
+        return namer
+
     def _embedding(
-        self, bscan: BScan, tell: Tell, *, in_memory: bool = True
+        self, model: Model, bscan: BScan, tell: Tell, *, in_memory: bool = True
     ) -> tuple[Embedding, Encoded]:
         """Return a B-scan's embedding from memory, else the disk, else the encoder.
 
@@ -158,7 +176,6 @@ class Service:
         in_memory
             Keep it in memory: not, where a volume would push out those that are prompted.
         """
-        model = self._model_in_use()
         started = time.perf_counter()
         key = embedding_key(model, bscan.pixels)
         origin: Literal["memory", "disk", "encoder"] = "memory"

@@ -18,6 +18,7 @@ from napari_octsam.gui.layers.labelled_images import CARRIED_NAME
 from napari_octsam.gui.prompting.preview import Preview
 from napari_octsam.gui.prompting.prompter import prompter_of
 from napari_octsam.gui.prompting.sentences import names_of
+from napari_octsam.gui.widgets.seldom import seldom
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -67,7 +68,7 @@ class CarryOn:
             (self._carrying.changed, self._show),
             (self._carrying.told, volume.notices.happened),
             (volume.shown.moved, self._show),
-            (volume.keeper.changed, self._look),
+            (volume.keeper.changed, seldom(self._look)),
             (session.schema_changed, self._look),
             (session.prediction_changed, self._look),
         ]

@@ -18,8 +18,9 @@ from qtpy.QtWidgets import (
 
 from napari_octsam.core.automatic import Present
 from napari_octsam.core.wording import counted, duration
-from napari_octsam.gui.labelling.volume_labels import Question, VolumeLabels
+from napari_octsam.gui.labelling.volume_labels import NamerQuestion, Question, VolumeLabels
 from napari_octsam.gui.widgets.message_line import MessageLine
+from napari_octsam.gui.widgets.seldom import seldom
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session.session_widget import SessionWidget
@@ -53,7 +54,7 @@ class LabelPanel(QWidget):
         self.some.clicked.connect(lambda: volume.label_range(self.first.value(), self.last.value()))
         owner.listen(volume.shown.image_changed, self.refresh)
         owner.listen(volume.question_changed, self.question.show_question)
-        owner.listen(volume.labeller.changed, self.progress.refresh)
+        owner.listen(volume.labeller.changed, seldom(self.progress.refresh, self))
         self.refresh()
 
     def refresh(self) -> None:
@@ -97,7 +98,7 @@ class LabelPanel(QWidget):
 
 
 class _QuestionPanel(QWidget):
-    """Asks what is to happen to labels that are there."""
+    """Asks what is to happen to labels that are there, or whether another model may help."""
 
     def __init__(self, volume: VolumeLabels) -> None:
         super().__init__()
@@ -110,6 +111,10 @@ class _QuestionPanel(QWidget):
             button.setToolTip(hint)
             button.clicked.connect(partial(volume.answer, present))
             row.addWidget(button, 1)
+        self.both = QPushButton("Label with both")
+        self.both.setToolTip("The labels of the one become boxes and points for the other")
+        self.both.clicked.connect(volume.accept_namer)
+        row.addWidget(self.both, 1)
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Label nothing")
         self.cancel.clicked.connect(volume.leave)
@@ -121,10 +126,19 @@ class _QuestionPanel(QWidget):
         column.addLayout(row)
         self.hide()
 
-    def show_question(self, question: Question | None) -> None:
+    def show_question(self, question: Question | NamerQuestion | None) -> None:
         """Ask a question, or nothing more."""
         self.setVisible(question is not None)
+        for button in self.answers.values():
+            button.setVisible(isinstance(question, Question))
+        self.both.setVisible(isinstance(question, NamerQuestion))
         if question is None:
+            return
+        if isinstance(question, NamerQuestion):
+            self._text.say(
+                f"{question.model} does not name pixels by itself. {question.namer} can tell it "
+                "where to look: its labels become boxes and points."
+            )
             return
         if len(question.indices) == 1:
             self._text.say("A model has labelled this B-scan already. What of its labels?")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_octsam.core.annotation import Progress, is_protected
+from napari_octsam.core.automatic import bscans_named
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.wording import listed
 from napari_octsam.gui.layers.bscan_writing import BScanChange
 from napari_octsam.gui.session.undo import Place, Step
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from napari_octsam.core.automatic import Index
     from napari_octsam.gui.labelling.labels_target import LabelsTarget
 
-__all__ = ["LabelStep", "LabelledBScan", "OneBScanStep", "bscans_named"]
-
-_MOST_NAMED = 6
+__all__ = ["LabelStep", "LabelledBScan", "OneBScanStep"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,18 +143,6 @@ class OneBScanStep(Step):
         """Take them back again."""
         self._labelling.take_back_one(self._index)
         return f"{bscans_named([self._index])} is as it was before the labelling."
-
-
-def bscans_named(indices: Iterable[Index]) -> str:
-    """Return "B-scan 3", "B-scans 3, 4 and 7" or "B-scans 1, 2, 3, 4, 5, 6 and 20 others"."""
-    names = [", ".join(map(str, index)) for index in indices]
-    if names == [""]:
-        return "the B-scan"
-    if len(names) == 1:
-        return f"B-scan {names[0]}"
-    if len(names) > _MOST_NAMED:
-        names = [*names[:_MOST_NAMED], f"{len(names) - _MOST_NAMED} others"]
-    return f"B-scans {listed(names, 'and')}"
 
 
 def _stay(left: list[Index]) -> str:

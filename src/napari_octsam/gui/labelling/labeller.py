@@ -11,7 +11,8 @@ from psygnal import Signal
 
 from napari_octsam.core.annotation import BScanState, Progress, SetBy
 from napari_octsam.core.automatic import Index, Left, Present, labelled_anew, outward
-from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.classes import LabelSchema, bundled_schema
+from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.trust import Trust, trust_in
 from napari_octsam.core.wording import listed
@@ -21,6 +22,7 @@ from napari_octsam.gui.labelling.label_step import LabelledBScan
 from napari_octsam.gui.labelling.run import LabellingRun
 from napari_octsam.gui.layers.bscan_writing import content_sum, write_bscan
 from napari_octsam.gui.layers.bscans import Plane, read_bscan
+from napari_octsam.models.checkpoints.registry import REGISTRY
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from napari_octsam.gui.session.session import Session
     from napari_octsam.gui.session.undo import Step
 
-__all__ = ["Labeller", "why_not_named"]
+__all__ = ["Labeller", "namer_for", "why_not_named"]
 
 _AHEAD = 3  # B-scans that are read and asked for, so that the engine never waits for one
 
@@ -66,6 +68,7 @@ class Labeller:
         indices: Sequence[Index],
         first: Index,
         present: Present = Present.KEEP,
+        namer: str = "",
     ) -> None:
         """Label B-scans, beginning with the one that is shown.
 
@@ -75,6 +78,8 @@ class Labeller:
             In their order in the volume.
         present
             What happens to those that a model has labelled already.
+        namer
+            As of `Label`.
 
         Raises
         ------
@@ -84,9 +89,10 @@ class Labeller:
         self.stop()
         schema = self._session.schema
         target.check()
-        if self._session.model is not None and (why := why_not_named(self._session.model, schema)):
+        model = self._session.model
+        if model is not None and not namer and (why := why_not_named(model, schema)):
             raise UserError(why)
-        run = LabellingRun(target, schema, present, deque(outward(indices, first)))
+        run = LabellingRun(target, schema, present, deque(outward(indices, first)), namer)
         target.labels.visible = True  # what is written out of sight looks lost
         self.run = run
         self.changed.emit()
@@ -163,7 +169,7 @@ class Labeller:
             if self._takes(run, index, future):
                 self._on_failed(run, index, sentence, future.exception())
 
-        request, background = Label(bscan, run.schema), index != run.first
+        request, background = Label(bscan, run.schema, run.namer), index != run.first
         run.asked[index] = future = self._session.submit(
             request, done, failed, background=background
         )
@@ -186,7 +192,7 @@ class Labeller:
                 self._ask(run)
             else:
                 self._end(run, sentence)
-        elif model is None or why_not_named(model, run.schema):
+        elif model is None or (not run.namer and why_not_named(model, run.schema)):
             self._end(run, sentence)
         else:
             self._on_unread(run, index, sentence)
@@ -249,6 +255,13 @@ class Labeller:
         """Stop what the person takes back."""
         if self.run is not None and step is self.run.step:
             self.stop()
+
+
+def namer_for(model: LoadedModel, schema: LabelSchema) -> str:
+    """Return the model whose labels can be the prompts of one that names no pixels; "" if none."""
+    known = map(bundled_schema, REGISTRY[BUNDLED_MODEL].named_schemas)
+    helps = not model.named_schemas and any(each.means_as(schema) for each in known)
+    return BUNDLED_MODEL if helps else ""
 
 
 def why_not_named(model: LoadedModel, schema: LabelSchema) -> str:

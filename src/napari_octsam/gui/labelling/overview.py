@@ -112,7 +112,7 @@ class Overview:
         self._checks.found.connect(self._on_found)
         self._target: LabelsTarget | None = None
         self._known = _Known()
-        self._jumps: dict[Index, float] = {}
+        self._jumps: dict[Index, float] | None = None  # None where they are to be found again
 
     @property
     def indices(self) -> list[Index]:
@@ -124,7 +124,7 @@ class Overview:
         same = target is not None and self._target is not None
         if not (same and target is not None and target.labels is self._labels):
             self._checks.forget()
-            self._known, self._jumps = _Known(), {}
+            self._known = _Known()
         self._target = target
         self.refresh()
 
@@ -141,7 +141,7 @@ class Overview:
             for index in gone:
                 known.checked.pop(index, None)
             known.looked_at = dict(progress)
-            self._find_jumps()
+        self._jumps = None
         self.changed.emit()
 
     def note(self, index: Index, found: Labelled) -> None:
@@ -163,6 +163,8 @@ class Overview:
         progress = target.progress.get(index)
         told, checked = self._told(index), self._known.checked.get(index)
         findings = () if checked is None else checked.findings
+        if self._jumps is None:
+            self._jumps = self._find_jumps()
         if index in self._jumps:
             findings += (f"jumps by {self._jumps[index]:.0f} rows",)
         standing = Standing(
@@ -223,19 +225,20 @@ class Overview:
     def _on_found(self, labels: Labels, index: Index, checked: Checked) -> None:
         if labels is self._labels and index in self._known.looked_at:
             self._known.checked[index] = checked
-            self._find_jumps()
+            self._jumps = None
             self.changed.emit()
 
-    def _find_jumps(self) -> None:
+    def _find_jumps(self) -> dict[Index, float]:
         """Compare each B-scan with the next one along the last axis."""
-        self._jumps = {}
+        found: dict[Index, float] = {}
         if self._target is None or not self._shape:
-            return
+            return found
         for slower in np.ndindex(self._shape[:-1]):
             row = [(*slower, i) for i in range(self._shape[-1])]
             between = np.array([self._jump(*pair) for pair in pairwise(row)], float)
             for place, rows in odd_ones(between).items():
-                self._jumps[row[place]] = rows
+                found[row[place]] = rows
+        return found
 
     def _jump(self, one: Index, other: Index) -> float:
         """Return the jump from a B-scan to the next, which is compared only once."""

@@ -8,9 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from napari_octsam.core.automatic import Index, Left, Present, why_left
+from napari_octsam.core.automatic import (
+    Index,
+    Left,
+    Present,
+    bscans_named,
+    doubts_about,
+    why_left,
+)
 from napari_octsam.core.wording import listed
-from napari_octsam.gui.labelling.label_step import LabelStep, bscans_named
+from napari_octsam.gui.labelling.label_step import LabelStep
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -37,6 +44,8 @@ class LabellingRun:
         What happens to B-scans that a model has labelled already.
     waiting
         B-scans that are still to be asked for, the next one first.
+    namer
+        As of `Label`.
     sums
         `content_sum` of those that a model has labelled already, at the beginning.
     """
@@ -45,6 +54,7 @@ class LabellingRun:
     schema: LabelSchema
     present: Present
     waiting: deque[Index]
+    namer: str = ""
     sums: dict[Index, int] = field(default_factory=dict)
     asked: dict[Index, Future[Any]] = field(default_factory=dict)
     step: LabelStep = field(init=False)
@@ -106,14 +116,11 @@ class LabellingRun:
         done = f"{begun}{self.labelled}{of} {'B-scan' if self.total == 1 else 'B-scans'} labelled"
         into = f" in {self.target.labels.name}." if self.labelled else "."
         return " ".join(
-            filter(None, (done + into, _left_ones(self.left), self._doubts(), self._failed()))
+            filter(
+                None,
+                (done + into, _left_ones(self.left), doubts_about(self.doubtful), self._failed()),
+            )
         )
-
-    def _doubts(self) -> str:
-        if not self.doubtful:
-            return ""
-        ask = "is it an OCT image" if len(self.doubtful) == 1 else "are they OCT images"
-        return f"The model is very unsure of {bscans_named(sorted(self.doubtful))}: {ask}?"
 
     def _failed(self) -> str:
         if not self.failed:

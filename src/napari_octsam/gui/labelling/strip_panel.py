@@ -13,6 +13,7 @@ from napari_octsam.core.annotation import BScanState
 from napari_octsam.gui.labelling.strip import COLORS, Strip
 from napari_octsam.gui.labelling.volume_labels import VolumeLabels
 from napari_octsam.gui.widgets.message_line import MessageLine
+from napari_octsam.gui.widgets.seldom import seldom
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session.session_widget import SessionWidget
@@ -48,7 +49,8 @@ class StripPanel(QWidget):
         self.done.clicked.connect(volume.set_done)
         self.locked.clicked.connect(volume.set_locked)
         self.take_back.clicked.connect(volume.take_back)
-        owner.listen(volume.overview.changed, self.refresh)
+        self._refresh_soon = seldom(self.refresh, self)
+        owner.listen(volume.overview.changed, self._on_changed)
         owner.listen(volume.shown.moved, self.refresh)
         self.refresh()
 
@@ -72,6 +74,12 @@ class StripPanel(QWidget):
         self.current.say(f"{name}: {standing.words}")
         self.done.setChecked(standing.state is BScanState.DONE)
         self.locked.setChecked(standing.is_locked)
+
+    def _on_changed(self) -> None:
+        if self._volume.labeller.run is None:
+            self.refresh()
+        else:
+            self._refresh_soon()
 
     def _lay_out(self) -> None:
         self.next.setToolTip("Show the most doubtful B-scan that nobody has looked at (Shift-J)")
@@ -107,6 +115,7 @@ class _Legend(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._labels = {state: QLabel() for state in _ORDER}
+        self._there: list[BScanState] = []
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
@@ -116,11 +125,15 @@ class _Legend(QWidget):
     def show_counts(self, counts: Mapping[BScanState, int]) -> None:
         """Show how many B-scans there are of each state, and no state that none has."""
         there = [state for state in _ORDER if counts.get(state)]
+        for state in there:
+            self._labels[state].setText(_counted(state, counts[state]))
+        if there == self._there:
+            return
+        self._there = there
         for state, label in self._labels.items():
             label.setVisible(state in there)
             self._grid.removeWidget(label)
         for place, state in enumerate(there):
-            self._labels[state].setText(_counted(state, counts[state]))
             self._grid.addWidget(self._labels[state], place // _COLUMNS, place % _COLUMNS)
 
 

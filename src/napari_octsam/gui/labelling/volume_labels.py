@@ -12,11 +12,11 @@ import numpy as np
 from psygnal import Signal
 
 from napari_octsam.core.annotation import BScanState
-from napari_octsam.core.automatic import Index, Present
+from napari_octsam.core.automatic import Index, Present, bscans_named
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.annotations.keeper import keeper_of
-from napari_octsam.gui.labelling.label_step import LabelStep, OneBScanStep, bscans_named
-from napari_octsam.gui.labelling.labeller import Labeller, why_not_named
+from napari_octsam.gui.labelling.label_step import LabelStep, OneBScanStep
+from napari_octsam.gui.labelling.labeller import Labeller, namer_for, why_not_named
 from napari_octsam.gui.labelling.labels_target import LabelsTarget
 from napari_octsam.gui.labelling.overview import Overview
 from napari_octsam.gui.layers.bscans import Plane, data_shape, line_up
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_octsam.gui.session.session import Session
     from napari_octsam.gui.session.undo import Step
 
-__all__ = ["Question", "VolumeLabels", "plane_of"]
+__all__ = ["NamerQuestion", "Question", "VolumeLabels", "plane_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,23 @@ class Question:
     automatic: int
 
 
+@dataclass(frozen=True, slots=True)
+class NamerQuestion:
+    """Whether another model is to say what the one in use is asked for, as it names no pixels.
+
+    Parameters
+    ----------
+    indices
+        All that are to be labelled.
+    model, namer
+        The one in use, and the other.
+    """
+
+    indices: tuple[Index, ...]
+    model: str
+    namer: str
+
+
 class VolumeLabels:
     """Labels the image that is shown, and keeps an overview of its B-scans.
 
@@ -65,7 +82,7 @@ class VolumeLabels:
     """
 
     question_changed = Signal(object)
-    """The `Question` that is open now, or None."""
+    """The `Question` or `NamerQuestion` that is open now, or None."""
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self._viewer = viewer
@@ -75,7 +92,8 @@ class VolumeLabels:
         self.shown = ShownBScan(viewer)
         self.labeller = Labeller(session)
         self.overview = Overview(session.main)
-        self.question: Question | None = None
+        self.question: Question | NamerQuestion | None = None
+        self._helped: tuple[str, str] | None = None  # a model, and the namer that may help it
         self._wanted: tuple[Index, ...] = ()  # once a model is loaded
         self.labeller.labelled.connect(self.overview.note)
         self.labeller.told.connect(self.notices.happened)
@@ -154,8 +172,16 @@ class VolumeLabels:
         """Say what is to happen to B-scans that are labelled already, and begin."""
         question = self.question
         self._ask(None)
-        if question is not None:
+        if isinstance(question, Question):
             self._tell_of(lambda: self._start(question.indices, present))
+
+    def accept_namer(self) -> None:
+        """Have the other model say what the one in use is asked for, as long as that is in use."""
+        question = self.question
+        self._ask(None)
+        if isinstance(question, NamerQuestion):
+            self._helped = question.model, question.namer
+            self._tell_of(lambda: self._label(question.indices))
 
     def leave(self) -> None:
         """Label nothing after all."""
@@ -240,7 +266,10 @@ class VolumeLabels:
             self._wanted = tuple(indices)
             session.ensure_model()
             return
-        if why := why_not_named(session.model, session.schema):
+        if (why := why_not_named(session.model, session.schema)) and not self._namer():
+            if namer := namer_for(session.model, session.schema):
+                self._ask(NamerQuestion(tuple(indices), session.model.name, namer))
+                return
             raise UserError(why)
         target = self.target
         automatic = [] if target is None else [i for i in indices if _may_be_replaced(target, i)]
@@ -253,8 +282,17 @@ class VolumeLabels:
         image = self.shown.chosen()
         target, note = self.target_for(image)
         first = self.current
-        self.labeller.start(target, indices, indices[0] if first is None else first, present)
+        first = indices[0] if first is None else first
+        self.labeller.start(target, indices, first, present, self._namer())
         self.notices.happened(note)
+
+    def _namer(self) -> str:
+        """Return the model that may help the one in use with this schema; "" where none may."""
+        model = self._session.model
+        if model is None or self._helped is None:
+            return ""
+        helps = self._helped == (model.name, namer_for(model, self._session.schema))
+        return self._helped[1] if helps else ""
 
     def target_for(self, image: Image) -> tuple[LabelsTarget, str]:
         """Return the labels to write into, made where there are none, and a note."""
@@ -293,7 +331,7 @@ class VolumeLabels:
         steps = (step for step in self._session.history.done if isinstance(step, LabelStep))
         return next((step for step in steps if step.labels is labels and step.has(index)), None)
 
-    def _ask(self, question: Question | None) -> None:
+    def _ask(self, question: Question | NamerQuestion | None) -> None:
         if question != self.question:
             self.question = question
             self.question_changed.emit(question)

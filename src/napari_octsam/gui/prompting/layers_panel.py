@@ -61,8 +61,7 @@ class LayersPanel(QWidget):
         inserted = viewer.layers.events.inserted
         inserted.connect(self._hear_of_image)
         owner.when_released(lambda: inserted.disconnect(self._hear_of_image))
-        if prompter.shown.image is None:
-            self._take_first_image()
+        prompter.shown.take_first()
         self.refresh()
 
     def refresh(self) -> None:
@@ -112,13 +111,3 @@ class LayersPanel(QWidget):
                 f'"{event.value.name}" was opened; prompts still go to "{image.name}". '
                 "Choose it under Image to change."
             )
-
-    def _take_first_image(self) -> None:
-        """Take an image that is there already."""
-        from napari.layers import Image
-
-        layers = self.image.viewer.layers
-        images = [layer for layer in layers if isinstance(layer, Image)]
-        active = layers.selection.active
-        if images:
-            self._choose_image(active if active in images else images[-1])

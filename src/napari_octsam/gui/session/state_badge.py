@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 from superqt import QElidingLabel
 
 from napari_octsam.engine.predict.messages import LoadedModel, Progress
+from napari_octsam.gui.widgets.seldom import seldom
 
 if TYPE_CHECKING:
     from napari_octsam.gui.session.session import Session
@@ -30,6 +31,7 @@ _WORDS = {
     "downloading": "Downloading",
     "died": "Engine stopped; it restarts when needed",
 }
+_LONG = ("starting", "loading", "downloading")  # the bar moves meanwhile, which draws it on and on
 _BUSY = ("starting", "loading", "checking", "encoding", "decoding", "labelling", "downloading")
 
 
@@ -58,6 +60,8 @@ class StateBadge(QWidget):
         self.cancel_button.setToolTip("Stop what the engine does")
         self.cancel_button.clicked.connect(self._session.cancel)
         self._lay_out()
+        self._color = ""
+        self._show_soon = seldom(self._show, self)
         owner.listen(self._session.state_changed, self._on_state)
         owner.listen(self._session.progressed, self._on_progress)
         owner.listen(self._session.model_changed, self._on_model)
@@ -92,11 +96,11 @@ class StateBadge(QWidget):
     def _on_state(self, state: str) -> None:
         if self._progress is not None and self._progress.stage != state:
             self._progress = None
-        self._show()
+        self._show_soon()
 
     def _on_progress(self, progress: Progress) -> None:
         self._progress = progress
-        self._show()
+        self._show_soon()
 
     def _on_model(self, _model: LoadedModel) -> None:
         self._show()
@@ -104,16 +108,18 @@ class StateBadge(QWidget):
     def _show(self) -> None:
         state, progress = self._session.state, self._progress
         busy = state in _BUSY
-        self._dot.setStyleSheet(f"color: {_COLORS.get(state, _BLUE)};")
+        color = _COLORS.get(state, _BLUE)
+        if color != self._color:  # Qt does not look whether it is another
+            self._color = color
+            self._dot.setStyleSheet(f"color: {color};")
         text = self._ready_text() if state == "idle" else self._busy_text(state)
         self._text.setText(text)
         self._text.setToolTip(text)
         self.cancel_button.setVisible(busy and state != "starting")
         self.bar.setVisible(busy)
         total = progress.total if progress is not None and busy else 0
-        self.bar.setRange(0, 1000 if total else 0)
-        if total and progress is not None:
-            self.bar.setValue(round(1000 * progress.done / total))
+        self.bar.setRange(0, 0 if state in _LONG and not total else 1000)
+        self.bar.setValue(round(1000 * progress.done / total) if progress and total else 0)
 
     def _busy_text(self, state: str) -> str:
         text = _WORDS.get(state, state)

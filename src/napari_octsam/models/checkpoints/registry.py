@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import cache_folder
+from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.verified import is_verified, remember, was_verified
 
 __all__ = ["REGISTRY", "RegisteredModel", "fetch", "is_here", "local_path", "own_place"]
@@ -44,6 +45,11 @@ class RegisteredModel:
     url: str | None = None
     sha256: str | None = None
     bytes: int | None = None
+
+    @property
+    def named_schemas(self) -> tuple[str, ...]:
+        """Names of the label schemas by whose classes it names pixels, unless it learns more."""
+        return ARCHITECTURES[self.architecture].named_schemas
 
 
 _MODELS = (
