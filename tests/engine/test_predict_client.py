@@ -158,6 +158,25 @@ def test_a_bscan_is_labelled_by_a_schema_that_the_model_names(engine: EngineClie
         engine.submit(Label(bscan(40), bundled_schema("organoid"))).result(60)
 
 
+def test_bscans_labelled_side_by_side_have_the_labels_of_each_alone(engine: EngineClient) -> None:
+    layers = bundled_schema("layers7")
+    alone = [engine.submit(Label(bscan(seed), layers)).result(60) for seed in range(50, 52)]
+    told: list[Progress] = []
+    background = [
+        engine.submit(Label(bscan(seed), layers), on_progress=told.append, background=True)
+        for seed in (*range(52, 58), 50, 51)
+    ]
+    asked = engine.submit(Decode(bscan(60), PROMPTS)).result(60)
+    found = [future.result(60) for future in background]
+
+    assert isinstance(asked, Prediction)
+    assert all(each.labels.shape == (64, 96) for each in found)
+    for one, other in zip(alone, found[-2:], strict=True):
+        np.testing.assert_array_equal(one.labels, other.labels)
+    encoding = [each for each in told if each.stage == "encoding"]
+    assert all(each.done <= each.total for each in encoding)
+
+
 @pytest.mark.slow("where it is the first to fork, it waits until torch is there to fork from")
 def test_encode_then_decode(engine: EngineClient) -> None:
     events: list[Progress] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_octsam.engine.predict.messages import BScan, Decode, Encode
+from napari_octsam.core.classes import bundled_schema
+from napari_octsam.engine.predict.messages import BScan, Decode, Encode, Label
 from napari_octsam.engine.predict.schedule import Cancelled, Preempted, Schedule
 from napari_octsam.engine.wire import Call
 
@@ -23,19 +24,29 @@ def schedule_with(*calls: Call) -> Schedule:
 def test_foreground_goes_first_and_each_queue_keeps_its_order() -> None:
     calls = [Call(i, Encode(HERE), background=i in (1, 2)) for i in (1, 2, 3, 4)]
     schedule = schedule_with(*calls)
-    assert [schedule.take().id for _ in calls] == [3, 4, 1, 2]
+    assert [schedule.take()[0].id for _ in calls] == [3, 4, 1, 2]
 
 
 def test_background_call_yields_and_comes_back_first() -> None:
     running, next_ = (Call(i, Encode(HERE), background=True) for i in (1, 2))
     schedule = schedule_with(running, next_)
-    assert schedule.take() is running
+    assert schedule.take() == [running]
     schedule.check(running)
     schedule.add(Call(3, Decode(ELSEWHERE, ())))
     with pytest.raises(Preempted):
         schedule.check(running)
     schedule.put_back(running)
-    assert [schedule.take().id for _ in range(3)] == [3, 1, 2]
+    assert [schedule.take()[0].id for _ in range(3)] == [3, 1, 2]
+
+
+def test_labellings_in_the_background_are_taken_together_and_nothing_else_is() -> None:
+    layers = bundled_schema("layers7")
+    one, two, three = (Call(i, Label(HERE, layers), background=True) for i in (1, 2, 3))
+    helped = Call(4, Label(HERE, layers, namer="octsam-tiny"), background=True)
+    schedule = schedule_with(one, two, three, helped, Call(5, Encode(HERE), background=True))
+    schedule.add(Call(6, Label(HERE, layers)))
+    taken = [[call.id for call in schedule.take(2)] for _ in range(5)]
+    assert taken == [[6], [1, 2], [3], [4], [5]]
 
 
 def test_foreground_call_does_not_yield() -> None:
@@ -79,4 +90,4 @@ def test_cancel_forgets_what_waits_and_leaves_what_is_done() -> None:
     schedule.check(done)
     assert schedule.cancel(2)
     assert not schedule.cancel(2)
-    assert schedule.take().id == 3
+    assert schedule.take()[0].id == 3

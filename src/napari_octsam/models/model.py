@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -226,16 +227,17 @@ class Model:
 
 @contextmanager
 def _reporting(blocks: Sequence[nn.Module], progress: EncodeProgress | None) -> Iterator[None]:
-    """Call `progress` after each of the blocks while the context lasts."""
+    """Call `progress` after each of the blocks that this thread computes in the context."""
     if progress is None:
         yield
         return
-    done = 0
+    done, here = 0, threading.get_ident()
 
     def count(*_: object) -> None:
         nonlocal done
-        done += 1
-        progress(done, len(blocks))
+        if threading.get_ident() == here:  # another may encode another B-scan meanwhile
+            done += 1
+            progress(done, len(blocks))
 
     hooks = [block.register_forward_hook(count) for block in blocks]
     try:

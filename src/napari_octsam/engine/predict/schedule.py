@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from napari_octsam.engine.predict.messages import Request, on_same_bscan
+from napari_octsam.engine.predict.messages import Label, Request, on_same_bscan
 from napari_octsam.engine.wire import Call
 
 __all__ = ["Cancelled", "Preempted", "Schedule"]
@@ -20,9 +20,9 @@ class Preempted(BaseException):
 
 
 class Schedule:
-    """Calls that wait for one thread: foreground before background, each first come, first served.
+    """Calls that wait: foreground before background, each first come, first served.
 
-    One thread takes calls and finishes them; another adds and cancels them.
+    One thread takes calls, another adds and cancels them; any may finish what was taken.
     """
 
     def __init__(self) -> None:
@@ -55,12 +55,24 @@ class Schedule:
                 self._cancelled.add(id_)
             return False
 
-    def take(self) -> Call[Request]:
-        """Wait for the next call."""
+    def take(self, most: int = 1) -> list[Call[Request]]:
+        """Wait for the next call; return it, and those behind it that can be done side by side.
+
+        Parameters
+        ----------
+        most
+            Labellings in the background that may be done side by side.
+        """
         with self._changed:
             while not (self._foreground or self._background):
                 self._changed.wait()
-            return (self._foreground or self._background).popleft()
+            if self._foreground:
+                return [self._foreground.popleft()]
+            waiting = self._background
+            calls = [waiting.popleft()]
+            while waiting and len(calls) < most and _is_labelling(calls[0], waiting[0]):
+                calls.append(waiting.popleft())
+            return calls
 
     def check(self, call: Call[Request]) -> None:
         """Say whether a running call may go on.
@@ -94,3 +106,8 @@ class Schedule:
         with self._changed:
             self._unfinished.discard(call.id)
             self._cancelled.discard(call.id)
+
+
+def _is_labelling(*calls: Call[Request]) -> bool:
+    """Whether all label by what the model in use names: that takes little memory."""
+    return all(isinstance(c.request, Label) and not c.request.namer for c in calls)

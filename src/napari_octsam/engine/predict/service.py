@@ -43,6 +43,7 @@ from napari_octsam.models.prompted_labels import label_prompted
 __all__ = ["Service", "Tell"]
 
 _MEMORY_BYTES = 512 << 20
+_SIDE_BY_SIDE = 2
 
 
 class Tell(Protocol):
@@ -54,6 +55,8 @@ class Tell(Protocol):
 
 class Service:
     """One model, and the embeddings that were made of late.
+
+    Labels can be asked for in several threads at a time, all else in one.
 
     Torch computes on all cores where there are up to three, and leaves one to napari beyond: of
     two, giving one away would cost up to half of the speed, and the system shares them well.
@@ -75,6 +78,16 @@ class Service:
         self._recent = RecentEmbeddings(_MEMORY_BYTES)
         self._model: Model | None = None
         self._models = RecentModels()
+
+    @property
+    def side_by_side(self) -> int:
+        """How many B-scans are labelled at a time, each with its share of the cores.
+
+        Two cores that compute one B-scan wait for one another, all the more where napari wants
+        one of them: then they take longer than one of them alone.
+        """
+        on_cpu = self._model is not None and self._model.device.type == "cpu"
+        return min(_SIDE_BY_SIDE, torch.get_num_threads()) if on_cpu else 1
 
     def answer(self, request: Request, tell: Tell) -> Answer:
         """Do what a request asks.

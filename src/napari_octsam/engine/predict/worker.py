@@ -1,7 +1,7 @@
 """The engine's process: takes calls from its input pipe, works, answers on its output pipe.
 
-The main thread computes, a second one hears (see `engine.child`). A third one downloads, so that
-prediction goes on meanwhile.
+The main thread computes, with another beside it where B-scans are labelled in the background. One
+hears (see `engine.child`), and one downloads, so that prediction goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -66,16 +66,27 @@ def _take(
 
 
 def _serve(channel: Channel, schedule: Schedule, service: Service) -> None:
+    from napari_octsam.models.cores import sharing_the_cores  # torch is here by now
+
+    do = partial(_do, channel, schedule, service)
     while True:
-        call = schedule.take()
-        try:
-            reply = _reply(call, service, Teller(channel, schedule, call))
-        except Preempted:
-            schedule.put_back(call)
-            tell(channel, Progressed(call.id, Progress("waiting")))
+        calls = schedule.take(service.side_by_side)
+        if len(calls) == 1:
+            do(calls[0])
         else:
-            schedule.finish(call)
-            tell(channel, reply)
+            with sharing_the_cores(len(calls)) as threads:
+                list(threads.map(do, calls))
+
+
+def _do(channel: Channel, schedule: Schedule, service: Service, call: Call[Request]) -> None:
+    try:
+        reply = _reply(call, service, Teller(channel, schedule, call))
+    except Preempted:
+        schedule.put_back(call)
+        tell(channel, Progressed(call.id, Progress("waiting")))
+    else:
+        schedule.finish(call)
+        tell(channel, reply)
 
 
 def _reply(

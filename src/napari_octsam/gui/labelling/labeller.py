@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Labeller", "namer_for", "why_not_named"]
 
-_AHEAD = 3  # B-scans that are read and asked for, so that the engine never waits for one
+_AHEAD = 4  # B-scans that are read and asked for, so that the engine never waits for two
 
 
 class Labeller:
