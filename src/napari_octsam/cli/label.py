@@ -33,7 +33,9 @@ Label = Callable[["npt.NDArray[Any]"], "Labelling"]
 def label(
     images: Annotated[
         list[Path],
-        typer.Argument(help="B-scans and volumes: PNG, JPEG, TIFF or NPY, or folders of them."),
+        typer.Argument(
+            help="B-scans and volumes: PNG, JPEG, TIFF, NPY, files of devices, or folders of them."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the labels, one .tif an image.")
@@ -65,7 +67,9 @@ def label(
     classes = load_schema(schema)
     wanted = _outputs(list(_pictures(images)), output)
     if not wanted:
-        raise UserError("There is no picture to label: name PNG, JPEG, TIFF or NPY files.")
+        raise UserError(
+            "There is no picture to label: name PNG, JPEG, TIFF or NPY files, or files of devices."
+        )
     left = wanted if overwrite else _without_labels(wanted, classes)
     if len(left) < len(wanted):
         note(f"{len(wanted) - len(left)} of {counted(len(wanted), 'image')} have labels already.")
@@ -80,11 +84,11 @@ def label(
 
 def _pictures(images: Sequence[Path]) -> Iterator[Path]:
     """Yield the files that are named, and the pictures in the folders that are."""
-    from napari_octsam.data.pictures import PICTURE_SUFFIXES
+    from napari_octsam.data.pictures import SCAN_SUFFIXES
 
     for path in images:
         if path.is_dir():
-            yield from (p for p in sorted(path.iterdir()) if p.suffix.lower() in PICTURE_SUFFIXES)
+            yield from (p for p in sorted(path.iterdir()) if p.suffix.lower() in SCAN_SUFFIXES)
         else:
             yield path
 
@@ -160,7 +164,7 @@ def _label_one(
     label: Label, path: Path, output: Path, schema: LabelSchema, show: ShowPhase, text: str
 ) -> None:
     from napari_octsam.cli.prediction import label_picture
-    from napari_octsam.data.annotations.description import Description
+    from napari_octsam.data.annotations.of_picture import description_of
     from napari_octsam.data.annotations.tiff_export import write_described_tiff
     from napari_octsam.data.pictures import open_picture
 
@@ -168,13 +172,6 @@ def _label_one(
         show(path.name, done, total, text)
 
     labels, doubtful = label_picture(label, open_picture(path), on_bscan)
-    axes = labels.ndim
-    description = Description(
-        label_schema=schema,
-        scale=(1.0,) * axes,
-        units=("pixel",) * axes,
-        axis_labels=("plane", "row", "column")[-axes:] if axes <= 3 else ("",) * axes,
-    )
-    write_described_tiff(output, labels, description)
+    write_described_tiff(output, labels, description_of(path, labels.ndim, schema))
     if doubtful:
         note(f"{path}: {doubts_about(doubtful)}")

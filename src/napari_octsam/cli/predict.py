@@ -37,7 +37,9 @@ _LIMITS = Limits()
 
 
 def predict(
-    image: Annotated[Path, typer.Argument(help="B-scan or volume: PNG, JPEG, TIFF or NPY.")],
+    image: Annotated[
+        Path, typer.Argument(help="B-scan or volume: PNG, JPEG, TIFF, NPY or a file of a device.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Labels to write: .tif, .png or .npy.")
     ],
@@ -104,7 +106,7 @@ def predict(
     """
     from napari_octsam.cli.prediction import check_prompts, predict_labels
     from napari_octsam.core.classes import load_schema
-    from napari_octsam.data.pictures import check_labels_path, is_volume, open_picture, write_labels
+    from napari_octsam.data.pictures import check_labels_path, is_volume, open_picture
 
     limits = Limits(least_score, least_overlap)
     check_output(output, overwrite, [image])
@@ -134,7 +136,7 @@ def predict(
     carried = (
         _carry_on(network, picture, labels, objects, classes, threshold, limits) if carry else []
     )
-    write_labels(output, labels)
+    _write(output, labels, image, classes)
     out.print(_table(objects, classes))
     if carry:
         out.print(_carried_table(carried))
@@ -193,6 +195,21 @@ def _carry_on(
                 on_bscan=lambda bscan, done: show(done, f"B-scan {_written(bscan)}"),
             )
         )
+
+
+def _write(
+    output: Path, labels: npt.NDArray[np.uint8], image: Path, schema: LabelSchema
+) -> None:
+    """Write labels, in a TIFF with the scale that the file of a device knows."""
+    from napari_octsam.data.annotations.of_picture import description_of
+    from napari_octsam.data.annotations.tiff_export import SUFFIXES, write_described_tiff
+    from napari_octsam.data.devices.opening import is_device_file
+    from napari_octsam.data.pictures import write_labels
+
+    if is_device_file(image) and output.suffix.lower() in SUFFIXES:
+        write_described_tiff(output, labels, description_of(image, labels.ndim, schema))
+    else:
+        write_labels(output, labels)
 
 
 def _table(objects: Sequence[PredictedObject], schema: LabelSchema) -> Table:

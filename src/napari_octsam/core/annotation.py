@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.eyes import Laterality, Side
 
 __all__ = [
     "Annotation",
@@ -60,8 +61,8 @@ class _Value(BaseModel):
 class SetBy(_Value):
     """Who set a state last."""
 
-    kind: Literal["person", "model"] = "person"
-    model: str = Field(default="", description="The model's name, where one has.")
+    kind: Literal["person", "model", "device"] = "person"
+    model: str = Field(default="", description="The name of the model or the device.")
 
 
 class Progress(_Value):
@@ -110,6 +111,8 @@ class Annotation(_Value):
     scale: tuple[float, ...] = Field(description="Size of a pixel along each axis.")
     units: tuple[str, ...] = Field(description='Of the scale, as napari has them: "micrometer".')
     axis_labels: tuple[str, ...]
+    laterality: Laterality | None = Field(default=None, description="Which eye, where known.")
+    first: Side | None = Field(default=None, description="Where the first B-scan lies.")
     progress: dict[tuple[int, ...], Progress] = Field(
         default_factory=dict, description="Of each B-scan that is not untouched."
     )

@@ -11,6 +11,7 @@ from PIL import Image
 
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.errors import UserError
+from napari_octsam.data.devices.opening import is_device_file
 from napari_octsam.data.pictures import PICTURE_SUFFIXES, Picture, is_rgb, open_picture
 from napari_octsam.data.tiffs import indices_in_tiff, shows_zero_as_white
 
@@ -42,11 +43,13 @@ def open_labels(path: Path) -> Picture:
     Raises
     ------
     UserError
-        The file cannot be read, is a JPEG or a TIFF that shows 0 as white, or has colours or
-        fractions.
+        The file cannot be read, is a JPEG, of a device, or a TIFF that shows 0 as white, or has
+        colours or fractions.
     """
     if path.suffix.lower() in _LOSSY:
         raise UserError(f"{path} is a JPEG, which changes label values: save masks as PNG.")
+    if is_device_file(path):
+        raise UserError(f"{path} is a file of a device, no labels: these are PNG, TIFF or NPY.")
     opened = open_picture(path)
     if path.suffix.lower() in _TIFF and shows_zero_as_white(path):
         raise UserError(

@@ -12,33 +12,21 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import MAX_SIDE
+from napari_octsam.data.lazy import TOO_LARGE, LazyVolume
 
 if TYPE_CHECKING:
     from tifffile import TiffFrame, TiffPage, TiffPageSeries
 
-__all__ = [
-    "TOO_LARGE",
-    "PagedVolume",
-    "check_decoded",
-    "check_packed",
-    "check_sides",
-    "paged",
-    "unreadable",
-]
+__all__ = ["PagedVolume", "check_packed", "check_sides", "paged"]
 
 Pixels = npt.NDArray[Any]
 AsMeant: TypeAlias = "Callable[[Pixels, TiffPage], Pixels]"
 
-TOO_LARGE = f"it is larger than a B-scan, which has at most {MAX_SIDE} pixels each way"
-"""What is wrong with a picture that nobody needs to decode to see so."""
-
-_MOST_BYTES = 8 << 30
 _FORMATS = ("JPEG", "JP2", "PNG", "WEBP")  # of pictures, which TIFF may pack as they are
 
 
-class PagedVolume:
+class PagedVolume(LazyVolume):
     """A volume in a TIFF, of which each page is a B-scan.
 
     Parameters
@@ -66,54 +54,15 @@ class PagedVolume:
         dtype: np.dtype[Any],
         as_meant: AsMeant,
     ) -> None:
-        self._path = path
+        super().__init__(path, leading, bscan, dtype, self._page)
         self._as_meant = as_meant
-        self._leading = leading
         self._pages = pages
-        self.shape = (*leading, *bscan)
-        self.ndim = len(self.shape)
-        self.size = prod(self.shape)
-        self.dtype = dtype
 
-    def __getitem__(self, index: Any) -> Pixels:
-        """Return a B-scan, which is read now, or whatever numpy gives of the whole volume."""
-        place = index if isinstance(index, tuple) else (index,)
-        whole = all(isinstance(i, int) for i in place)
-        if len(place) != len(self._leading) or not whole:
-            return np.asarray(np.asarray(self)[index])
-        return self._read(int(np.ravel_multi_index(place, self._leading)))
-
-    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Pixels:
-        """Decode the whole volume.
-
-        Raises
-        ------
-        UserError
-            It does not fit the memory, or cannot be read.
-        """
-        try:
-            check_decoded(self.shape, self.dtype)
-        except ValueError as error:
-            raise unreadable(self._path, error) from error
-        whole = np.empty((len(self._pages), *self.shape[len(self._leading) :]), self.dtype)
-        for number in range(len(self._pages)):
-            whole[number] = self._read(number)
-        return whole.reshape(self.shape).astype(self.dtype if dtype is None else dtype, copy=False)
-
-    def _read(self, number: int) -> Pixels:
+    def _page(self, number: int) -> Pixels:
         import tifffile  # late: the widgets open sooner
 
-        try:
-            with tifffile.TiffFile(self._path) as file:
-                return page_as_meant(file.pages[self._pages[number]], self._as_meant)
-        except Exception as error:  # broken files fail in many ways
-            raise unreadable(self._path, error) from error
-
-
-def unreadable(path: Path, error: Exception) -> UserError:
-    """Return what to say of a picture that a reader fails on."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return UserError(f"{path} cannot be read as {path.suffix.upper()[1:]}: {reason}.")
+        with tifffile.TiffFile(self._path) as file:
+            return page_as_meant(file.pages[self._pages[number]], self._as_meant)
 
 
 def page_as_meant(page: TiffPage | TiffFrame, as_meant: AsMeant) -> Pixels:
@@ -168,11 +117,3 @@ def check_packed(page: TiffPage | TiffFrame) -> None:
             continue
         if max(size) > MAX_SIDE:
             raise ValueError(TOO_LARGE)
-
-
-def check_decoded(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
-    """Raise ValueError where decoded pixels would fill the memory."""
-    size = prod(shape) * dtype.itemsize
-    if size > _MOST_BYTES:
-        most = _MOST_BYTES >> 30
-        raise ValueError(f"it unpacks to {size >> 30:,} GB, of which {most} GB can be held at once")

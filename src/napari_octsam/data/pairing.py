@@ -19,7 +19,7 @@ from napari_octsam.core.files import composed, missing
 from napari_octsam.core.images import times
 from napari_octsam.data.dataset import Item, Problem, listed
 from napari_octsam.data.labels import ONLY_255, marks_with_255
-from napari_octsam.data.pictures import PICTURE_SUFFIXES, is_rgb
+from napari_octsam.data.pictures import PICTURE_SUFFIXES, SCAN_SUFFIXES, is_rgb
 from napari_octsam.data.sources import (
     LabelFile,
     PictureFile,
@@ -53,8 +53,8 @@ def pair_up(images: Path, masks: Path, schema: str) -> Pairs:
         A folder is missing.
     """
     pairs = Pairs()
-    image_files = _files(images, pairs)
-    mask_files = _by_image(_files(masks, pairs), image_files)
+    image_files = _files(images, SCAN_SUFFIXES, pairs)
+    mask_files = _by_image(_files(masks, PICTURE_SUFFIXES, pairs), image_files)
     _report_unpaired(image_files, mask_files, (images, masks), pairs)
     for stem in sorted(image_files.keys() & mask_files.keys(), key=natural_order):
         several = [p for p in (image_files[stem], mask_files[stem]) if len(p) > 1]
@@ -69,8 +69,8 @@ def pair_up(images: Path, masks: Path, schema: str) -> Pairs:
     return pairs
 
 
-def _files(folder: Path, pairs: Pairs) -> dict[str, list[Path]]:
-    """Return stem -> pictures of a folder; what else lies there is a warning.
+def _files(folder: Path, suffixes: tuple[str, ...], pairs: Pairs) -> dict[str, list[Path]]:
+    """Return stem -> files of these kinds in a folder; what else lies there is a warning.
 
     A link that leads nowhere is among them: it is told by who reads it.
     """
@@ -81,12 +81,12 @@ def _files(folder: Path, pairs: Pairs) -> dict[str, list[Path]]:
         if path.name.startswith("."):
             continue
         is_one = path.is_file() or not path.exists()
-        if is_one and path.suffix.lower() in PICTURE_SUFFIXES:
+        if is_one and path.suffix.lower() in suffixes:
             found[composed(path.stem)].append(path)
         else:
             others.append(path.name)
     if others:
-        kinds = ", ".join(PICTURE_SUFFIXES)
+        kinds = ", ".join(suffixes)
         text = f"These in {folder} are not read, since they are none of {kinds}: {listed(others)}."
         pairs.warnings.append(text)
     return dict(found)

@@ -18,11 +18,13 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import missing, replacing
 from napari_octsam.core.images import MAX_SIDE
 from napari_octsam.core.reading import check_regular
-from napari_octsam.data.paged import TOO_LARGE, PagedVolume, check_decoded, unreadable
+from napari_octsam.data.devices.opening import DEVICE_SUFFIXES, is_device_file, open_device_file
+from napari_octsam.data.lazy import TOO_LARGE, LazyVolume, check_decoded, unreadable
 from napari_octsam.data.tiffs import read_tiff
 
 __all__ = [
     "PICTURE_SUFFIXES",
+    "SCAN_SUFFIXES",
     "Picture",
     "check_labels_path",
     "has_one_channel",
@@ -36,7 +38,7 @@ __all__ = [
 ]
 
 Pixels = npt.NDArray[Any]
-Picture = Pixels | PagedVolume
+Picture = Pixels | LazyVolume
 """Pixels, or a volume whose B-scans are read when they are taken."""
 
 _ANOTHER_KIND = "it is damaged or of another kind"
@@ -66,7 +68,7 @@ def read_picture(path: Path) -> Pixels:
 
 
 def open_picture(path: Path) -> Picture:
-    """Read a B-scan, or open a volume, from PNG, JPEG, TIFF or NPY.
+    """Read a B-scan, or open a volume, from PNG, JPEG, TIFF, NPY or a device's file.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def open_picture(path: Path) -> Picture:
         There is no such file, it is of another kind, too large, or its content cannot be read.
     """
     picture = _open_stored(path)
-    if isinstance(picture, PagedVolume):
+    if isinstance(picture, LazyVolume):
         return picture
     own = 3 if is_rgb(picture) else 2
     single = set(picture.shape[:-own]) == {1}
@@ -96,10 +98,13 @@ def read_stored(path: Path) -> Pixels:
 
 
 def _open_stored(path: Path) -> Picture:
+    if is_device_file(path):
+        bscans = open_device_file(path).bscans
+        return np.asarray(bscans[0]) if bscans.shape[0] == 1 else bscans
     reader = _READERS.get(path.suffix.lower())
     size = _size_of(path)
     if reader is None:
-        known = ", ".join(PICTURE_SUFFIXES)
+        known = ", ".join(SCAN_SUFFIXES)
         raise UserError(f"{path} is not of a kind that can be read: {known}.")
     try:
         if not size:
@@ -109,7 +114,7 @@ def _open_stored(path: Path) -> Picture:
         raise unreadable(path, error) from error
     if picture.ndim < 2 or not picture.size:
         raise UserError(f"{path} holds an array of shape {picture.shape}, which is not a picture.")
-    if isinstance(picture, PagedVolume):
+    if isinstance(picture, LazyVolume):
         return picture
     return _native(picture[..., 0] if has_one_channel(picture) else picture)
 
@@ -236,7 +241,10 @@ _READERS: dict[str, Callable[[Path], Picture]] = {
     ".npy": _read_npy,
 }
 PICTURE_SUFFIXES = tuple(_READERS)
-"""Suffixes of the files that `read_picture` reads."""
+"""Suffixes of pictures, as labels have them too."""
+
+SCAN_SUFFIXES = (*PICTURE_SUFFIXES, *DEVICE_SUFFIXES)
+"""Suffixes of the files of B-scans in a folder: pictures, and files of devices."""
 
 _WRITERS: dict[str, Callable[[Path, npt.NDArray[np.uint8]], None]] = {
     ".tif": _write_tiff,

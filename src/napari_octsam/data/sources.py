@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_octsam.core.images import take_bscan
 from napari_octsam.data import labels as label_files
 from napari_octsam.data import pictures
+from napari_octsam.data.devices.opening import is_device_file
 from napari_octsam.data.pictures import Picture, is_rgb
 
 __all__ = ["LabelFile", "PictureFile", "may_be_volume", "open_labels", "open_picture"]
@@ -52,7 +53,7 @@ class LabelFile:
 
 def may_be_volume(path: Path) -> bool:
     """Whether files of this kind can hold several B-scans."""
-    return path.suffix.lower() in _VOLUMES
+    return path.suffix.lower() in _VOLUMES or is_device_file(path)
 
 
 def open_picture(path: Path) -> Picture:

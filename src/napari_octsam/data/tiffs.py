@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from napari_octsam.core.images import times
 from napari_octsam.core.wording import listed
-from napari_octsam.data.paged import PagedVolume, check_decoded, check_packed, check_sides, paged
+from napari_octsam.data.lazy import check_decoded
+from napari_octsam.data.paged import PagedVolume, check_packed, check_sides, paged
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from napari_octsam.core.annotation import Annotation
 from napari_octsam.core.classes import LabelSchema, load_schema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.eyes import Laterality, Side
 from napari_octsam.core.files import replacing
 from napari_octsam.core.reading import parse_json
 
@@ -33,7 +34,7 @@ _SIDECAR = "schema.toml"
 
 
 class Description(BaseModel):
-    """What labels are: their schema, and the axes of their image."""
+    """What labels are: their schema, the axes of their image, and of which eye it is."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -41,6 +42,8 @@ class Description(BaseModel):
     scale: tuple[float, ...]
     units: tuple[str, ...]
     axis_labels: tuple[str, ...]
+    laterality: Laterality | None = None
+    first: Side | None = None
 
     @model_validator(mode="after")
     def _axes_agree(self) -> Description:
@@ -56,6 +59,8 @@ class Description(BaseModel):
             scale=annotation.scale,
             units=annotation.units,
             axis_labels=annotation.axis_labels,
+            laterality=annotation.laterality,
+            first=annotation.first,
         )
 
 

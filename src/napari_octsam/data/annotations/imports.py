@@ -11,11 +11,12 @@ from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.images import times
 from napari_octsam.data.annotations.coco_import import read_coco
-from napari_octsam.data.annotations.description import Description, description_in, schema_in
+from napari_octsam.data.annotations.description import description_in, schema_in
 from napari_octsam.data.annotations.folder import AnnotationFolder
 from napari_octsam.data.annotations.found import FoundLabels, required
 from napari_octsam.data.annotations.label_store import Labels
 from napari_octsam.data.annotations.linked_image import link_to
+from napari_octsam.data.annotations.of_picture import description_of
 from napari_octsam.data.annotations.saved import indices
 from napari_octsam.data.dataset import listed
 from napari_octsam.data.labels import LABEL_SUFFIXES, ONLY_255, marks_with_255, read_labels
@@ -113,12 +114,7 @@ def _annotation(name: str, link: ImageLink, found: FoundLabels, values: Labels) 
     axes = found.description
     count = len(link.shape)
     if axes is None or len(axes.scale) != count:
-        axes = Description(
-            label_schema=found.schema,
-            scale=(1.0,) * count,
-            units=("pixel",) * count,
-            axis_labels=tuple(f"axis {number}" for number in range(-count, 0)),
-        )
+        axes = description_of(Path(link.path), count, found.schema)
     return Annotation(
         name=name,
         image=link,
@@ -126,5 +122,7 @@ def _annotation(name: str, link: ImageLink, found: FoundLabels, values: Labels) 
         scale=axes.scale,
         units=axes.units,
         axis_labels=axes.axis_labels,
+        laterality=axes.laterality,
+        first=axes.first,
         progress={index: Progress(state=BScanState.CORRECTED) for index in labelled},
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.reading import check_regular
-from napari_octsam.data.paged import check_decoded
+from napari_octsam.data.lazy import check_decoded
 
 __all__ = ["fields_of", "mat_files", "read_fields", "shapes_of", "whole_bytes"]
 

@@ -28,6 +28,7 @@ def described(
     progress: Mapping[tuple[int, ...], Progress],
     prompts: Iterable[DrawnPrompt] = (),
     models: Iterable[str] = (),
+    eye: Mapping[str, Any] | None = None,
 ) -> Annotation:
     """Return all of an annotation but its labels.
 
@@ -37,6 +38,8 @@ def described(
         Their layer.
     link
         The image that they belong to.
+    eye
+        `laterality` and `first` of the annotation, where they are known.
     """
     return Annotation(
         name=labels.name,
@@ -48,6 +51,7 @@ def described(
         progress=dict(progress),
         prompts=tuple(prompts),
         models=tuple(models),
+        **(eye or {}),
     )
 
 

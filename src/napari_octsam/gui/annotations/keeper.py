@@ -18,10 +18,11 @@ from napari_octsam.data.annotations.link import pixels_hash
 from napari_octsam.gui.annotations.closing import UnsavedQuestion
 from napari_octsam.gui.annotations.described import described, drawn_prompts, image_link
 from napari_octsam.gui.annotations.kept import KeptLabels
-from napari_octsam.gui.annotations.opening import ANNOTATION, METADATA, bring_image, bring_prompts
+from napari_octsam.gui.annotations.opening import ANNOTATION, bring_image, bring_prompts
 from napari_octsam.gui.layers.bscans import data_shape
 from napari_octsam.gui.layers.labelled_images import OURS, labelled_images
 from napari_octsam.gui.layers.layer_schema import schema_of
+from napari_octsam.gui.layers.made_by_device import METADATA, eye_in
 from napari_octsam.gui.session.session import session_of
 
 if TYPE_CHECKING:
@@ -153,9 +154,9 @@ class Keeper:
         image = self._image_of(labels)
         schema = schema_of(labels) or self.session.schema
         prompts = [] if image is None else list(drawn_prompts(self._prompts(image), image))
-        return described(
-            labels, self._link(labels, image), schema, kept.progress, prompts, self._models
-        )
+        link = self._link(labels, image)
+        eye = eye_in(labels, image)
+        return described(labels, link, schema, kept.progress, prompts, self._models, eye)
 
     def _link(self, labels: Labels, image: Image | None) -> ImageLink:
         if image is None:

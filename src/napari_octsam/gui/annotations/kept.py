@@ -27,6 +27,7 @@ from napari_octsam.data.annotations.drafts import PICTURE, is_draft
 from napari_octsam.data.annotations.picture import write_picture
 from napari_octsam.gui.annotations.disk_side import DiskSide, Snapshot
 from napari_octsam.gui.layers.bscans import read_bscan, shown_plane
+from napari_octsam.gui.layers.made_by_device import progress_by_device
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -80,7 +81,7 @@ class KeptLabels:
     ) -> None:
         self.labels = labels
         self.progress: dict[tuple[int, ...], Progress] = (
-            dict(folder.annotation.progress) if folder else {}
+            dict(folder.annotation.progress) if folder else progress_by_device(labels)
         )
         self.problem = ""
         """Why the last save failed; "" where it did not."""

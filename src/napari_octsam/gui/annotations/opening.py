@@ -12,6 +12,7 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.data.annotations.folder import LABELS, read_annotation
 from napari_octsam.gui.layers import layer_schema
 from napari_octsam.gui.layers.bscans import data_shape
+from napari_octsam.gui.layers.made_by_device import METADATA, SCAN
 from napari_octsam.gui.layers.prompt_layers import new_points_layer, new_shapes_layer, restyle
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from napari_octsam.core.annotation import Annotation, DrawnPrompt
     from napari_octsam.gui.layers.companions import Companions
 
-__all__ = ["ANNOTATION", "METADATA", "bring_image", "bring_prompts", "labels_layer"]
-
-METADATA = "napari-octsam"
-"""Key of what is the plugin's in the metadata of a layer."""
+__all__ = ["ANNOTATION", "bring_image", "bring_prompts", "labels_layer"]
 
 ANNOTATION = "annotation"
 """Key, in that, of the folder that a labels layer was opened from."""
@@ -44,6 +42,9 @@ def labels_layer(path: Path) -> tuple[Any, dict[str, Any], str]:
     labels = LabelStore(path / LABELS).read_all()
     arguments = layer_schema.described(annotation.label_schema)
     arguments["metadata"][METADATA][ANNOTATION] = str(path)
+    if annotation.laterality or annotation.first:
+        eye = {"laterality": annotation.laterality, "first": annotation.first}
+        arguments["metadata"][METADATA][SCAN] = eye
     placement = {
         "scale": annotation.scale,
         "units": annotation.units,

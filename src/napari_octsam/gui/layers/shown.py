@@ -10,6 +10,7 @@ from superqt.utils import QSignalDebouncer
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.layers.bscans import Plane, shown_plane
+from napari_octsam.gui.layers.made_by_device import is_bscans
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -72,7 +73,7 @@ class ShownBScan:
         from napari.layers import Image
 
         layers = self._viewer.layers
-        images = [layer for layer in layers if isinstance(layer, Image)]
+        images = [each for each in layers if isinstance(each, Image) and is_bscans(each)]
         active = layers.selection.active
         if self.image is None and images:
             self.image = active if active in images else images[-1]
