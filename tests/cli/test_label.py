@@ -14,8 +14,9 @@ import torch
 from typer.testing import CliRunner, Result
 
 from napari_octsam.cli import app
-from napari_octsam.data.annotations.description import schema_in
+from napari_octsam.data.annotations.description import description_in, schema_in
 from napari_octsam.phantoms.bscan import make_phantom
+from tests.data.device_files import write_vol
 from tests.data.test_datasets import write_pair
 from tests.small_sam import call_it_vit_b, weights_of
 
@@ -47,6 +48,8 @@ def scans(tmp_path: Path) -> Path:
 def test_a_folder_is_labelled_but_for_a_bad_file_and_gone_on_with(
     octsam: Octsam, scans: Path
 ) -> None:
+    (scans / "volume.tif").unlink()
+    write_vol(scans / "volume.vol", np.stack([BSCAN] * 2))
     result = octsam("label", scans, "-o", "out", "--device", "cpu")
 
     assert result.exit_code == 1
@@ -60,6 +63,10 @@ def test_a_folder_is_labelled_but_for_a_bad_file_and_gone_on_with(
     schema = schema_in(Path("out/one.tif"))
     assert schema is not None
     assert schema.name == "layers7"
+    said = description_in(Path("out/volume.tif"))
+    assert said is not None
+    assert said.scale == pytest.approx((100, 4, 10))
+    assert (said.laterality, said.first) == ("OD", "inferior")
 
     (scans / "bad.png").unlink()
     before = Path("out/one.tif").stat().st_mtime_ns

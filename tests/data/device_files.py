@@ -1,4 +1,4 @@
-"""Files as OCT devices write them, with a name and a birthday in them that must come out nowhere."""
+"""Files as OCT devices write them, with a name and a birthday that must come out nowhere."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def write_vol(
     """Write a .vol of the greys given; its B-scans are 0.1 mm apart, the lowest first."""
     count, rows, cols = bscans.shape
     header = bytearray(2048)
-    struct.pack_into("<12s3I3d2I2dId4sQiI", header, 0, b"HSF-OCT-103", cols, count, rows, 0.01, 0.24,
-                     0.004, *FUNDUS.shape[::-1], 0.02, 0.02, 30, 0.0, eye, 0, pattern,
+    struct.pack_into("<12s3I3d2I2dId4sQiI", header, 0, b"HSF-OCT-103", cols, count, rows, 0.01,
+                     0.24, 0.004, *FUNDUS.shape[::-1], 0.02, 0.02, 30, 0.0, eye, 0, pattern,
                      512 + 4 * 17 * cols)  # fmt: skip
     header[140:164] = PATIENT.encode().ljust(24, b"\0")
     header[300 : 300 + len(BIRTHDAY)] = BIRTHDAY.encode()
@@ -100,7 +100,9 @@ def write_xml(path: Path, bscans: npt.NDArray[np.uint8] = BSCANS, *, named: bool
             for name, row in (("ILM", 5.25), ("BM", 30.0))
         )
         segmentation = f"<Segmentation>{line}</Segmentation>"
-        parts.append(image("OCT", (rows, cols), f"b{number}.png", place).replace("__SEG__", segmentation))
+        parts.append(
+            image("OCT", (rows, cols), f"b{number}.png", place).replace("__SEG__", segmentation)
+        )
     path.write_text(
         f"<HEDX><BODY><Patient><LastName>{PATIENT}</LastName><Birthdate>{BIRTHDAY}</Birthdate>"
         f"<Study><Series><Laterality>L</Laterality><Type>Volume</Type>{''.join(parts)}</Series>"
@@ -147,7 +149,9 @@ def _container(records: Sequence[tuple[int, int, int, int, int, bytes]]) -> byte
     for number, (patient, study, series, slice_, kind, content) in enumerate(records):
         ids = (patient, study, series, slice_)
         pos = begin + 52 + 44 * number
-        entries += struct.pack("<4I4i2H2I", pos, at + len(data), len(content), 0, *ids, 0, 0, kind, 0)
+        entries += struct.pack(
+            "<4I4i2H2I", pos, at + len(data), len(content), 0, *ids, 0, 0, kind, 0
+        )
         header = (b"MDbData", 0, pos, at + len(data), len(content), 0, *ids, 0, 0, kind, 0)
         data += struct.pack("<12s5I4i2H2I", *header) + content
     version = struct.pack("<12sI10H", b"CMDb", 100, *[0] * 10)
@@ -205,7 +209,9 @@ def write_dicom(
     from pydicom.uid import ExplicitVRLittleEndian, OphthalmicTomographyImageStorage
 
     encoders = {
-        "JPEG2000Lossless": lambda bscan: imagecodecs.jpeg2k_encode(bscan, level=0, codecformat="j2k"),
+        "JPEG2000Lossless": lambda bscan: imagecodecs.jpeg2k_encode(
+            bscan, level=0, codecformat="j2k"
+        ),
         "JPEGLSLossless": imagecodecs.jpegls_encode,
         "JPEGLosslessSV1": imagecodecs.ljpeg_encode,
         "JPEGBaseline8Bit": lambda bscan: imagecodecs.jpeg8_encode(bscan, level=95),

@@ -248,8 +248,18 @@ def test_an_xml_without_names_takes_the_pictures_beside_it(tmp_path: Path) -> No
         open_picture(path)
     text = path.read_text("utf-8").replace("C:\\export\\b3.png", "C:\\export\\..")
     path.write_text(text, "utf-8")
-    with pytest.raises(UserError, match="does not name the pictures"):
+    with pytest.raises(UserError, match="does not name the pictures of all"):
         open_picture(path)
+
+
+def _read_all(path: Path) -> str:
+    """Return why the scans of a file cannot be read; "" where they can."""
+    try:
+        for scan in open_device_scans(path):
+            np.asarray(scan.bscans)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize("suffix", [".vol", ".e2e", ".xml", ".fda", ".dcm", ".img"])
@@ -280,22 +290,22 @@ def test_a_damaged_file_is_named_whatever_is_wrong_with_it(
             for at in random.integers(0, min(len(content), 4000), 8):
                 content[at] = int(random.integers(0, 256))
         path.write_bytes(content)
-        try:
-            for scan in open_device_scans(path):
-                np.asarray(scan.bscans)
-        except UserError as error:
-            assert str(path) in str(error)
+        reason = _read_all(path)
+        assert not reason or str(path) in reason
 
 
 def test_sizes_are_looked_at_before_they_are_paid_for(tmp_path: Path) -> None:
     path = write_vol(tmp_path / "scan.vol")
     content = bytearray(path.read_bytes())
-    for at, value, reason in ((12, 1 << 31, "larger than a B-scan"), (16, 1 << 15, "ends before"),
-                              (16, 1 << 31, "says to hold")):  # fmt: skip
+    for at, value, reason in (
+        (12, 1 << 31, "larger than a B-scan"),
+        (16, 1 << 15, "ends before all"),
+        (16, 1 << 31, "says to hold 2,147,483,648 B-scans"),
+    ):
         changed = content.copy()
         changed[at : at + 4] = value.to_bytes(4, "little")
         path.write_bytes(changed)
-        with pytest.raises(UserError, match=f"cannot be read as VOL: it {reason.partition('it ')[2] or '.*' + reason}"):
+        with pytest.raises(UserError, match=f"cannot be read as VOL: it .*{reason}"):
             open_device_file(path)
     # directories of an .e2e that name each other come to an end
     path = write_e2e(tmp_path / "scan.e2e", "R")
@@ -321,18 +331,17 @@ def test_no_name_and_no_birthday_comes_out(
         assert BIRTHDAY not in told
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * 0.7)])
-    with pytest.raises(UserError) as caught:
-        for scan in open_device_scans(path):
-            np.asarray(scan.bscans)
+    reason = _read_all(path)
     shown = capfd.readouterr()
-    assert PATIENT not in str(caught.value) + shown.out + shown.err
+    assert reason
+    assert PATIENT not in reason + shown.out + shown.err
 
 
 def test_what_no_library_reads_is_said(tmp_path: Path) -> None:
     (tmp_path / "scan.OCT").write_bytes(b"anything")
     with pytest.raises(UserError, match="Bioptigen"):
         open_picture(tmp_path / "scan.OCT")
-    with pytest.raises(UserError, match="no such file|There is no"):
+    with pytest.raises(UserError, match="There is no file"):
         open_picture(tmp_path / "nowhere.vol")
     with pytest.raises(UserError, match="no labels"):
         read_labels(write_vol(tmp_path / "scan.vol"))
@@ -362,7 +371,11 @@ def test_a_data_set_takes_scans_and_their_labels(tmp_path: Path) -> None:
 def test_real_files_of_heidelberg_open() -> None:
     circle = open_device_file(DATA / "vendor" / "spectralis_circle_healthy.vol")
     assert (circle.pattern, circle.laterality) == ("circle", "OD")
-    assert circle.distances == (None, pytest.approx(3.872, abs=1e-3), pytest.approx(15.61, abs=0.01))
+    assert circle.distances == (
+        None,
+        pytest.approx(3.872, abs=1e-3),
+        pytest.approx(15.61, abs=0.01),
+    )
     assert set(circle.boundaries) == {"ILM", "RNFL", "BM"}
     line = open_device_file(DATA / "vendor" / "spectralis_line_1.vol")
     assert (line.pattern, line.laterality) == ("line", "OD")
@@ -373,7 +386,7 @@ def test_real_files_of_heidelberg_open() -> None:
         assert 150 < np.nanmedian(thickness) < 450
         assert scan.fundus is not None
         (drawn,) = scan.fundus.lines
-        assert (drawn > 0).all()
+        assert (drawn > -1).all()
         assert (drawn < 768).all()
     eyepy = pytest.importorskip("eyepy.io")
     theirs = eyepy.HeVolReader(DATA / "vendor" / "spectralis_line_1.vol").volume

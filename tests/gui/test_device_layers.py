@@ -78,7 +78,9 @@ def test_a_scan_opens_with_its_scale_its_fundus_and_what_the_device_drew(tmp_pat
         assert fundus.data_to_world((0, at))[1] == pytest.approx((col - 0.5) * 10)
     assert isinstance(lines, Shapes)
     assert len(lines.data) == 5
-    assert lines.data_to_world(lines.data[0][0]) == pytest.approx(fundus.data_to_world((69.5, 24.5)))
+    assert lines.data_to_world(lines.data[0][0]) == pytest.approx(
+        fundus.data_to_world((69.5, 24.5))
+    )
     assert viewer.dims.nsteps[0] == 5
 
 
@@ -152,13 +154,14 @@ def test_no_name_of_a_patient_is_in_a_layer(tmp_path: Path) -> None:
         assert BIRTHDAY not in told
 
 
+@pytest.mark.slow("a window opens, with layers of every kind")
 @pytest.mark.usefixtures("plugin")
 def test_the_lines_are_locked_and_the_labels_are_the_devices(
     tmp_path: Path, make_napari_viewer: Callable[[], Any], engine: Any, qtbot: Any
 ) -> None:
     viewer = make_napari_viewer()
     path = write_vol(tmp_path / "P7.vol", drawn=boundaries("ILM", "BM"))
-    viewer.open(path)
+    viewer.open(path, plugin=PLUGIN)
     _, _, lines, labels = viewer.layers
     assert not lines.editable
     kept = keeper_of(viewer).of(labels)
@@ -179,5 +182,5 @@ def test_the_lines_are_locked_and_the_labels_are_the_devices(
     viewer.add_layer(changed)
     copied = keeper_of(viewer).of(changed)
     assert copied is not None
-    qtbot.waitUntil(lambda: len(copied.progress) == 5)
+    qtbot.waitUntil(lambda: len(copied.progress) == 5, timeout=30_000)
     assert {each.by.kind for each in copied.progress.values()} == {"person"}

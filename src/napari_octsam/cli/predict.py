@@ -197,9 +197,7 @@ def _carry_on(
         )
 
 
-def _write(
-    output: Path, labels: npt.NDArray[np.uint8], image: Path, schema: LabelSchema
-) -> None:
+def _write(output: Path, labels: npt.NDArray[np.uint8], image: Path, schema: LabelSchema) -> None:
     """Write labels, in a TIFF with the scale that the file of a device knows."""
     from napari_octsam.data.annotations.of_picture import description_of
     from napari_octsam.data.annotations.tiff_export import SUFFIXES, write_described_tiff

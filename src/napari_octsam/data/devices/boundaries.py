@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,7 @@ def schema_of_boundaries(names: Mapping[str, object] | tuple[str, ...]) -> Label
     used = _used(names)
     if used == _LAYERS7:
         return bundled_schema("layers7")
-    pairs = list(zip(used, used[1:], strict=False))
+    pairs = list(pairwise(used))
     if not pairs:
         return None
     background = bundled_schema("layers7")[0]

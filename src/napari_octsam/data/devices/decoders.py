@@ -24,7 +24,7 @@ _DECODERS: dict[uid.UID, str] = {
     uid.HTJ2KLosslessRPCL: "jpeg2k_decode",
     uid.HTJ2K: "jpeg2k_decode",
 }
-DECODER_DEPENDENCIES = {each: (_NAME,) for each in _DECODERS}
+DECODER_DEPENDENCIES = dict.fromkeys(_DECODERS, (_NAME,))
 """What pydicom asks of a plugin."""
 
 
@@ -35,7 +35,7 @@ def is_available(_uid: str) -> bool:
 
 def add_decoders() -> None:
     """Have pydicom know these decoders. Harmless when done twice."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     for each in _DECODERS:
         decoder = get_decoder(each)
@@ -51,6 +51,4 @@ def decode_frame(src: bytes, runner: DecodeRunner) -> bytes:
     pixels = np.asarray(decode(src))
     if pixels.shape[:2] != (runner.rows, runner.columns):
         raise ValueError(f"a frame is {pixels.shape[:2]}, not {(runner.rows, runner.columns)}")
-    bits = 8 if runner.bits_allocated <= 8 else 16
-    runner.set_frame_option(runner.index, "bits_allocated", bits)
-    return pixels.astype(np.uint8 if bits == 8 else "<u2", copy=False).tobytes()
+    return pixels.astype(np.uint8 if runner.bits_allocated <= 8 else "<u2", copy=False).tobytes()

@@ -5,6 +5,7 @@ Only what is listed here is taken from a file: no name, no date and no number of
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.eyes import Laterality
 from napari_octsam.core.images import as_grey
 from napari_octsam.data.devices.geometry import pattern_of, spaced
-from napari_octsam.data.devices.mapped import check_bscans
-from napari_octsam.core.eyes import Laterality
+from napari_octsam.data.devices.records import TOO_SHORT, check_bscans
 from napari_octsam.data.devices.scan import DeviceScan, Distances, Line
 from napari_octsam.data.lazy import LazyVolume
 
@@ -42,7 +43,11 @@ def read_dicom(path: Path) -> list[DeviceScan]:
     ValueError
         It is of another kind, or damaged.
     """
-    dataset = _dataset(path)
+    with warnings.catch_warnings(action="ignore"):  # they quote what is in the file
+        return [_scan(path, _dataset(path))]
+
+
+def _scan(path: Path, dataset: Dataset) -> DeviceScan:
     if dataset.get("Modality") == _OF_FUNDUS:
         raise ValueError("it is a picture of the fundus, no OCT")
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
@@ -51,7 +56,7 @@ def read_dicom(path: Path) -> list[DeviceScan]:
     count = int(dataset.get("NumberOfFrames") or 1)
     check_bscans(count, rows, cols)
     if count * 8 > path.stat().st_size:
-        raise ValueError("it ends before its last frame: it is damaged, or not copied whole")
+        raise ValueError(TOO_SHORT)
     frames = _frames(dataset)
     axial, lateral = _pixel(dataset, frames)
     lines = _lines(frames) if len(frames) == count else []
@@ -60,16 +65,14 @@ def read_dicom(path: Path) -> list[DeviceScan]:
     if first.shape != (rows, cols):
         raise ValueError(f"a frame is {first.shape}, not {(rows, cols)}")
     maker = str(dataset.get("Manufacturer") or "").strip()
-    return [
-        DeviceScan(
-            device=maker if maker.isprintable() and 0 < len(maker) <= 64 else "DICOM",
-            bscans=LazyVolume(path, (count,), first.shape, first.dtype, partial(_read_frame, path)),
-            distances=Distances(between, axial, lateral),
-            laterality=_eye(dataset, frames),
-            pattern=pattern_of(lines) if lines else None,
-            notes=(note,) if note else (),
-        )
-    ]
+    return DeviceScan(
+        device=maker if maker.isprintable() and 0 < len(maker) <= 64 else "DICOM",
+        bscans=LazyVolume(path, (count,), first.shape, first.dtype, partial(_read_frame, path)),
+        distances=Distances(between, axial, lateral),
+        laterality=_eye(dataset, frames),
+        pattern=pattern_of(lines) if lines else None,
+        notes=(note,) if note else (),
+    )
 
 
 def _dataset(path: Path) -> Dataset:
@@ -83,17 +86,18 @@ def _dataset(path: Path) -> Dataset:
     try:
         syntax = read_file_meta_info(path).get("TransferSyntaxUID")
         if syntax is not None and syntax.is_deflated:
-            raise ValueError("it is packed as a whole (deflated): save it with another coding")
+            raise ValueError("it is packed as a whole (deflated): use another coding")
         return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
     except InvalidDicomError as error:
         raise ValueError("it does not begin as DICOM files do") from error
 
 
 def _read_frame(path: Path, number: int) -> npt.NDArray[Any]:
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
 
     try:
-        pixels = pixel_array(path, index=number)
+        with warnings.catch_warnings(action="ignore"):
+            pixels = pixel_array(path, index=number)
     except (AttributeError, NotImplementedError, RuntimeError) as error:
         reason = "it has no pictures, or their coding is not known"
         raise ValueError(reason) from error

@@ -12,11 +12,13 @@ from napari_octsam.data.devices.scan import Fundus, Line, Pattern
 
 __all__ = ["circle", "fundus_to_scan", "pattern_of", "side_of_first", "spaced"]
 
+Point = npt.NDArray[np.float64]
+
 _UNEQUAL = 0.1  # of the mean: devices round where B-scans lie to some µm
 _CORNERS = 128
 
 
-def circle(start: tuple[float, float], centre: tuple[float, float]) -> Line:
+def circle(start: Point, centre: Point) -> Line:
     """Return the circle through `start`, as a closed line of (row, col) vertices."""
     angles = np.linspace(0, 2 * np.pi, _CORNERS + 1)
     row, col = np.subtract(start, centre)

@@ -29,7 +29,7 @@ def displayed(raw: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
     What the device has not scanned is black.
     """
     seen = np.where(np.isfinite(raw) & (raw >= 0) & (raw <= 1), raw, 0)
-    return np.rint(255 * np.sqrt(np.sqrt(seen))).astype(np.uint8)
+    return np.asarray(np.rint(255 * np.sqrt(np.sqrt(seen))), np.uint8)
 
 
 def heights(

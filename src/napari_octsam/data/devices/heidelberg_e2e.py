@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.data.devices.heidelberg import DEVICE, displayed, heights
-from napari_octsam.data.devices.mapped import MappedFile, check_bscans
 from napari_octsam.core.eyes import Laterality
+from napari_octsam.data.devices.heidelberg import DEVICE, displayed, heights
+from napari_octsam.data.devices.records import Records, check_bscans
 from napari_octsam.data.devices.scan import DeviceScan, Distances, Fundus, Pattern
 from napari_octsam.data.lazy import LazyVolume
 
@@ -83,7 +83,7 @@ def read_e2e(path: Path) -> list[DeviceScan]:
     ValueError
         It is of another kind, damaged, or has no B-scan.
     """
-    file = MappedFile(path)
+    file = Records(path)
     if file.text(0, 3) not in (b"CMD", b"MDb"):
         raise ValueError("it does not begin as Heidelberg's files do")
     series: defaultdict[tuple[int, ...], _Series] = defaultdict(_Series)
@@ -97,7 +97,7 @@ def read_e2e(path: Path) -> list[DeviceScan]:
     return found
 
 
-def _entries(file: MappedFile) -> Iterator[Any]:
+def _entries(file: Records) -> Iterator[Any]:
     """Yield what the directories list, each of which names the one before it."""
     first = file.record(_VERSION, _DIRECTORY)
     left = {int(first["current"]), int(first["previous"])} - {0}
@@ -118,7 +118,7 @@ def _entries(file: MappedFile) -> Iterator[Any]:
         left |= {int(directory["previous"])} - seen - {0}
 
 
-def _take(file: MappedFile, entry: Any, series: _Series) -> None:
+def _take(file: Records, entry: Any, series: _Series) -> None:
     at, size, kind = int(entry["start"]) + _BEFORE_DATA, int(entry["size"]), int(entry["type"])
     where = None if entry["slice"] < 0 else series.slices[int(entry["slice"]) // 2]
     if kind == _EYE and size >= 15:
@@ -137,7 +137,7 @@ def _take(file: MappedFile, entry: Any, series: _Series) -> None:
         )
 
 
-def _take_image(file: MappedFile, at: int, series: _Series, where: _Slice | None) -> None:
+def _take_image(file: Records, at: int, series: _Series, where: _Slice | None) -> None:
     record = file.record(at, _IMAGE_HEADER)
     rows, cols = map(int, record["shape"])
     begin = at + _IMAGE_HEADER.itemsize
@@ -150,7 +150,7 @@ def _take_image(file: MappedFile, at: int, series: _Series, where: _Slice | None
         where.image, where.shape = begin, (rows, cols)
 
 
-def _scan(path: Path, file: MappedFile, series: _Series) -> DeviceScan | None:
+def _scan(path: Path, file: Records, series: _Series) -> DeviceScan | None:
     slices = [each for _, each in sorted(series.slices.items()) if each.image is not None]
     if not slices:
         return None
@@ -161,7 +161,7 @@ def _scan(path: Path, file: MappedFile, series: _Series) -> DeviceScan | None:
     def bscan(number: int) -> npt.NDArray[np.uint8]:
         at = slices[number].image
         assert at is not None
-        return _greys()[file.array(at, "<u2", (rows, cols))]
+        return np.asarray(_greys()[file.array(at, "<u2", (rows, cols))])
 
     axial = slices[0].axial
     pattern = slices[0].pattern or (None if len(slices) > 1 else "line")

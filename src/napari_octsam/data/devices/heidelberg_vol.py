@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.eyes import Laterality
 from napari_octsam.data.devices.geometry import circle, pattern_of, side_of_first, spaced
 from napari_octsam.data.devices.heidelberg import BOUNDARIES, DEVICE, displayed, heights
-from napari_octsam.data.devices.mapped import MappedFile, check_bscans
-from napari_octsam.core.eyes import Laterality
+from napari_octsam.data.devices.records import TOO_SHORT, Records, check_bscans
 from napari_octsam.data.devices.scan import DeviceScan, Distances, Fundus, Line, Pattern
 from napari_octsam.data.lazy import LazyVolume
 
@@ -51,7 +51,7 @@ def read_vol(path: Path) -> list[DeviceScan]:
     ValueError
         It is of another kind, or damaged.
     """
-    file = MappedFile(path)
+    file = Records(path)
     if file.text(0, 8) != b"HSF-OCT-":
         raise ValueError("it does not begin as Heidelberg's files do")
     header = file.record(0, _FILE)
@@ -62,7 +62,7 @@ def read_vol(path: Path) -> list[DeviceScan]:
         check_bscans(1, *slo)
     begin, step = _HEADER + slo[0] * slo[1], int(header["bscan_header"]) + 4 * rows * cols
     if begin + count * step > file.size:
-        raise ValueError("it ends before its last B-scan: it is damaged, or not copied whole")
+        raise ValueError(TOO_SHORT)
 
     def bscan(number: int) -> npt.NDArray[Any]:
         at = begin + number * step + int(header["bscan_header"])
@@ -97,7 +97,9 @@ def _um(mm: float) -> float | None:
 
 def _lines(records: list[Any], pattern: Pattern | None) -> list[Line]:
     """Return the lines in mm as (row, col); none where the file does not place its B-scans."""
-    ends = [(each["start"][::-1].astype(float), each["end"][::-1].astype(float)) for each in records]
+    ends = [
+        (each["start"][::-1].astype(float), each["end"][::-1].astype(float)) for each in records
+    ]
     if not np.isfinite(ends).all() or all((start == end).all() for start, end in ends):
         return []
     if pattern == "circle":
@@ -114,7 +116,7 @@ def _between(header: Any, lines: list[Line], pattern: Pattern | None) -> tuple[f
 
 
 def _fundus(
-    file: MappedFile, shape: tuple[int, int], lines: list[Line], pixel: tuple[Any, Any]
+    file: Records, shape: tuple[int, int], lines: list[Line], pixel: tuple[Any, Any]
 ) -> Fundus | None:
     if min(shape) < 1:
         return None
@@ -125,7 +127,7 @@ def _fundus(
 
 
 def _boundaries(
-    file: MappedFile, places: list[int], records: list[Any], header: tuple[int, int]
+    file: Records, places: list[int], records: list[Any], header: tuple[int, int]
 ) -> dict[str, npt.NDArray[np.float32]]:
     length, cols = header
     found = []

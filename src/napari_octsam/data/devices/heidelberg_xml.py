@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.eyes import Laterality
 from napari_octsam.core.images import as_grey, normalised
 from napari_octsam.core.reading import read_bytes
 from napari_octsam.data.devices.geometry import circle, pattern_of, side_of_first, spaced
 from napari_octsam.data.devices.heidelberg import BOUNDARIES, BOUNDARY_NAMES, DEVICE, heights
-from napari_octsam.data.devices.mapped import check_bscans
-from napari_octsam.core.eyes import Laterality
+from napari_octsam.data.devices.records import check_bscans
 from napari_octsam.data.devices.scan import DeviceScan, Distances, Fundus, Line, Pattern
 from napari_octsam.data.lazy import LazyVolume
 
@@ -92,7 +92,8 @@ def _is_bscan(image: Element) -> bool:
 
 
 def _size(image: Element) -> tuple[int, int]:
-    return tuple(int(_number(image, f"{_CONTEXT}/{name}") or 0) for name in ("Height", "Width"))  # type: ignore[return-value]
+    rows, cols = (int(_number(image, f"{_CONTEXT}/{name}") or 0) for name in ("Height", "Width"))
+    return rows, cols
 
 
 def _pixel(image: Element) -> tuple[float | None, float | None]:
@@ -120,8 +121,7 @@ def _lines(bscans: Sequence[Element], pattern: Pattern | None) -> list[Line]:
         if any(value is None for end in ends for value in end):
             return []
         start, end = (np.array(each, float) for each in ends)
-        is_circle = pattern == "circle"
-        lines.append(circle(tuple(start), tuple(end)) if is_circle else np.stack([start, end]))
+        lines.append(circle(start, end) if pattern == "circle" else np.stack([start, end]))
     return lines
 
 
@@ -147,6 +147,8 @@ def _pictures(path: Path, bscans: Sequence[Element]) -> list[Path]:
         if missing:
             raise ValueError(f"the picture {missing[0].name} that it names is not beside it")
         return found
+    if found:
+        raise ValueError("it does not name the pictures of all its B-scans")
     from napari_octsam.data.pictures import PICTURE_SUFFIXES
     from napari_octsam.data.split.grouping import natural_order
 

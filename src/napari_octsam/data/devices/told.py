@@ -18,9 +18,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.eyes import Laterality
 from napari_octsam.core.images import MAX_SIDE
 from napari_octsam.core.reading import explaining, read_toml
-from napari_octsam.core.eyes import Laterality
 from napari_octsam.data.devices.scan import DeviceScan, Distances
 
 __all__ = ["Told", "read_told", "with_told"]

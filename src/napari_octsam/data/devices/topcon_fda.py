@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from napari_octsam.data.devices.mapped import MappedFile, check_bscans
 from napari_octsam.core.eyes import Laterality
+from napari_octsam.data.devices.records import Records, check_bscans
 from napari_octsam.data.devices.scan import DeviceScan, Distances, Fundus, Line, Pattern
 from napari_octsam.data.lazy import LazyVolume
 
@@ -59,7 +59,7 @@ def read_fda(path: Path) -> list[DeviceScan]:
     ValueError
         It is of another kind, damaged, or has no B-scan.
     """
-    file = MappedFile(path)
+    file = Records(path)
     if file.text(0, 4) != b"FOCT":
         raise ValueError("it does not begin as Topcon's files do")
     chunks = _chunks(file)
@@ -86,7 +86,7 @@ def read_fda(path: Path) -> list[DeviceScan]:
     ]
 
 
-def _chunks(file: MappedFile) -> Chunks:
+def _chunks(file: Records) -> Chunks:
     """Return where the chunks of each name begin, and how long they are."""
     found: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     at = _HEADER
@@ -100,7 +100,7 @@ def _chunks(file: MappedFile) -> Chunks:
     return dict(found)
 
 
-def _bscans(file: MappedFile, chunks: Chunks) -> _Found:
+def _bscans(file: Records, chunks: Chunks) -> _Found:
     if compressed := chunks.get("@IMG_JPEG"):
         return _compressed(file, compressed[0][0])
     if plain := chunks.get("@IMG_MOT_COMP_03"):
@@ -108,7 +108,7 @@ def _bscans(file: MappedFile, chunks: Chunks) -> _Found:
     raise ValueError("it holds no B-scan of a kind that is known")
 
 
-def _compressed(file: MappedFile, at: int) -> _Found:
+def _compressed(file: Records, at: int) -> _Found:
     record = file.record(at, _COMPRESSED)
     count, rows, cols = (int(record[name]) for name in ("bscans", "rows", "cols"))
     check_bscans(count, rows, cols)
@@ -126,7 +126,7 @@ def _compressed(file: MappedFile, at: int) -> _Found:
     return int(record["mode"]), (count, rows, cols), bscan(0).dtype, bscan
 
 
-def _plain(file: MappedFile, at: int) -> _Found:
+def _plain(file: Records, at: int) -> _Found:
     record = file.record(at, _PLAIN)
     count, rows, cols = (int(record[name]) for name in ("bscans", "rows", "cols"))
     check_bscans(count, rows, cols)
@@ -139,14 +139,14 @@ def _plain(file: MappedFile, at: int) -> _Found:
     return int(record["mode"]), (count, rows, cols), np.dtype("<u2"), bscan
 
 
-def _picture(file: MappedFile, at: int, size: int, shape: tuple[int, int]) -> npt.NDArray[Any]:
+def _picture(file: Records, at: int, size: int, shape: tuple[int, int]) -> npt.NDArray[Any]:
     with Image.open(BytesIO(file.array(at, "u1", (size,)).tobytes())) as picture:
         if picture.size != shape[::-1]:
             raise ValueError(f"a picture in it is {picture.size}, not {shape[::-1]}: it is damaged")
         return np.asarray(picture)
 
 
-def _scale(file: MappedFile, chunks: Chunks) -> tuple[float | None, float | None, float | None]:
+def _scale(file: Records, chunks: Chunks) -> tuple[float | None, float | None, float | None]:
     """Return the width and height of the scanned field in mm, and µm between rows."""
     for name, before in _SCALES:
         if name in chunks:
@@ -161,7 +161,7 @@ def _positive(value: float) -> float | None:
 
 
 def _fundus(
-    file: MappedFile, chunks: Chunks, count: int, field: tuple[float | None, float | None]
+    file: Records, chunks: Chunks, count: int, field: tuple[float | None, float | None]
 ) -> Fundus | None:
     if "@IMG_FUNDUS" not in chunks:
         return None
@@ -191,11 +191,11 @@ def _lines(box: Sequence[int], count: int) -> tuple[Line, ...]:
 
 
 def _boundaries(
-    file: MappedFile, chunks: Chunks, shape: tuple[int, int, int]
+    file: Records, chunks: Chunks, shape: tuple[int, int, int]
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return boundaries as rows: Topcon counts from below, and from the last B-scan."""
     count, rows, cols = shape
-    found = {}
+    found: dict[str, npt.NDArray[np.float32]] = {}
     for at, _ in chunks.get("@CONTOUR_INFO", []):
         record = file.record(at, _BOUNDARY)
         name = _BOUNDARIES.get(bytes(record["name"]))
@@ -203,5 +203,7 @@ def _boundaries(
             continue
         heights = file.array(at + _BOUNDARY.itemsize, "<u2", (count, cols))[::-1]
         above = rows - heights.astype(np.float32)
-        found.setdefault(name, np.where((heights > 0) & (above >= 0), above, np.nan).astype(np.float32))
+        found.setdefault(
+            name, np.where((heights > 0) & (above >= 0), above, np.nan).astype(np.float32)
+        )
     return found

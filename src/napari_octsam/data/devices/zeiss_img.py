@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_octsam.core.errors import UserError
-from napari_octsam.data.devices.mapped import MappedFile
 from napari_octsam.core.eyes import Laterality
+from napari_octsam.data.devices.records import Records
 from napari_octsam.data.devices.scan import DeviceScan, Distances
 from napari_octsam.data.lazy import LazyVolume
 
@@ -35,7 +35,7 @@ def read_img(path: Path, size: tuple[int, int, int] | None) -> list[DeviceScan]:
     ValueError
         It is empty.
     """
-    file = MappedFile(path)
+    file = Records(path)
     if size is None:
         raise UserError(
             f"{path} does not say its size: write a file {path.name}.scan.toml beside it, or "

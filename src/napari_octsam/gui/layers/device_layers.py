@@ -121,7 +121,8 @@ def _layers(scan: DeviceScan, name: str) -> list[LayerData]:
         "pattern": scan.pattern,
         "first": scan.first,
     }
-    shown = {"name": name, "colormap": "gray", "metadata": as_metadata({SCAN: about}), **place}
+    shown: dict[str, Any] = {"name": name, "colormap": "gray", **place}
+    shown["metadata"] = as_metadata({SCAN: about})
     if pixels.dtype == np.uint8:
         shown["contrast_limits"] = (0, 255)
     layers: list[LayerData] = [(pixels[0] if single else pixels, shown, "image")]

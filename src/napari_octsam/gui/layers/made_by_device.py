@@ -56,11 +56,7 @@ def eye_in(*layers: Layer | None) -> dict[str, Any]:
     for layer in layers:
         scan = None if layer is None else _ours(layer).get(SCAN)
         if isinstance(scan, dict):
-            return {
-                key: scan[key]
-                for key, known in _EYE.items()
-                if scan.get(key) in known
-            }
+            return {key: scan[key] for key, known in _EYE.items() if scan.get(key) in known}
     return {}
 
 
