@@ -444,7 +444,7 @@ def test_everything_that_is_wrong_with_a_folder_is_named(raw: Path) -> None:
         *("s0_000", "s0_001", "s0_002", "s1_000", "s1_001", "s1_002", "s3_000")
     }
     warnings = "\n".join(found.warnings)
-    assert "none of .png, .jpg, .jpeg, .tif, .tiff, .npy: notes.txt." in warnings
+    assert ".npy, .vol, .e2e, .fda, .dcm, .dicom, .img: notes.txt." in warnings
     assert "B-scans with background only, or not labelled: s2_000." in warnings
     assert "The same image is there more than once: s2_001 = s2_002." in warnings
 
