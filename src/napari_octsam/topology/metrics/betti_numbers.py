@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from skimage.morphology import skeletonize
 
 from napari_octsam.core.masks import Mask
 from napari_octsam.topology.persistence.pairs import Connectivity
@@ -82,5 +81,7 @@ def layer_order_violations(
 
 
 def _skeleton(mask: Mask) -> Mask:
+    from skimage.morphology import skeletonize  # napari waits for imports, and needs no skeleton
+
     skeleton: Mask = skeletonize(mask)
     return skeleton
