@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    correcting,
     decode,
     encode,
     event_loop,
@@ -38,6 +39,7 @@ PARTS = {
     "decode": Part(decode.measure, decode.TARGETS),
     "first-mask": Part(first_mask.measure, first_mask.TARGETS),
     "labelling": Part(labelling.measure, labelling.TARGETS),
+    "correcting": Part(correcting.measure, correcting.TARGETS),
     "widgets": Part(widgets.measure, widgets.TARGETS),
     "saving": Part(saving.measure, saving.TARGETS),
     "topology": Part(topology.measure, topology.TARGETS),

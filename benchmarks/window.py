@@ -10,7 +10,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from napari import Viewer
 
-__all__ = ["PLUGIN", "close", "draw", "open_viewer"]
+__all__ = ["PLUGIN", "close", "draw", "open_viewer", "renderer"]
 
 PLUGIN = "napari-octsam"
 
@@ -37,6 +37,13 @@ def close(viewer: Viewer) -> None:
     viewer.close()
     draw()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def renderer() -> str:
+    """Return what draws the canvas, as OpenGL names it."""
+    from vispy.gloo import gl
+
+    return str(gl.glGetParameter(gl.GL_RENDERER))
 
 
 def draw() -> None:

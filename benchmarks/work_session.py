@@ -17,7 +17,7 @@ import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 
 from benchmarks.samples import TINY, box_prompts, sample_bscan, write_pairs
-from benchmarks.window import PLUGIN, close, open_viewer
+from benchmarks.window import PLUGIN, close, open_viewer, renderer
 
 __all__ = ["COUNTED", "TICK", "LoopWatch", "watch_work"]
 
@@ -98,7 +98,7 @@ def watch_work(checkpoint: str) -> dict[str, Any]:
     _watch_napari_alone(watch, viewer, boxes)
     _watch_plugin(watch, viewer, Path(checkpoint), boxes)
     assert "torch" not in sys.modules
-    answer = {"gaps": watch.gaps, "opengl": _renderer()}
+    answer = {"gaps": watch.gaps, "opengl": renderer()}
     close(viewer)
     return answer
 
@@ -195,12 +195,6 @@ def _has_predicted(prompter: Any, count: int) -> bool:
 
 def _corners(box: Any) -> Any:
     return np.array([[box.row0, box.col0], [box.row1, box.col1]])
-
-
-def _renderer() -> str:
-    from vispy.gloo import gl
-
-    return str(gl.glGetParameter(gl.GL_RENDERER))
 
 
 def _do_nothing() -> None:

@@ -33,6 +33,7 @@ from napari_octsam.engine.predict.messages import (
     Labelled,
     LoadedModel,
     LoadModel,
+    Name,
     Prediction,
     Progress,
 )
@@ -153,6 +154,11 @@ def test_a_bscan_is_labelled_by_a_schema_that_the_model_names(engine: EngineClie
     assert "labelling" in stages
     fluid = engine.submit(Label(bscan(40), bundled_schema("fluid"))).result(60)
     assert fluid.boundaries.shape == (0, 96)
+
+    named = engine.submit(Name(bscan(40), bundled_schema("layers7"))).result(60)
+    assert named.by_column.shape == (96, 8, 64)
+    assert str(named.probabilities.dtype) == "float16"
+    assert np.mean(named.labels == found.labels) > 0.9
 
     with pytest.raises(UserError, match="does not name pixels by the schema organoid"):
         engine.submit(Label(bscan(40), bundled_schema("organoid"))).result(60)

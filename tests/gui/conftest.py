@@ -16,6 +16,7 @@ from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.gui.session import session as session_module
 from napari_octsam.gui.session.session import Session
 from napari_octsam.gui.session.settings import Settings
+from tests.gui.correcting_parts import Open, open_correct_in
 from tests.gui.prompting_parts import PromptEngine, close
 
 
@@ -86,3 +87,11 @@ def open_in_window(
         return viewer, widget
 
     return open_
+
+
+@pytest.fixture
+def open_correct(
+    make_napari_viewer_proxy: Callable[[], Any], engine: PromptEngine, qtbot: Any
+) -> Open:
+    """Open the Correct widget in a real window, beside labels."""
+    return open_correct_in(make_napari_viewer_proxy, qtbot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,90 +15,9 @@ from qtpy.QtTest import QTest
 from napari_octsam.core.boundaries import boundaries_of
 from napari_octsam.engine.predict.messages import Label
 from napari_octsam.gui.correcting.boundary_tool import Hand
-from napari_octsam.gui.correcting.correct_widget import CorrectWidget
-from napari_octsam.gui.layers.layer_schema import show_schema
-from napari_octsam.gui.session.session import session_of
 from tests.core.test_boundaries import LAYERS7, flat_layers
+from tests.gui.correcting_parts import SHAPE, Open, rows
 from tests.gui.prompting_parts import PATIENCE
-
-SHAPE = (60, 80)
-_THROTTLED = 30  # milliseconds in which napari hands on one move of the mouse
-
-
-class Mouse:
-    """Moves over the canvas of a viewer, at (row, col) of the labels."""
-
-    def __init__(self, viewer: Any, labels: Any, index: tuple[int, ...]) -> None:
-        self._canvas = viewer.window._qt_viewer.canvas
-        self._labels = labels
-        self._index = index
-
-    def at(self, row: float, col: float) -> tuple[float, float]:
-        world = self._labels.data_to_world((*self._index, row, col))
-        x, y = self._canvas.view.scene.transform.map([world[-1], world[-2], 0, 1])[:2]
-        return float(x), float(y)
-
-    def move(self, row: float, col: float) -> None:
-        self._events.mouse_move(pos=self.at(row, col), modifiers=())
-        QTest.qWait(_THROTTLED)
-
-    def press(self, row: float, col: float) -> None:
-        self.move(row, col)
-        self._begun = self.at(row, col)
-        self._events.mouse_press(pos=self._begun, button=1, modifiers=())
-
-    def drag(self, row: float, col: float) -> None:
-        began = SimpleNamespace(button=1, pos=self._begun)
-        self._events.mouse_move(pos=self.at(row, col), button=1, modifiers=(), press_event=began)
-        QTest.qWait(_THROTTLED)
-
-    def release(self, row: float, col: float) -> None:
-        self._events.mouse_release(pos=self.at(row, col), button=1, modifiers=())
-
-    def click(self, row: float, col: float) -> None:
-        self.press(row, col)
-        self.release(row, col)
-
-    def double_click(self, row: float, col: float) -> None:
-        self.click(row, col)
-        self._events.mouse_double_click(pos=self.at(row, col), button=1, modifiers=())
-
-    @property
-    def _events(self) -> Any:
-        return self._canvas._scene_canvas.events
-
-
-Open = Callable[..., tuple[Any, CorrectWidget, Mouse]]
-
-
-@pytest.fixture
-def open_correct(make_napari_viewer_proxy: Callable[[], Any], engine: Any, qtbot: Any) -> Open:
-    """Open the widget beside labels of three equal B-scans; the second one is shown."""
-
-    def open_(labels: np.ndarray | None = None, **placed: Any) -> tuple[Any, CorrectWidget, Mouse]:
-        proxy = make_napari_viewer_proxy()
-        viewer = proxy.__wrapped__
-        session_of(viewer).schema = LAYERS7
-        stack = np.stack([flat_layers()] * 3) if labels is None else labels
-        viewer.add_image(np.full(stack.shape, 9, np.uint8), name="scan", **placed)
-        layer = viewer.add_labels(stack, name="scan labels", **placed)
-        show_schema(layer, LAYERS7)
-        if stack.ndim == 3:
-            viewer.dims.set_current_step(0, 1)
-        widget = CorrectWidget(proxy)
-        proxy.window.add_dock_widget(widget, name="Correct")
-        viewer.window._qt_window.resize(1000, 700)
-        viewer.window._qt_window.show()
-        qtbot.wait(50)
-        viewer.fit_to_view()
-        return viewer, widget, Mouse(viewer, layer, (1,) * (stack.ndim - 2))
-
-    return open_
-
-
-def rows(widget: CorrectWidget, index: int = 1) -> np.ndarray:
-    assert widget.corrector.labels is not None
-    return boundaries_of(widget.corrector.labels.data[index], LAYERS7)
 
 
 @pytest.mark.slow("a window is opened for each way in which the layers lie")
@@ -256,6 +174,30 @@ def test_repairs_are_listed_shown_and_done_by_one_key(open_correct: Open, qtbot:
 
 
 @pytest.mark.slow("a window")
+def test_what_is_odd_in_the_volume_is_listed_and_mended_as_one_step(
+    open_correct: Open, qtbot: Any
+) -> None:
+    labels = np.stack([flat_layers()] * 3)
+    labels[0, 5:8, 20:24] = labels[2, 5:8, 40:44] = 3
+    before = labels.copy()
+    viewer, widget, _ = open_correct(labels)
+    panel = widget.repairs
+    panel.all.setChecked(True)
+    qtbot.waitUntil(lambda: panel.title.text() == "2 things to look at", timeout=PATIENCE)
+    assert panel.list.item(1).text().startswith("B-scan 2: An island of INL")
+    panel.list.setCurrentRow(1)
+    assert viewer.dims.current_step[0] == 2
+    assert "octsam repair" in viewer.layers
+    panel.kind.click()
+    assert np.array_equal(labels, np.stack([flat_layers()] * 3))
+    qtbot.waitUntil(lambda: panel.title.text() == "Nothing odd here", timeout=PATIENCE)
+    assert widget.session.history.stack.undoText() == "repair of island on 2 B-scans"
+    widget.undo.click()
+    assert np.array_equal(labels, before)
+    qtbot.waitUntil(lambda: len(panel.findings) == 2, timeout=PATIENCE)
+
+
+@pytest.mark.slow("a window")
 def test_the_class_chosen_is_painted_and_neighbours_give_their_labels(
     open_correct: Open, qtbot: Any
 ) -> None:
@@ -270,7 +212,8 @@ def test_the_class_chosen_is_painted_and_neighbours_give_their_labels(
     kept = widget.corrector.keeper.of(layer)
     qtbot.waitUntil(lambda: len(kept.progress) == 2, timeout=PATIENCE)
     widget.across.interpolate.click()
-    assert np.array_equal(labels[1], np.roll(flat_layers(), 2, axis=0))
+    between = np.roll(flat_layers(), 2, axis=0)
+    qtbot.waitUntil(lambda: np.array_equal(labels[1], between), timeout=PATIENCE)
     assert kept.progress[(1,)].state == "interpolated"
     widget.undo.click()
     assert not labels[1].any()

@@ -14,10 +14,14 @@ from napari.components import ViewerModel
 from napari_octsam.core.annotation import BScanState, Progress
 from napari_octsam.core.masks import Overlap
 from napari_octsam.gui.correcting.corrector import Corrector
+from napari_octsam.gui.labelling.label_step import LabelledBScan, LabelStep
+from napari_octsam.gui.labelling.labels_target import LabelsTarget
+from napari_octsam.gui.layers.bscan_writing import write_bscan
 from napari_octsam.gui.layers.bscans import Plane
 from napari_octsam.gui.layers.label_writing import write
 from napari_octsam.gui.layers.layer_schema import show_schema
 from napari_octsam.gui.session.session import Session, session_of
+from napari_octsam.gui.session.undo import LOCKED_SINCE
 from napari_octsam.gui.session.undo_keys import UndoKeys
 from tests.core.test_boundaries import LAYERS7, flat_layers
 from tests.gui.prompting_parts import PATIENCE, PromptEngine
@@ -124,8 +128,9 @@ def test_repairs_copies_and_interpolation_leave_locked_classes(opened: Any, qtbo
     qtbot.waitUntil(lambda: len(kept.progress) == 3, timeout=PATIENCE)
     kept.progress[(1,)] = Progress(state=BScanState.AUTOMATIC)
     corrector.interpolate()
+    state = BScanState.INTERPOLATED
+    qtbot.waitUntil(lambda: kept.progress[(1,)].state is state, timeout=PATIENCE)
     assert np.array_equal(labels.data[1] == INL, before[1] == INL)
-    assert kept.progress[(1,)].state == "interpolated"
 
 
 def test_what_was_locked_since_is_not_undone(opened: Any) -> None:
@@ -151,3 +156,39 @@ def test_what_was_locked_since_is_not_undone(opened: Any) -> None:
     keys.redo()
     assert np.array_equal(labels.data[1], flat_layers())
     keys.release()
+
+
+def test_a_labelling_is_not_undone_over_a_class_that_is_locked_since(
+    opened: Any, qtbot: Any
+) -> None:
+    viewer, session, corrector = opened
+    labels, image = viewer.layers["scan labels"], viewer.layers["scan"]
+    before = labels.data.copy()
+    target = LabelsTarget(viewer, corrector.keeper, session.locks, image, labels)
+    kept = corrector.keeper.of(labels)
+    assert kept is not None
+    qtbot.waitUntil(lambda: len(kept.progress) == 3, timeout=PATIENCE)
+    automatic = Progress(state=BScanState.AUTOMATIC)
+    step = LabelStep(target)
+    session.history.push(step)
+    labelled = np.where(flat_layers() == INL, 4, flat_layers())
+    for index in ((0,), (2,)):
+        change = write_bscan(labels, index, labelled)
+        step.add(LabelledBScan(change, automatic, automatic))
+    target.note({(0,): automatic, (2,): automatic})
+    after = labels.data.copy()
+    refused: list[str] = []
+    session.history.refused.connect(refused.append)
+    session.locks.classes = {INL}
+    session.history.undo()
+    assert np.array_equal(labels.data, after)
+    session.locks.classes = {7}
+    session.history.undo()
+    assert np.array_equal(labels.data, before), "what it changed is not locked"
+    session.locks.classes = {4}
+    session.history.redo()
+    assert np.array_equal(labels.data, before)
+    assert refused == [LOCKED_SINCE] * 2
+    session.locks.classes = ()
+    session.history.redo()
+    assert np.array_equal(labels.data, after)

@@ -23,6 +23,7 @@ from napari_octsam.gui.demo import (
     with_missed_lesion,
 )
 from napari_octsam.phantoms.bscan import Phantom, make_phantom
+from tools.docs.correcting_figures import draw_correcting
 from tools.docs.topology_figures import draw_topology
 from tools.docs.tutorial_figures import draw_tutorial
 
@@ -68,4 +69,5 @@ if __name__ == "__main__":
     draw_topology(IMAGES)
     prompt_window(IMAGES / "prompt.png")
     draw_tutorial(IMAGES)
+    draw_correcting(IMAGES)
     print(f"Saved the pictures in {IMAGES}", file=sys.stderr)

@@ -15,6 +15,7 @@ __all__ = [
     "CANDIDATES",
     "CoarseMask",
     "DecodedObject",
+    "ExactMask",
     "LogitGrid",
     "LogitWindow",
     "threshold_logit",
@@ -136,6 +137,19 @@ class CoarseMask:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ExactMask:
+    """A mask whose logits are those of the B-scan from the beginning.
+
+    Parameters
+    ----------
+    window
+        As of a `CoarseMask`.
+    """
+
+    window: LogitWindow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DecodedObject:
     """The masks of one prompt.
 
@@ -150,7 +164,7 @@ class DecodedObject:
         Index of the mask to show first.
     """
 
-    candidates: tuple[CoarseMask, ...]
+    candidates: tuple[CoarseMask | ExactMask, ...]
     scores: tuple[float, ...]
     chosen: int
 

@@ -78,14 +78,21 @@ class NamedPixels:
     schema
         Of the classes.
     probabilities
-        (classes, rows, cols) float32 at the model's own resolution, in the schema's order.
+        (classes, rows, cols) float32, or float16, at the model's own resolution, in the schema's
+        order.
     grid
         How they lie on the B-scan.
     """
 
     schema: LabelSchema
-    probabilities: npt.NDArray[np.float32]
+    probabilities: npt.NDArray[np.floating]
     grid: LogitGrid
+
+    @property
+    def lightened(self) -> NamedPixels:
+        """The same in half the bytes, without what no pixel of the B-scan depends on."""
+        rows, cols = self.grid.extent
+        return replace(self, probabilities=self.probabilities[:, :rows, :cols].astype(np.float16))
 
     @cached_property
     def by_column(self) -> Probabilities:
@@ -93,6 +100,7 @@ class NamedPixels:
         rows, cols = (slice(0, axis.weights.shape[0]) for axis in (self.grid.rows, self.grid.cols))
         classes = len(self.probabilities)
         seen = self.probabilities[:, : self.grid.extent[0], : self.grid.extent[1]]
+        seen = seen.astype(np.float32, copy=False)
         tall = self.grid.rows.apply(
             np.moveaxis(seen, 1, 0).reshape(seen.shape[1], -1), 0, rows
         ).reshape(rows.stop, classes, -1)

@@ -1,16 +1,17 @@
-"""One class of a B-scan is put as another labelling has it, larger or smaller."""
+"""One class of a B-scan is put as a model has it, larger or smaller; or one object of a class."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_octsam.core.boundaries import boundaries_of, steps_between
+from napari_octsam.core.boundaries import Boundaries, boundaries_of, steps_between
 from napari_octsam.core.boundary_edits import with_heights
 from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.masks import Mask
 from napari_octsam.core.redrawing import redrawn
 
-__all__ = ["redone"]
+__all__ = ["redone", "with_object"]
 
 Labels = npt.NDArray[np.uint8]
 
@@ -40,7 +41,32 @@ def redone(labels: Labels, predicted: Labels, value: int, schema: LabelSchema) -
     if before is not None:
         steps = steps_between(before, len(labels))
         left = np.array([step.value for step in schema.stack], np.uint8)[steps]
-        inside = [n for n, step in enumerate(schema.stack) if value in step.inside]
-        home = np.isin(steps, inside) if inside else home
+        home = _home(before, value, schema, len(labels))
     free = np.where(labels == value, left, labels)
     return np.where((predicted == value) & home, np.uint8(value), free)
+
+
+def with_object(labels: Labels, mask: Mask, value: int, schema: LabelSchema) -> Labels:
+    """Return labels with an object of a class drawn over them, in the layer that it lies in.
+
+    Parameters
+    ----------
+    labels
+        (H, W) label values of the schema.
+    mask
+        (H, W), the object.
+    value
+        Of its class, which is no layer.
+    """
+    if schema.stack:
+        mask = mask & _home(boundaries_of(labels, schema), value, schema, len(labels))
+    return np.where(mask, np.uint8(value), labels)
+
+
+def _home(boundaries: Boundaries, value: int, schema: LabelSchema, rows: int) -> Mask:
+    """Return where a class may lie, (rows, W): in its layer, or anywhere where none is known."""
+    inside = [n for n, step in enumerate(schema.stack) if value in step.inside]
+    if not inside:
+        return np.ones((rows, boundaries.shape[1]), bool)
+    unknown = np.isnan(boundaries).any(axis=0)
+    return np.asarray(np.isin(steps_between(boundaries, rows), inside) | unknown)

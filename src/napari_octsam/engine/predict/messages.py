@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_octsam.core.boundaries import Boundaries
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.decoded import DecodedObject
+from napari_octsam.core.labelling import NamedPixels
 from napari_octsam.core.prompts import Prompt
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Labelled",
     "LoadModel",
     "LoadedModel",
+    "Name",
     "Prediction",
     "Progress",
     "Request",
@@ -115,13 +117,30 @@ class Label:
     namer: str = ""
 
 
-Request = LoadModel | Download | Encode | Decode | Label
+@dataclass(frozen=True, slots=True, eq=False)
+class Name:
+    """Name each pixel of one B-scan; answered with `core.labelling.NamedPixels`, `lightened`.
+
+    Parameters
+    ----------
+    schema
+        As of `Label`.
+    """
+
+    bscan: BScan
+    schema: LabelSchema
+
+
+Request = LoadModel | Download | Encode | Decode | Label | Name
 
 
 def on_same_bscan(one: Request, other: Request) -> bool:
     """Whether one request needs the embedding that the other makes."""
     match one, other:
-        case (Encode(a) | Decode(a) | Label(a), Encode(b) | Decode(b) | Label(b)):
+        case (
+            Encode(a) | Decode(a) | Label(a) | Name(a),
+            Encode(b) | Decode(b) | Label(b) | Name(b),
+        ):
             return np.array_equal(a.pixels, b.pixels)
         case _:
             return False
@@ -203,7 +222,7 @@ class Labelled:
     mean_confidence: float
 
 
-Answer = LoadedModel | str | Encoded | Prediction | Labelled
+Answer = LoadedModel | str | Encoded | Prediction | Labelled | NamedPixels
 
 Stage = Literal[
     "waiting", "loading", "checking", "encoding", "decoding", "labelling", "downloading"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 import torch
 
+from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.decoded import DecodedObject
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.labelling import Labelling, NamedPixels
+from napari_octsam.core.layer_prompts import names_layer, refined
 from napari_octsam.engine.predict.messages import (
     Answer,
     BScan,
@@ -22,6 +26,7 @@ from napari_octsam.engine.predict.messages import (
     Labelled,
     LoadedModel,
     LoadModel,
+    Name,
     Prediction,
     Request,
     Stage,
@@ -78,6 +83,7 @@ class Service:
         self._recent = RecentEmbeddings(_MEMORY_BYTES)
         self._model: Model | None = None
         self._models = RecentModels()
+        self._labelled: tuple[tuple[str, str], Labelling] | None = None  # of the last B-scan
 
     @property
     def side_by_side(self) -> int:
@@ -108,6 +114,8 @@ class Service:
                 return self._decode(request, tell)
             case Label():
                 return self._label(request, tell)
+            case Name():
+                return self._named(self._model_in_use(), request, tell).lightened
 
     def _load(self, request: LoadModel, tell: Tell) -> LoadedModel:
         source = request.source
@@ -121,7 +129,7 @@ class Service:
             lambda done, total: tell("checking", done, total, source),
         )
         tell("loading", subject=source)  # a cancel still leaves the old model in use
-        self._model = model
+        self._model, self._labelled = model, None
         self._models.put(request, model)
         return LoadedModel(
             name=model.header.name,
@@ -139,6 +147,8 @@ class Service:
         tell("decoding", subject=request.bscan.name)
         started = time.perf_counter()
         objects = model.decode(embedding, request.prompts, request.schema)
+        if request.schema is not None:
+            objects = self._refined(objects, request, request.schema, embedding)
         return Prediction(
             shape=embedding.shape,
             objects=tuple(objects),
@@ -146,14 +156,31 @@ class Service:
             decode_seconds=time.perf_counter() - started,
         )
 
+    def _refined(
+        self,
+        objects: Sequence[DecodedObject],
+        request: Decode,
+        schema: LabelSchema,
+        embedding: Embedding,
+    ) -> list[DecodedObject]:
+        """Return the objects, those of layers as labelling finds them."""
+        model = self._model_in_use()
+        is_known = known_as(model.header, schema) is not None
+        if not (is_known and any(names_layer(each, schema) for each in request.prompts)):
+            return list(objects)
+        key = embedding_key(model, request.bscan.pixels), schema.name
+        if self._labelled is None or key != self._labelled[0]:
+            self._labelled = key, model.label(embedding, schema).best
+        labelling = self._labelled[1]
+        return [
+            refined(found, prompt, labelling) if names_layer(prompt, schema) else found
+            for found, prompt in zip(objects, request.prompts, strict=True)
+        ]
+
     def _label(self, request: Label, tell: Tell) -> Labelled:
         model, bscan = self._model_in_use(), request.bscan
         namer = self._namer(request)
-        named_schema(namer.header, request.schema)  # before it is encoded in vain
-        embedding, _ = self._embedding(namer, bscan, tell, in_memory=False)
-        tell("labelling", subject=bscan.name)
-        named = namer.label(embedding, request.schema)
-        tell("labelling", subject=bscan.name)
+        named = self._named(namer, request, tell)
         if namer is model:
             found = named.best
         else:
@@ -178,6 +205,14 @@ class Service:
         namer = self._models.get(wanted) or load_model(request.namer)
         self._models.put(wanted, namer)
         return namer
+
+    def _named(self, namer: Model, request: Label | Name, tell: Tell) -> NamedPixels:
+        named_schema(namer.header, request.schema)  # before it is encoded in vain
+        embedding, _ = self._embedding(namer, request.bscan, tell, in_memory=False)
+        tell("labelling", subject=request.bscan.name)
+        named = namer.label(embedding, request.schema)
+        tell("labelling", subject=request.bscan.name)
+        return named
 
     def _embedding(
         self, model: Model, bscan: BScan, tell: Tell, *, in_memory: bool = True

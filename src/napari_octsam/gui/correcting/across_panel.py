@@ -39,6 +39,10 @@ class AcrossPanel(QWidget):
         self.redo = _button(
             "Redo the painted class", "Put it as the model has it on this B-scan, larger or smaller"
         )
+        self.snap = QCheckBox("Snap to the model")
+        self.snap.setToolTip(
+            "Draw interpolated boundaries to where the model sees them, 4 rows off"
+        )
         self.only = QCheckBox("Only the painted class")
         self.only.setToolTip("The other classes stay as they are")
         self.previous.clicked.connect(partial(self._copy, -1))
@@ -55,8 +59,9 @@ class AcrossPanel(QWidget):
         column.addLayout(row)
         options = QHBoxLayout()
         options.addWidget(self.only, 1)
-        options.addWidget(self.redo)
+        options.addWidget(self.snap)
         column.addLayout(options)
+        column.addWidget(self.redo)
 
     @property
     def _asked(self) -> list[int] | None:
@@ -72,7 +77,7 @@ class AcrossPanel(QWidget):
             self._corrector.redo_class(value)
 
     def _interpolate(self) -> None:
-        self._corrector.interpolate(self._asked)
+        self._corrector.interpolate(self._asked, is_snapped=self.snap.isChecked())
 
 
 def _button(text: str, tip: str) -> QPushButton:

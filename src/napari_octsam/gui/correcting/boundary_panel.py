@@ -20,6 +20,8 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.gui.correcting.boundary_tool import BoundaryTool, Hand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_octsam.gui.correcting.corrector import Corrector
     from napari_octsam.gui.session.session_widget import SessionWidget
 
@@ -36,11 +38,24 @@ _HANDS = {
 
 
 class BoundaryPanel(QWidget):
-    """The boundary tool's button, hands and width."""
+    """The boundary tool's button, hands and width.
 
-    def __init__(self, owner: SessionWidget, tool: BoundaryTool, corrector: Corrector) -> None:
+    Parameters
+    ----------
+    make_room
+        Puts down what else has the mouse.
+    """
+
+    def __init__(
+        self,
+        owner: SessionWidget,
+        tool: BoundaryTool,
+        corrector: Corrector,
+        make_room: Callable[[], object],
+    ) -> None:
         super().__init__(owner)
         self._tool = tool
+        self._make_room = make_room
         self._notices = corrector.notices
         self.switch = _button("Move boundaries", f"Show the layers' boundaries ({BOUNDARIES_KEY})")
         self.switch.clicked.connect(self.toggle)
@@ -79,6 +94,7 @@ class BoundaryPanel(QWidget):
         if self._tool.is_on:
             self._tool.stop()
         else:
+            self._make_room()
             try:
                 self._tool.start()
                 self._notices.happened("Point at a boundary: it lights up, and can be dragged.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCursor
@@ -12,30 +12,36 @@ from napari_octsam.core.errors import UserError
 from napari_octsam.gui.correcting.across_panel import AcrossPanel
 from napari_octsam.gui.correcting.boundary_panel import BOUNDARIES_KEY, BoundaryPanel
 from napari_octsam.gui.correcting.boundary_tool import BoundaryTool
-from napari_octsam.gui.correcting.class_brush import ClassBrush
+from napari_octsam.gui.correcting.brush_panel import BrushPanel
 from napari_octsam.gui.correcting.corrector import Corrector
+from napari_octsam.gui.correcting.object_panel import ObjectPanel
+from napari_octsam.gui.correcting.object_tool import ObjectTool
+from napari_octsam.gui.correcting.outline_tool import OutlineTool
+from napari_octsam.gui.correcting.prompt_tool import PromptTool
 from napari_octsam.gui.correcting.repair_panel import REPAIR_ALL_KEY, REPAIR_KEY, RepairPanel
-from napari_octsam.gui.prompting.keys import Key, Keys
-from napari_octsam.gui.session.session_widget import SessionWidget
+from napari_octsam.gui.session.image_widget import ImageWidget
+from napari_octsam.gui.session.keys import Key
 from napari_octsam.gui.session.undo_keys import REDO_KEY, UNDO_KEY, undo_keys_of
 from napari_octsam.gui.widgets.action_button import ActionButton
-from napari_octsam.gui.widgets.class_chooser import ClassChooser
 from napari_octsam.gui.widgets.class_menu import ClassMenu
 from napari_octsam.gui.widgets.form import form_on
-from napari_octsam.gui.widgets.layer_combo import LayerCombo
 from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels, Layer
+    from collections.abc import Callable, Mapping
+
     from napari.viewer import Viewer
 
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.gui.correcting.canvas_tool import CanvasTool
+    from napari_octsam.gui.correcting.class_brush import ClassBrush
+    from napari_octsam.gui.widgets.class_chooser import ClassChooser
 
 __all__ = ["CorrectWidget"]
 
 
-class CorrectWidget(SessionWidget):
+class CorrectWidget(ImageWidget):
     """Labels that a model or a person has made are put right.
 
     Parameters
@@ -48,22 +54,20 @@ class CorrectWidget(SessionWidget):
         super().__init__(napari_viewer)
         self.corrector = Corrector(self.viewer, self.session)
         self.when_released(self.corrector.close)
-        self.share_image(self.corrector.shown)
+        self.work_on(
+            self.corrector.shown,
+            self.corrector.notices,
+            hint="Whose labels are corrected",
+            without="Open a B-scan and label it, then correct it here.",
+        )
         history = self.session.history
         self._undo_keys = undo_keys_of(self.viewer, history)
         self.when_released(self._undo_keys.release)
-        self.tool = BoundaryTool(
-            self.viewer,
-            self.corrector.bscan,
-            self.corrector.write,
-            {UNDO_KEY: self._undo_keys.undo, REDO_KEY: self._undo_keys.redo},
-        )
-        self.when_released(self.tool.stop)
-        self.brush = ClassBrush()
-        self.when_released(lambda: self.brush.follow(None))
-        self.image = _image_combo(self.viewer)
-        self.boundaries = BoundaryPanel(self, self.tool, self.corrector)
-        self.classes = ClassChooser(self.session.schema)
+        keys = {UNDO_KEY: self._undo_keys.undo, REDO_KEY: self._undo_keys.redo}
+        self.brushes = BrushPanel(self, self.corrector)
+        self.objects = self._object_panel(keys)
+        self.tool = self._boundary_tool(keys)
+        self.boundaries = BoundaryPanel(self, self.tool, self.corrector, self.objects.stop)
         self.locked = ClassMenu(
             self.session.schema, nothing="No class is locked", hint="Classes that stay as they are"
         )
@@ -74,11 +78,44 @@ class CorrectWidget(SessionWidget):
         self.redo = ActionButton(history.redo_action, "Redo", REDO_KEY)
         self.message = MessageLine(lines=2)
         self._lay_out()
-        self._keys = Keys(self.viewer)
-        self.when_released(self._keys.release)
         self._connect()
-        self._take_first_image()
-        self._follow_labels(self.corrector.labels)
+        self.take_first_image()
+
+    @property
+    def brush(self) -> ClassBrush:
+        """The class that is painted."""
+        return self.brushes.brush
+
+    @property
+    def classes(self) -> ClassChooser:
+        """The grid of classes."""
+        return self.brushes.classes
+
+    def _boundary_tool(self, keys: Mapping[str, Callable[[], object]]) -> BoundaryTool:
+        corrector, sight = self.corrector, self.corrector.sight
+        tool = BoundaryTool(self.viewer, corrector.bscan, corrector.write, keys, sight)
+        self.listen(sight.arrived, tool.model_has_looked)
+        self.when_released(tool.stop)
+        return tool
+
+    def _object_panel(self, keys: Mapping[str, Callable[[], object]]) -> ObjectPanel:
+        viewer, corrector, brush = self.viewer, self.corrector, self.brush
+
+        def value() -> int | None:
+            return brush.value
+
+        find, write = corrector.bscan, corrector.write
+        outline = OutlineTool(viewer, find, write, value, corrector.sight, keys)
+        clicks = ObjectTool(viewer, find, write, value, self.session, keys)
+        prompts = PromptTool(viewer, find, keys)
+        for tool in (outline, clicks, prompts):
+            self.listen(tool.pointed, self._hint)
+        texts: dict[CanvasTool, tuple[str, str]] = {
+            outline: ("Outline", "Click along an object's edge, which is kept to; Enter fills it"),
+            clicks: ("One click", "Each click finds one object of the painted class; Esc: undo"),
+            prompts: ("Use as prompt", "Click on a label: it becomes a prompt, to add points to"),
+        }
+        return ObjectPanel(self, corrector, texts, lambda: self.tool.stop())
 
     def _lay_out(self) -> None:
         top = QWidget()
@@ -96,7 +133,7 @@ class CorrectWidget(SessionWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
-        for part in (top, self.boundaries, self.repairs, self.across, self.classes, locks):
+        for part in self._parts(top, locks):
             column.addWidget(part)
         column.addStretch(1)
         actions = QHBoxLayout()
@@ -110,64 +147,33 @@ class CorrectWidget(SessionWidget):
         outer.addLayout(actions)
         outer.addWidget(self.message)
 
+    def _parts(self, top: QWidget, locks: QWidget) -> tuple[QWidget, ...]:
+        work = (self.boundaries, self.repairs, self.across)
+        return (top, *work, self.objects, self.brushes, locks)
+
     def _connect(self) -> None:
         corrector = self.corrector
-        self.image.chosen.connect(self._choose_image)
-        self.when_released(self.image.release)
         self.classes.chosen.connect(self._paint)
-        self.listen(self.brush.picked, self.classes.check)
         self.listen(corrector.notices.changed, self.message.say)
         self.listen(corrector.keeper.told, corrector.notices.happened)
         self.listen(self.tool.told, corrector.notices.happened)
         self.listen(self.tool.pointed, self._hint)
-        self.listen(corrector.labels_changed, self._follow_labels)
-        self.listen(corrector.shown.image_changed, self._show_image)
         self.listen(self.session.schema_changed, self._show_schema)
-        self.listen(self.session.told, corrector.notices.happened)
         self.locked.ticked.connect(self._lock_classes)
         self.lock_bscan.clicked.connect(self._lock_bscan)
         for signal in (self.session.locks.changed, corrector.shown.moved, corrector.labels_changed):
             self.listen(signal, self._show_locks)
-        inserted = self.viewer.layers.events.inserted
-        inserted.connect(self._on_inserted)
-        self.when_released(lambda: inserted.disconnect(self._on_inserted))
-        taken = self._keys.bind(
+        self.bind_keys(
             [
                 Key(BOUNDARIES_KEY, "move boundaries", self.boundaries.toggle),
                 Key(REPAIR_KEY, "mend what is chosen", self.repairs.repair_one),
                 Key(REPAIR_ALL_KEY, "mend all of its kind", self.repairs.repair_kind),
             ]
         )
-        if taken:
-            names = ", ".join(key.binding for key in taken)
-            corrector.notices.happened(f"napari or another plugin has these keys: {names}.")
-
-    def _choose_image(self, image: Image | None) -> None:
-        self.corrector.shown.image = image
-
-    def _show_image(self) -> None:
-        self.image.choose(self.corrector.shown.image)
-        if self.corrector.shown.image is None:
-            self.corrector.notices.happened("Open a B-scan and label it, then correct it here.")
-
-    def _take_first_image(self) -> None:
-        self.corrector.shown.take_first()
-        self._show_image()
-
-    def _on_inserted(self, _event: Any) -> None:
-        if self.corrector.shown.image is None:
-            self._take_first_image()
-        self.corrector.look()
-
-    def _follow_labels(self, labels: Labels | None) -> None:
-        self.brush.follow(labels)
 
     def _show_schema(self, schema: LabelSchema) -> None:
-        self.classes.set_schema(schema)
         self.locked.set_schema(schema)
         self._show_locks()
-        if self.brush.value is not None:
-            self.classes.check(self.brush.value)
 
     def _lock_classes(self, values: frozenset[int]) -> None:
         self.session.locks.classes = values
@@ -192,10 +198,13 @@ class CorrectWidget(SessionWidget):
         self.lock_bscan.setChecked(labels is not None and locks.has_bscan(labels, index))
 
     def _paint(self, value: int) -> None:
-        """Take napari's brush, in a class."""
+        """Take napari's brush in a class, unless a tool for objects of a class has the mouse."""
         labels = self.corrector.labels
         if labels is None:
             self.corrector.notices.happened("There are no labels to paint on yet.")
+            return
+        if self.objects.tool is not None:
+            self.brush.choose(value)
             return
         self.tool.stop()
         self.brush.choose(value)
@@ -208,12 +217,3 @@ class CorrectWidget(SessionWidget):
             QToolTip.showText(QCursor.pos(), text)
         else:
             QToolTip.hideText()
-
-
-def _image_combo(viewer: Viewer) -> LayerCombo:
-    from napari.layers import Image
-
-    def is_image(layer: Layer) -> bool:
-        return isinstance(layer, Image)
-
-    return LayerCombo(viewer, is_image, "choose an image", "Whose labels are corrected")

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 import numpy as np
 from psygnal import Signal
 
-from napari_octsam.core.annotation import BScanState, Progress, SetBy, is_protected
 from napari_octsam.core.errors import UserError
-from napari_octsam.core.interpolation import between
 from napari_octsam.core.redoing import redone
 from napari_octsam.core.replacing import replaced
 from napari_octsam.core.wording import counted
 from napari_octsam.engine.predict.messages import Label
-from napari_octsam.gui.annotations.keeper import keeper_of
-from napari_octsam.gui.correcting.correction_step import CorrectionStep, InterpolationStep
+from napari_octsam.gui.correcting.correction_step import CorrectionStep, InterpolationStep, Wish
 from napari_octsam.gui.correcting.edited_bscan import EditedBScan, Values, edited_bscan
-from napari_octsam.gui.labelling.label_step import LabelledBScan
+from napari_octsam.gui.correcting.interpolating import Interpolating
+from napari_octsam.gui.correcting.model_sight import ModelSight
 from napari_octsam.gui.labelling.labels_target import LabelsTarget
-from napari_octsam.gui.layers.bscan_writing import write_bscan
+from napari_octsam.gui.labelling.shown_labels import ShownLabels
 from napari_octsam.gui.layers.bscans import read_bscan
-from napari_octsam.gui.layers.label_writing import write_exactly
+from napari_octsam.gui.layers.label_writing import write_all
 from napari_octsam.gui.layers.labels_in_use import labels_in_use
 from napari_octsam.gui.layers.layer_schema import check_meaning
-from napari_octsam.gui.layers.shown import ShownBScan
-from napari_octsam.gui.session.notices import Notices
 from napari_octsam.gui.session.undo import Place
 from napari_octsam.topology.repairs import Finding, applied, find
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
     from napari.viewer import Viewer
 
     from napari_octsam.engine.predict.messages import Labelled
     from napari_octsam.gui.session.session import Session
-    from napari_octsam.gui.session.undo import Step
 
 __all__ = ["Corrector"]
 
+_NOTHING = "Nothing changes: it is so already, or locked."
 
-class Corrector:
+
+class Corrector(ShownLabels):
     """Corrects the labels of the image that is shown.
 
     Methods tell what came of it in `notices`.
@@ -60,23 +58,14 @@ class Corrector:
     """The labels layer that is corrected, or None."""
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._viewer = viewer
-        self._session = session
+        super().__init__(viewer, session, (CorrectionStep, InterpolationStep))
         self._labels: Labels | None = None
-        self.notices = Notices()
-        self.keeper = keeper_of(viewer)
-        self.shown = ShownBScan(viewer)
-        self._followed: list[tuple[Any, Callable[..., object]]] = [
-            (self.shown.image_changed, self.look),
-            (self.keeper.changed, self.look),
-            (session.schema_changed, self.look),
-            (session.companions.labels.changed, self.look),
-            (session.history.stepped, self._on_step),
-            (session.history.refused, self.notices.happened),
-        ]
-        for signal, slot in self._followed:
-            signal.connect(slot)
-        viewer.layers.events.removed.connect(self.look)
+        self.sight = ModelSight(session)
+        self._interpolating = Interpolating(session, self.sight)
+        self._follow(self._interpolating.told, self.notices.happened)
+        self._follow(self.shown.moved, self._follow_up)
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+            event.connect(self.look)
         self.look()
 
     @property
@@ -84,7 +73,7 @@ class Corrector:
         """The labels layer of the image; None where it has none, or several."""
         return self._labels
 
-    def look(self, _event: Any = None) -> None:
+    def look(self, _of: object = None) -> None:
         """Find the labels layer of the image again."""
         image, session = self.shown.image, self._session
         labels = None
@@ -111,19 +100,26 @@ class Corrector:
         UserError
             The labels cannot be written to.
         """
-        labels, viewer = bscan.labels, self._viewer
+        return self._write_all([(bscan, wanted)], f"{what}{_on(bscan)}", _place(bscan))
+
+    def _write_all(
+        self, wanted: Sequence[tuple[EditedBScan, Values]], text: str, place: Place | None
+    ) -> int:
+        """Give B-scans of one layer other labels as one step; parameters as of `write`."""
+        labels, viewer, locks = wanted[0][0].labels, self._viewer, self._session.locks
         if labels not in viewer.layers:
             raise UserError(f"The labels layer {labels.name} is gone.")
-        locks = self._session.locks
-        if locks.has_bscan(labels, bscan.index):
+        free = [each for each in wanted if not locks.has_bscan(labels, each[0].index)]
+        if not free:
             raise UserError("This B-scan is locked: unlock it first.")
-        wanted = replaced(bscan.values, wanted, locked=locks.classes)
+        turned = {
+            bscan.index: bscan.turned(replaced(bscan.values, values, locked=locks.classes))
+            for bscan, values in free
+        }
         with self._session.history.own_writes():
-            written = write_exactly(labels, bscan.index, bscan.turned(wanted))
+            written = write_all(labels, turned)
         if written is None:
             return 0
-        place = Place(ref(bscan.image), bscan.plane)
-        text = f"{what}{_on(bscan)}"
         self._session.history.push(CorrectionStep(text, place, viewer, written))
         pixels = int(np.count_nonzero(written.before != written.after))
         self.notices.happened(f"{text[0].upper()}{text[1:]}: {pixels:,} pixels changed.")
@@ -134,6 +130,10 @@ class Corrector:
         bscan = self.bscan()
         return find(bscan.values, bscan.schema)
 
+    def bscan_at(self, index: tuple[int, ...]) -> EditedBScan:
+        """Return another B-scan of the volume in view; UserError where there is none to correct."""
+        return self.bscan().at(index)
+
     def repair(self, findings: Sequence[Finding]) -> None:
         """Mend some of what was found on the B-scan in view, as one step."""
 
@@ -142,6 +142,18 @@ class Corrector:
             kinds = sorted({each.kind.value for each in findings})
             wanted = applied(bscan.values, findings)
             self._write_or_say(bscan, wanted, f"repair of {' and '.join(kinds)}")
+
+        self._tell_of(repair)
+
+    def repair_all(self, found: Sequence[tuple[EditedBScan, Sequence[Finding]]]) -> None:
+        """Mend what was found on several B-scans, as one step."""
+
+        def repair() -> None:
+            kinds = sorted({each.kind.value for _, findings in found for each in findings})
+            wanted = [(bscan, applied(bscan.values, findings)) for bscan, findings in found]
+            text = f"repair of {' and '.join(kinds)} on {counted(len(found), 'B-scan')}"
+            if not self._write_all(wanted, text, None):
+                raise UserError(_NOTHING)
 
         self._tell_of(repair)
 
@@ -157,39 +169,34 @@ class Corrector:
 
         self._tell_of(copy)
 
-    def interpolate(self, asked: Collection[int] | None = None) -> None:
+    def interpolate(
+        self, asked: Collection[int] | None = None, *, is_snapped: bool = False
+    ) -> None:
         """Make the B-scans around the one in view from the nearest corrected ones, as one step.
 
-        Those that a person has changed, and what is locked, stay as they are.
+        Those that a person has changed, and what is locked, stay as they are. When the corrected
+        ones change, they are made again.
+
+        Parameters
+        ----------
+        asked
+            Classes that are; None: all.
+        is_snapped
+            Whether boundaries are drawn to where the model sees them.
         """
 
         def interpolate() -> None:
             bscan = self.bscan()
-            target = self._target(bscan)
-            first, last = self._corrected_around(bscan, target)
-            step = InterpolationStep(target, (first[-1], last[-1]))
-            ends = [self._values_at(bscan, index) for index in (first, last)]
-            made = {}
-            for number in range(first[-1] + 1, last[-1]):
-                index = (*first[:-1], number)
-                if not _may_be_made(target, index):
-                    continue
-                share = (number - first[-1]) / (last[-1] - first[-1])
-                labels = between(ends[0], ends[1], share, bscan.schema)
-                classes = self._session.locks.classes
-                wanted = replaced(self._values_at(bscan, index), labels, asked, classes)
-                change = write_bscan(bscan.labels, index, bscan.turned(wanted))
-                if change.before != change.after:
-                    step.add(LabelledBScan(change, target.progress.get(index), _interpolated()))
-                    made[index] = _interpolated()
-            if not made:
-                raise UserError("Nothing changes: it is so already, or locked.")
-            bscan.labels.visible = True
-            target.note(made)
-            self._session.history.push(step)
-            self.notices.happened(f"{counted(len(made), 'B-scan')} interpolated.")
+            wish = Wish(None if asked is None else frozenset(asked), is_snapped)
+            target = self._target_of(bscan.image, bscan.labels)
+            self._interpolating.start(target, bscan.schema, bscan.index, wish)
 
         self._tell_of(interpolate)
+
+    @property
+    def is_interpolating(self) -> bool:
+        """Whether B-scans are still being made."""
+        return self._interpolating.is_on
 
     def redo_class(self, value: int) -> None:
         """Have the model label the B-scan in view, and put one class as it has it."""
@@ -214,36 +221,24 @@ class Corrector:
 
     def close(self) -> None:
         """Follow nothing any more."""
-        for signal, slot in self._followed:
-            signal.disconnect(slot, missing_ok=True)
-        self._viewer.layers.events.removed.disconnect(self.look)
-        self.shown.close()
+        super().close()
+        self._interpolating.close()
+        self.sight.close()
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.disconnect(self.look)
 
-    def _target(self, bscan: EditedBScan) -> LabelsTarget:
-        locks = self._session.locks
-        target = LabelsTarget(self._viewer, self.keeper, locks, bscan.image, bscan.labels)
+    def _follow_up(self) -> None:
+        """See to what was interpolated from B-scans that are others by now."""
+        image, labels = self.shown.image, self._labels
+        if image is not None and labels is not None:
+            with suppress(UserError):  # they cannot be written to now
+                target = self._target_of(image, labels)
+                self._interpolating.follow_up(target, self._session.schema)
+
+    def _target_of(self, image: Image, labels: Labels) -> LabelsTarget:
+        target = LabelsTarget(self._viewer, self.keeper, self._session.locks, image, labels)
         target.check()
         return target
-
-    def _corrected_around(
-        self, bscan: EditedBScan, target: LabelsTarget
-    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the nearest B-scans on both sides that a person has corrected."""
-        if not bscan.index:
-            raise UserError("Between B-scans of a volume one is interpolated: this is one.")
-        if is_protected(target.progress, bscan.index):
-            raise UserError("This B-scan is corrected or done already: it stays as it is.")
-        *slower, here = bscan.index
-        right = [
-            index
-            for index in target.progress
-            if list(index[:-1]) == slower and is_protected(target.progress, index)
-        ]
-        before = [index for index in right if index[-1] < here]
-        after = [index for index in right if index[-1] > here]
-        if not (before and after):
-            raise UserError("Correct a B-scan before this one and one after it first.")
-        return max(before), min(after)
 
     def _beside(self, bscan: EditedBScan, step: int) -> Values:
         plane = bscan.plane.beside(step, bscan.labels.data.shape)
@@ -260,29 +255,12 @@ class Corrector:
     def _write_or_say(self, bscan: EditedBScan, wanted: Values, what: str) -> int:
         pixels = self.write(bscan, wanted, what)
         if not pixels:
-            self.notices.happened("Nothing changes: it is so already, or locked.")
+            self.notices.happened(_NOTHING)
         return pixels
 
-    def _tell_of(self, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except UserError as error:
-            self.notices.happened(str(error))
 
-    def _on_step(self, step: Step) -> None:
-        if isinstance(step, CorrectionStep | InterpolationStep):
-            self.notices.happened(step.outcome)
-
-
-def _interpolated() -> Progress:
-    return Progress(state=BScanState.INTERPOLATED, by=SetBy(kind="model"))
-
-
-def _may_be_made(target: LabelsTarget, index: tuple[int, ...]) -> bool:
-    """Whether a B-scan may be interpolated: nobody has labelled it but a model."""
-    if target.is_locked(index) or is_protected(target.progress, index):
-        return False
-    return target.state(index) is not BScanState.UNTOUCHED or not target.has_labels(index)
+def _place(bscan: EditedBScan) -> Place:
+    return Place(ref(bscan.image), bscan.plane)
 
 
 def _on(bscan: EditedBScan) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,6 +70,12 @@ class EditedBScan:
     def boundaries(self) -> Boundaries:
         """Those of its labels."""
         return boundaries_of(self.values, self.schema)
+
+    def at(self, index: Index) -> EditedBScan:
+        """Return another B-scan of the same layers."""
+        values = np.asarray(self.labels.data[index]).astype(np.uint8)
+        turned = bool(self.schema.stack) and lie_upside_down(values, self.schema)
+        return replace(self, index=index, is_upside_down=turned)
 
     def turned(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return (H, W) pixels of the layer with the vitreous body above, or such as in it."""

@@ -10,7 +10,7 @@ from napari_octsam.core.annotation import Progress, is_protected
 from napari_octsam.core.automatic import bscans_named
 from napari_octsam.core.errors import UserError
 from napari_octsam.gui.layers.bscan_writing import BScanChange
-from napari_octsam.gui.session.undo import Place, Step
+from napari_octsam.gui.session.undo import LOCKED_SINCE, Place, Step
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -41,7 +41,8 @@ class LabelledBScan:
 class LabelStep(Step):
     """A model has labelled B-scans of an image; it may be at it still.
 
-    What a person has changed, locked or called done since stays as it is, and is named.
+    B-scans that a person has changed, locked or called done since stay as they are, and are named.
+    Where it would change a class that is locked now, it is neither undone nor redone.
 
     Parameters
     ----------
@@ -60,6 +61,11 @@ class LabelStep(Step):
     def add(self, bscan: LabelledBScan) -> None:
         """Add a B-scan that has just been labelled."""
         self._bscans[bscan.change.index] = bscan
+
+    @property
+    def indices(self) -> list[Index]:
+        """All B-scans that were labelled, taken back or not."""
+        return list(self._bscans)
 
     def has(self, index: Index) -> bool:
         """Whether a B-scan was labelled, and that not taken back."""
@@ -95,6 +101,8 @@ class LabelStep(Step):
     def _go(self, indices: set[Index], *, is_undo: bool) -> list[Index]:
         """Bring B-scans back or forth; return those that stay because of what was done since."""
         self.target.check()
+        if any(map(self._touches_locked, indices)):
+            raise UserError(LOCKED_SINCE)
         progress: dict[Index, Progress | None] = {}
         for index in sorted(indices):
             bscan = self._bscans[index]
@@ -106,6 +114,13 @@ class LabelStep(Step):
                 (self._taken_back.add if is_undo else self._taken_back.discard)(index)
         self.target.note(progress)
         return sorted(indices - set(progress))
+
+    def _touches_locked(self, index: Index) -> bool:
+        """Whether a B-scan cannot be brought back or forth without a class that is locked."""
+        classes = self.target.locks.classes
+        if not classes or self._is_a_persons(index):
+            return False
+        return self._bscans[index].change.touches(self.labels, classes)
 
     def _is_a_persons(self, index: Index) -> bool:
         target = self.target

@@ -14,28 +14,24 @@ from napari_octsam.gui.labelling.confidence_layer import ConfidenceLayer
 from napari_octsam.gui.labelling.label_panel import LabelPanel
 from napari_octsam.gui.labelling.strip_panel import StripPanel
 from napari_octsam.gui.labelling.volume_labels import VolumeLabels
-from napari_octsam.gui.prompting.keys import Key, Keys
+from napari_octsam.gui.session.image_widget import ImageWidget
+from napari_octsam.gui.session.keys import Key
 from napari_octsam.gui.session.last_schema import remember_schema
-from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.state_badge import StateBadge
 from napari_octsam.gui.widgets.action_button import ActionButton
 from napari_octsam.gui.widgets.class_menu import ClassMenu
 from napari_octsam.gui.widgets.fold import Fold
 from napari_octsam.gui.widgets.form import form_on
-from napari_octsam.gui.widgets.layer_combo import LayerCombo
 from napari_octsam.gui.widgets.message_line import MessageLine
 from napari_octsam.gui.widgets.vertical_scroll import VerticalScroll
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
 __all__ = ["LabelWidget"]
 
 
-class LabelWidget(SessionWidget):
+class LabelWidget(ImageWidget):
     """Labels first, then a look where the model is unsure.
 
     Parameters
@@ -50,10 +46,14 @@ class LabelWidget(SessionWidget):
         self.when_released(self.volume.close)
         self.carrying = CarryOn(self.viewer, self.session, self.volume)
         self.when_released(self.carrying.close)
-        self.share_image(self.volume.shown)
+        self.work_on(
+            self.volume.shown,
+            self.volume.notices,
+            hint="Whose B-scans are labelled",
+            without="Open a B-scan or a volume, then have it labelled.",
+        )
         self._confidence_layer = ConfidenceLayer(self.viewer)
         self.badge = StateBadge(self)
-        self.image = _image_combo(self.viewer)
         self.schemas = QComboBox()
         self.label = LabelPanel(self, self.volume)
         self.strip = StripPanel(self, self.volume)
@@ -67,10 +67,8 @@ class LabelWidget(SessionWidget):
         self.redo = ActionButton(history.redo_action, "Redo", "Ctrl-Shift-Z")
         self.message = MessageLine(lines=3)
         self._lay_out()
-        self._keys = Keys(self.viewer)
-        self.when_released(self._keys.release)
         self._connect()
-        self._take_first_image()
+        self.take_first_image()
         self._show_schema(self.session.schema)
 
     def leave_viewer(self) -> None:
@@ -120,48 +118,22 @@ class LabelWidget(SessionWidget):
 
     def _connect(self) -> None:
         volume, session = self.volume, self.session
-        self.image.chosen.connect(self._choose_image)
-        self.when_released(self.image.release)
         self.schemas.activated.connect(self._choose_schema)
         self.confidence.toggled.connect(self._show_confidence)
         self.locked.ticked.connect(self._lock_classes)
         self.listen(volume.notices.changed, self.message.say)
-        self.listen(session.told, volume.notices.happened)
         self.listen(self.volume.keeper.told, volume.notices.happened)
         self.listen(session.schema_changed, self._show_schema)
         self.listen(session.locks.changed, self._show_locks)
-        self.listen(volume.shown.image_changed, self._show_image)
         self.listen(volume.shown.moved, self._show_confidence)
         self.listen(volume.overview.changed, self._show_confidence)
-        inserted = self.viewer.layers.events.inserted
-        inserted.connect(self._on_inserted)
-        self.when_released(lambda: inserted.disconnect(self._on_inserted))
-        taken = self._keys.bind(
+        self.bind_keys(
             [
                 Key("Shift-Q", "label this B-scan", volume.label_this),
                 Key("Shift-J", "show the next B-scan to look at", volume.next_to_look_at),
                 Key("Shift-K", "this B-scan is done, or no more", volume.switch_done),
             ]
         )
-        if taken:
-            names = ", ".join(key.binding for key in taken)
-            volume.notices.happened(f"napari or another plugin has these keys: {names}.")
-
-    def _choose_image(self, image: Image | None) -> None:
-        self.volume.shown.image = image
-
-    def _show_image(self) -> None:
-        self.image.choose(self.volume.shown.image)
-        if self.volume.shown.image is None:
-            self.volume.notices.happened("Open a B-scan or a volume, then have it labelled.")
-
-    def _take_first_image(self) -> None:
-        self.volume.shown.take_first()
-        self._show_image()
-
-    def _on_inserted(self, _event: Any) -> None:
-        if self.volume.shown.image is None:
-            self._take_first_image()
 
     def _choose_schema(self, _index: int) -> None:
         schema = load_schema(self.schemas.currentText())
@@ -205,12 +177,3 @@ class LabelWidget(SessionWidget):
             return
         found = self.volume.overview.confidence(current)
         self._confidence_layer.show(image, self.volume.shown.plane(), found)
-
-
-def _image_combo(viewer: Viewer) -> LayerCombo:
-    from napari.layers import Image
-
-    def is_image(layer: Layer) -> bool:
-        return isinstance(layer, Image)
-
-    return LayerCombo(viewer, is_image, "choose an image", "B-scans to label")

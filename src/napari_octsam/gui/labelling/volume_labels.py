@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 import numpy as np
@@ -14,17 +14,15 @@ from psygnal import Signal
 from napari_octsam.core.annotation import BScanState
 from napari_octsam.core.automatic import Index, Present, bscans_named
 from napari_octsam.core.errors import UserError
-from napari_octsam.gui.annotations.keeper import keeper_of
 from napari_octsam.gui.labelling.label_step import LabelStep, OneBScanStep
 from napari_octsam.gui.labelling.labeller import Labeller, namer_for, why_not_named
 from napari_octsam.gui.labelling.labels_target import LabelsTarget
 from napari_octsam.gui.labelling.overview import Overview
+from napari_octsam.gui.labelling.shown_labels import ShownLabels
 from napari_octsam.gui.layers.bscans import Plane, data_shape, line_up
 from napari_octsam.gui.layers.labels_in_use import add_labels, labels_in_use, labels_to_take
 from napari_octsam.gui.layers.layer_schema import check_meaning
 from napari_octsam.gui.layers.new_layers import prepare_labels
-from napari_octsam.gui.layers.shown import ShownBScan
-from napari_octsam.gui.session.notices import Notices
 from napari_octsam.gui.session.undo import Place
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_octsam.gui.session.session import Session
-    from napari_octsam.gui.session.undo import Step
 
 __all__ = ["NamerQuestion", "Question", "VolumeLabels", "plane_of"]
 
@@ -70,7 +67,7 @@ class NamerQuestion:
     namer: str
 
 
-class VolumeLabels:
+class VolumeLabels(ShownLabels):
     """Labels the image that is shown, and keeps an overview of its B-scans.
 
     Parameters
@@ -85,11 +82,7 @@ class VolumeLabels:
     """The `Question` or `NamerQuestion` that is open now, or None."""
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
-        self._viewer = viewer
-        self._session = session
-        self.notices = Notices()
-        self.keeper = keeper_of(viewer)
-        self.shown = ShownBScan(viewer)
+        super().__init__(viewer, session, (LabelStep, OneBScanStep))
         self.labeller = Labeller(session)
         self.overview = Overview(session.main)
         self.question: Question | NamerQuestion | None = None
@@ -97,21 +90,11 @@ class VolumeLabels:
         self._wanted: tuple[Index, ...] = ()  # once a model is loaded
         self.labeller.labelled.connect(self.overview.note)
         self.labeller.told.connect(self.notices.happened)
-        self._followed: list[tuple[Any, Callable[..., Any]]] = [
-            (self.shown.image_changed, self._look),
-            (self.keeper.changed, self._look),
-            (session.companions.labels.changed, self._look),
-            (session.schema_changed, self._on_schema),
-            (session.locks.changed, self.overview.refresh),
-            (session.load_ended, self._on_load_ended),
-            (session.cancelled, self._forget_wanted),
-            (session.history.stepped, self._on_step),
-            (session.history.refused, self.notices.happened),
-        ]
-        for signal, slot in self._followed:
-            signal.connect(slot)
+        self._follow(session.locks.changed, self.overview.refresh)
+        self._follow(session.load_ended, self._on_load_ended)
+        self._follow(session.cancelled, self._forget_wanted)
         session.read(partial(prepare_labels, session.schema), _ignore, _ignore)
-        self._look()
+        self.look()
 
     @property
     def target(self) -> LabelsTarget | None:
@@ -250,13 +233,15 @@ class VolumeLabels:
 
         self._tell_of(lock)
 
+    def look(self, _of: object = None) -> None:
+        """Have the overview show the labels that there are now."""
+        self.overview.follow(self.target)
+
     def close(self) -> None:
         """Stop for good."""
-        for signal, slot in self._followed:
-            signal.disconnect(slot, missing_ok=True)
+        super().close()
         self.labeller.close()
         self.overview.close()
-        self.shown.close()
 
     def _label(self, indices: Sequence[Index]) -> None:
         """Label B-scans, once a model is there and the person has said what to do with labels."""
@@ -336,18 +321,9 @@ class VolumeLabels:
             self.question = question
             self.question_changed.emit(question)
 
-    def _tell_of(self, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except UserError as error:
-            self.notices.happened(str(error))
-
-    def _look(self, _of: object = None) -> None:
-        self.overview.follow(self.target)
-
     def _on_schema(self, _schema: object) -> None:
         self._ask(None)
-        self._look()
+        self.look()
 
     def _on_load_ended(self) -> None:
         wanted, self._wanted = self._wanted, ()
@@ -356,10 +332,6 @@ class VolumeLabels:
 
     def _forget_wanted(self) -> None:
         self._wanted = ()
-
-    def _on_step(self, step: Step) -> None:
-        if isinstance(step, LabelStep | OneBScanStep):
-            self.notices.happened(step.outcome)
 
 
 def _may_be_replaced(target: LabelsTarget, index: Index) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,15 @@ class BScanChange:
         """Bring the labels of after back; return whether that is how they are now."""
         return self._bring(labels, self.before, self.after)
 
+    def touches(self, labels: Labels, classes: Collection[int]) -> bool:
+        """Whether bringing it back or forth would take a pixel of some classes, or add one."""
+        if content_sum(labels, self.index) not in (self.before, self.after):
+            return False  # it is brought neither way
+        now = labels.data[self.index]
+        other, values = now ^ self._difference(now), list(classes)
+        changed = now != other
+        return bool((np.isin(now[changed], values) | np.isin(other[changed], values)).any())
+
     def _bring(self, labels: Labels, expected: int, wanted: int) -> bool:
         found = content_sum(labels, self.index)
         if found == wanted:
@@ -51,9 +61,12 @@ class BScanChange:
         if found != expected:
             return False
         bscan = labels.data[self.index]
-        flat = np.frombuffer(zlib.decompress(self.difference), bscan.dtype)
-        labels.data[self.index] = bscan ^ flat.reshape(bscan.shape)
+        labels.data[self.index] = bscan ^ self._difference(bscan)
         return True
+
+    def _difference(self, bscan: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+        flat = np.frombuffer(zlib.decompress(self.difference), bscan.dtype)
+        return flat.reshape(bscan.shape)
 
 
 def write_bscan(

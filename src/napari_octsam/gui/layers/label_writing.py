@@ -22,7 +22,7 @@ __all__ = [
     "redo_write",
     "undo_write",
     "write",
-    "write_exactly",
+    "write_all",
     "write_mapped",
 ]
 
@@ -94,17 +94,16 @@ def write(
     return Written(labels, tuple(labels.data.shape), indices, before, after)
 
 
-def write_exactly(
-    labels: Labels, index: tuple[int, ...], wanted: npt.NDArray[np.integer]
+def write_all(
+    labels: Labels, wanted: Mapping[tuple[int, ...], npt.NDArray[np.integer]]
 ) -> Written | None:
-    """Give a B-scan of a labels layer other labels, as one undo step of the layer.
+    """Give B-scans of a labels layer other labels, as one undo step of the layer.
 
     Parameters
     ----------
-    index
-        Of the B-scan, whose rows and columns are the last two axes of the layer.
     wanted
-        (H, W) label values.
+        (H, W) label values by the index of the B-scan, whose rows and columns are the last two
+        axes of the layer.
 
     Returns
     -------
@@ -119,14 +118,17 @@ def write_exactly(
     if labels.preserve_labels:
         raise UserError(f"{labels.name} preserves its labels: untick that in its controls first.")
     labels.visible = True
-    current = np.asarray(labels.data[index])
-    rows, cols = np.nonzero(current != wanted)
-    if not rows.size:
+    parts = []
+    for index, values in wanted.items():
+        current = np.asarray(labels.data[index])
+        rows, cols = np.nonzero(current != values)
+        where = tuple(np.full_like(rows, place) for place in index)
+        parts.append(((*where, rows, cols), current[rows, cols], values[rows, cols]))
+    indices = tuple(np.concatenate(axis) for axis in zip(*(at for at, _, _ in parts), strict=True))
+    if not indices or not indices[0].size:
         return None
-    where = tuple(np.full_like(rows, place) for place in index)
-    indices = (*where, rows, cols)
-    before = current[rows, cols]
-    _write_step(labels, indices, wanted[rows, cols].astype(labels.data.dtype))
+    before = np.concatenate([values for _, values, _ in parts])
+    _write_step(labels, indices, np.concatenate([v for _, _, v in parts]).astype(before.dtype))
     after = np.asarray(labels.data[indices])  # what is locked has stayed
     return Written(labels, tuple(labels.data.shape), indices, before, after)
 

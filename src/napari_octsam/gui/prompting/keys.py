@@ -1,25 +1,22 @@
-"""The plugin's keys in a viewer: bound while the Prompt widget is open, and listed."""
+"""The keys of the Prompt widget: on the layers that prompts are drawn on, and as a list."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from app_model.types import KeyBinding
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_octsam.gui.prompting.copying import COPY_KEY, PASTE_KEY
+from napari_octsam.gui.session.keys import Key, calling
 from napari_octsam.gui.widgets.class_chooser import pretty_key
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_octsam.gui.layers.prompt_layers import PromptLayer
     from napari_octsam.gui.prompting.drawing import Drawing
 
-__all__ = ["SWITCH_MODEL", "Key", "KeySheet", "Keys", "LayerKeys"]
+__all__ = ["SWITCH_MODEL", "KeySheet", "LayerKeys"]
 
 SWITCH_MODEL = "Shift-W"
 """Key that changes between the model in use and the one before."""
@@ -33,57 +30,12 @@ _ONE_PROMPT = (
 _WHERE = "Keys go to the canvas: where one does nothing, click in the Prompt widget first."
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key and what it does.
-
-    Parameters
-    ----------
-    binding
-        As napari spells it: "Q", "Shift-Enter".
-    does
-        A few words for the sheet.
-    action
-        Called when the key is pressed on the canvas.
-    """
-
-    binding: str
-    does: str
-    action: Callable[[], object]
-
-
-class Keys:
-    """Binds keys in a viewer, but never one that is napari's or another plugin's."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
-        self._bound: list[str] = []
-
-    def bind(self, keys: Sequence[Key]) -> list[Key]:
-        """Bind keys in place of those bound before; return the ones that are taken."""
-        self.release()
-        taken = []
-        for key in keys:
-            if _is_taken(key.binding, self._viewer):
-                taken.append(key)
-            else:
-                self._viewer.bind_key(key.binding, _calling(key.action))
-                self._bound.append(key.binding)
-        return taken
-
-    def release(self) -> None:
-        """Bind none."""
-        for binding in self._bound:
-            self._viewer.bind_key(binding, None)
-        self._bound.clear()
-
-
 class LayerKeys:
     """Binds keys on the layers that prompts are drawn on, where they win over napari's own."""
 
     def __init__(self, drawing: Drawing, actions: Mapping[str, Callable[[], object]]) -> None:
         self._drawing = drawing
-        self._actions = {key: _calling(action) for key, action in actions.items()}
+        self._actions = {key: calling(action) for key, action in actions.items()}
         self._bound: list[PromptLayer] = []
         drawing.layers_changed.connect(self._follow)
         self._follow()
@@ -137,21 +89,3 @@ def _grid_of(rows: Sequence[tuple[str, str]], columns: int = 1) -> QGridLayout:
         grid.addWidget(QLabel(does), row, column + 1)
     grid.setColumnStretch(2 * columns - 1, 1)
     return grid
-
-
-def _calling(action: Callable[[], object]) -> Callable[[Any], None]:
-    def on_key(_pressed_on: Any) -> None:
-        action()
-
-    return on_key
-
-
-def _is_taken(binding: str, viewer: Viewer) -> bool:
-    from napari.settings import get_settings
-
-    try:
-        wanted = KeyBinding.from_str(binding)
-    except ValueError:
-        return True
-    own = get_settings().shortcuts.shortcuts.values()
-    return wanted in viewer.keymap or any(wanted in bindings for bindings in own)

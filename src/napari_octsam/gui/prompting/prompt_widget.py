@@ -20,11 +20,12 @@ from napari_octsam.gui.annotations.panel import AnnotationPanel
 from napari_octsam.gui.prompting.class_panel import ClassPanel
 from napari_octsam.gui.prompting.copying import COPY_KEY, PASTE_KEY
 from napari_octsam.gui.prompting.draw_panel import TOOL_KEYS, DrawPanel
-from napari_octsam.gui.prompting.keys import SWITCH_MODEL, Key, Keys, KeySheet, LayerKeys
+from napari_octsam.gui.prompting.keys import SWITCH_MODEL, KeySheet, LayerKeys
 from napari_octsam.gui.prompting.labels_choice import LabelsChoice
 from napari_octsam.gui.prompting.layers_panel import LayersPanel
 from napari_octsam.gui.prompting.mask_panel import MaskPanel
 from napari_octsam.gui.prompting.prompter import Prompter
+from napari_octsam.gui.session.keys import Key, Keys, taken_keys
 from napari_octsam.gui.session.session_widget import SessionWidget
 from napari_octsam.gui.session.state_badge import StateBadge
 from napari_octsam.gui.session.undo_keys import REDO_KEY, UNDO_KEY, undo_keys_of
@@ -172,8 +173,7 @@ class PromptWidget(SessionWidget):
     def _bind_keys(self, schema: LabelSchema) -> None:
         taken = self._keys.bind(self._all_keys(schema))
         if taken:
-            names = ", ".join(key.binding for key in taken)
-            self.prompter.notices.happened(f"napari or another plugin has these keys: {names}.")
+            self.prompter.notices.happened(taken_keys(taken))
 
     def _switch_model(self) -> None:
         if not self.session.switch_model():

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import weakref
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from psygnal import Signal
-from qtpy.QtCore import QTimer
-
-from napari_octsam.gui.layers.painted import Painted, painted
+from napari_octsam.gui.session.stroke_guard import Rule, StrokeGuard
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Labels, Layer
+    from napari.layers import Labels
 
     from napari_octsam.gui.session.locks import Locks
 
 __all__ = ["LockGuard"]
 
 
-class LockGuard:
-    """Puts locked pixels back, within the same step of napari's history.
-
-    It sees every write that goes through that history: brush, fill, polygon, eraser, and those of
-    the plugin. Undoing and redoing such a step leaves locked pixels alone too.
+class LockGuard(StrokeGuard):
+    """Puts locked pixels back.
 
     Parameters
     ----------
@@ -35,68 +26,15 @@ class LockGuard:
         What is locked.
     """
 
-    kept = Signal(str)
-    """A sentence: what was painted on stays."""
+    told = "What is locked stays as it was."
 
     def __init__(self, viewer: ViewerModel, locks: Locks) -> None:
-        self._viewer: ViewerModel = weakref.proxy(viewer)  # the session must not keep it alive
+        super().__init__(viewer)
         self._locks = locks
-        self._pending: list[tuple[Labels, Painted]] = []  # told of before it is painted
-        for layer in viewer.layers:
-            self._follow(layer)
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_removed)
 
-    def close(self) -> None:
-        """Guard nothing any more."""
-        with suppress(ReferenceError):  # the viewer is gone
-            self._viewer.layers.events.inserted.disconnect(self._on_inserted)
-            self._viewer.layers.events.removed.disconnect(self._on_removed)
-            for layer in self._viewer.layers:
-                self._leave(layer)
-
-    def _follow(self, layer: Layer) -> None:
-        if _is_labels(layer):
-            layer.events.paint.connect(self._on_paint, position="first")
-            layer.events.labels_update.connect(self._put_back, position="first")
-
-    def _leave(self, layer: Layer) -> None:
-        if _is_labels(layer):
-            layer.events.paint.disconnect(self._on_paint)
-            layer.events.labels_update.disconnect(self._put_back)
-
-    def _on_inserted(self, event: Any) -> None:
-        self._follow(event.value)
-
-    def _on_removed(self, event: Any) -> None:
-        self._leave(event.value)
-
-    def _on_paint(self, event: Any) -> None:
-        labels, step = event.source, event.value
+    def rule_for(self, labels: Labels) -> Rule | None:
+        """Return what keeps pixels that are of a locked class or B-scan, or would become of one."""
         classes, bscans = self._locks.classes, self._locks.bscans_of(labels)
         if not (classes or bscans):
-            return
-        change = painted(labels, step)
-        locked = change.touches(classes, bscans)
-        if not locked.any():
-            return
-        kept = change.part(locked)
-        step.append((kept.indices, kept.after, kept.before))  # it is the list that napari keeps
-        self._pending.append((labels, kept))
-        if np.array_equal(labels.data[kept.indices], kept.after):
-            self._put_back()
-        else:
-            QTimer.singleShot(0, self._put_back)  # at the latest
-        self.kept.emit("What is locked stays as it was.")
-
-    def _put_back(self, _event: Any = None) -> None:
-        pending, self._pending = self._pending, []
-        for labels, kept in pending:
-            labels.data[kept.indices] = kept.before
-            labels.refresh()
-
-
-def _is_labels(layer: Layer) -> bool:
-    from napari.layers import Labels
-
-    return isinstance(layer, Labels)
+            return None
+        return lambda change: change.touches(classes, bscans)

@@ -21,6 +21,7 @@ from napari_octsam.engine.predict.messages import (
     Label,
     LoadedModel,
     LoadModel,
+    Name,
     Progress,
     Request,
 )
@@ -199,7 +200,7 @@ class Session:
         background
             The request gives way to others.
         """
-        if isinstance(request, Encode | Decode | Label):
+        if isinstance(request, Encode | Decode | Label | Name):
             self.ensure_model()
         future = self.engine.submit(request, on_progress=self._hear_progress, background=background)
         self._running.add(future)

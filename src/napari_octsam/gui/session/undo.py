@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from napari_octsam.gui.layers.label_writing import Written
 
-__all__ = ["History", "Place", "Step"]
+__all__ = ["LOCKED_SINCE", "History", "Place", "Step"]
 
 _MOST_STEPS = 20
-_LOCKED = "That changed what is locked now: unlock it first."
+LOCKED_SINCE = "That changed what is locked now: unlock it first."
+"""Why something is not undone or redone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +88,11 @@ class Step(QUndoCommand):
         if self._is_done:
             self._is_done = not self._attempt(self.take_back)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it is done now, not undone."""
+        return self._is_done
+
     def redo(self) -> None:
         """Qt calls this, also when the step is pushed: then it has been done already."""
         if not self._is_done:
@@ -147,7 +153,7 @@ class History:
         strokes = self._latest_strokes
         if strokes.done:
             if self._is_locked(strokes.done[-1]):
-                self.refused.emit(_LOCKED)
+                self.refused.emit(LOCKED_SINCE)
                 return True
             stroke = strokes.done.pop()
             strokes.undone.append(stroke)
@@ -163,7 +169,7 @@ class History:
         strokes = self._latest_strokes
         if strokes.undone:
             if self._is_locked(strokes.undone[-1]):
-                self.refused.emit(_LOCKED)
+                self.refused.emit(LOCKED_SINCE)
                 return True
             stroke = strokes.undone.pop()
             strokes.done.append(stroke)
@@ -184,7 +190,7 @@ class History:
         """
         for strokes in self._all_strokes():  # napari redoes nothing older than this
             strokes.undone = [other for other in strokes.undone if other.labels is not labels]
-        if not self._is_writing:
+        if not self.is_writing:
             self._latest_strokes.done.append(_Stroke(labels, step))
 
     def forget(self, labels: Labels) -> None:
@@ -201,6 +207,11 @@ class History:
             yield
         finally:
             self._is_writing = False
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether what is written now is a step's, not a stroke of the person's."""
+        return self._is_writing
 
     @property
     def done(self) -> list[Step]:
@@ -243,7 +254,7 @@ class History:
 
     def _go(self, step: Step, go: Callable[[], object], back: Callable[[], object]) -> None:
         if self._is_step_locked(step):
-            self.refused.emit(_LOCKED)
+            self.refused.emit(LOCKED_SINCE)
             return
         with self.own_writes():
             go()
