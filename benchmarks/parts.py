@@ -13,6 +13,7 @@ from benchmarks import (
     event_loop,
     first_mask,
     labelling,
+    learning,
     saving,
     stopping,
     topology,
@@ -45,6 +46,7 @@ PARTS = {
     "topology": Part(topology.measure, topology.TARGETS),
     "training": Part(training.measure, training.TARGETS),
     "stopping": Part(stopping.measure, stopping.TARGETS),
+    "learning": Part(learning.measure, learning.TARGETS),
     "event-loop": Part(event_loop.measure, event_loop.TARGETS),
 }
 

@@ -77,6 +77,11 @@ def test_the_layout_of_the_original_project_is_judged(
     report = judged(octsam, tiny_checkpoint, "--data", tmp_path / "raw")
     assert {score["class"] for score in report["scores"]} == {2, 6}
     assert report["about"]["schema"] == "oct14"
+    report = judged(octsam, tiny_checkpoint, "--data", tmp_path / "raw", "--background")
+    assert {score["class"] for score in report["scores"]} == {0, 2, 6}
+    refused = octsam("evaluate", tiny_checkpoint, "--data", "raw", "--background", "--automatic")
+    assert refused.exit_code == 1
+    assert "--background" in refused.output
 
 
 def test_a_part_of_data_without_a_split_is_refused(tmp_path: Path) -> None:

@@ -51,6 +51,25 @@ def test_a_bscan_without_labels_is_untouched_again_unless_it_was_done(
         assert after is None
 
 
+def test_the_classes_that_a_person_has_changed_since_a_model_labelled_are_known() -> None:
+    automatic = Progress(state=BScanState.AUTOMATIC, by=MODEL)
+
+    first = edited(automatic, is_empty=False, classes=[7, 0])
+    second = edited(first, is_empty=False, classes=[5, 7])
+    saved = edited(second, is_empty=False)  # what the disk sees later is the same change
+    elsewhere = edited(automatic, is_empty=False)
+    after = edited(elsewhere, is_empty=False, classes=[1])
+    own = edited(None, is_empty=False, classes=[1])
+
+    assert first is not None
+    assert second is not None
+    assert saved is not None
+    assert (first.classes, second.classes, saved.classes) == ((0, 7), (0, 5, 7), (0, 5, 7))
+    assert [each.classes for each in (elsewhere, after, own) if each is not None] == [None] * 3
+    text = annotation_of((3, 4, 5), progress={(0,): second}).model_dump_json()
+    assert Annotation.model_validate_json(text).progress[(0,)] == second
+
+
 def test_only_what_a_person_did_is_protected() -> None:
     progress = {(number,): Progress(state=state) for number, state in enumerate(BScanState)}
 

@@ -131,12 +131,12 @@ def write_e2e(path: Path, eyes: str = "RL", raw: npt.NDArray[np.uint16] | None =
             meta = bytearray(428)
             struct.pack_into("<3I4f", meta, 0, 0, *bscan.shape, -7.5, 0.0, 7.5, 0.0)
             struct.pack_into("<f", meta, 36, 0.004)
-            struct.pack_into("<4I", meta, 60, bscan.shape[1], len(raw), number, 3)
+            struct.pack_into("<3I", meta, 64, len(raw), number, 3)
             records += [(*where, 1 << 30, image), (*where, 10004, bytes(meta))]
             for slot, row in ((0, 4.25), (1, 12.0)):
                 line = np.full(bscan.shape[1], row, np.float32).tobytes()
                 head = struct.pack("<4I", 0, slot, 0, bscan.shape[1])
-                records.append((*where, 10019, head + bytes(20) + line))
+                records.append((*where, 10019, head + line))
     path.write_bytes(_container(records))
     return path
 

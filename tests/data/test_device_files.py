@@ -405,26 +405,3 @@ def test_a_real_export_is_a_volume_of_its_true_size() -> None:
     assert (145 * between, 512 * lateral) == pytest.approx((4324, 5725), abs=5)
     assert axial == pytest.approx(3.872)
     assert scan.bscans[72].shape == (496, 512)
-
-
-def test_eyepy_finds_the_same_boundaries_and_places(tmp_path: Path) -> None:
-    eyepy = pytest.importorskip("eyepy.io")
-    drawn = boundaries("ILM", "RNFL", "BM")
-    drawn["RNFL"][2, :9] = np.float32(3.4e38)
-    path = write_vol(tmp_path / "scan.vol", drawn=drawn)
-    ours, theirs = open_device_file(path), eyepy.import_heyex_vol(path)
-    assert ours.fundus is not None
-    for name, heights in ours.boundaries.items():
-        np.testing.assert_array_equal(theirs.layers[name].data, heights)
-    assert (theirs.scale_y * 1000, theirs.scale_x * 1000) == pytest.approx(ours.distances[1:])
-    first, last = theirs.localizer_transform(np.array([[0, 4], [0, 0]]))  # (x, y), from the last on
-    for line, (x, y) in ((ours.fundus.lines[0], first), (ours.fundus.lines[-1], last)):
-        assert line[0] == pytest.approx((y, x), abs=0.51)  # their pixels have no middle
-    path = write_e2e(tmp_path / "scan.e2e")
-    with eyepy.HeE2eReader(path) as reader:
-        for scan, series in zip(open_device_scans(path), reader.series, strict=True):
-            np.testing.assert_array_equal(series.get_layers()[1], scan.boundaries["BM"])
-            np.testing.assert_array_equal(series.get_layers()[0], scan.boundaries["ILM"])
-            for each in series.slices.values():
-                np.testing.assert_array_equal(each.get_bscan(), 0.5)
-            assert (np.asarray(scan.bscans) == round(255 * 0.5**0.25)).all()

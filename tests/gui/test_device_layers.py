@@ -16,7 +16,6 @@ from npe2 import PluginManifest
 
 import napari_octsam
 from napari_octsam.core.annotation import BScanState
-from napari_octsam.core.errors import UserError
 from napari_octsam.gui.annotations.keeper import keeper_of
 from napari_octsam.gui.layers import device_layers
 from napari_octsam.gui.layers.device_layers import get_reader, layers_of
@@ -132,22 +131,6 @@ def test_the_size_of_a_zeiss_img_is_asked_for(
     ask(None)
     assert reader(str(path)) == [(None,)]
     assert asked == ["cube.img"] * 2
-
-
-def test_what_cannot_be_opened_is_told_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "broken.vol"
-    path.write_bytes(b"no scan")
-    reader = get_reader(str(path))
-    assert reader is not None
-    with pytest.raises(UserError, match=r"broken\.vol cannot be read as VOL"):
-        reader(str(path))
-    complaints: list[str] = []
-    monkeypatch.setattr(device_layers, "_complain", complaints.append)
-    monkeypatch.setattr("napari.current_viewer", ViewerModel)
-    assert reader(str(path)) == [(None,)]
-    assert "broken.vol cannot be read as VOL" in complaints[0]
 
 
 def test_other_xml_is_left_to_others(tmp_path: Path) -> None:

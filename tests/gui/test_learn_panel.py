@@ -85,11 +85,12 @@ def learn(widget: LabelAndLearnWidget, jobs: Jobs, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: bool(jobs.made), timeout=PATIENCE)
 
 
-def sample(labels: int) -> Samples:
-    image = np.zeros((60, 80), np.uint8)
-    found = np.zeros_like(image)
-    found.ravel()[:labels] = 1
-    return Samples(4 if labels else 0, (Sample("scan_004", image, found, np.ones_like(image)),))
+def sample(epoch: int, rows: int) -> Samples:
+    """Return a B-scan of 40 rows of a layer, of which so many are found, from the top on."""
+    truth = np.zeros((60, 80), np.uint8)
+    found = truth.copy()
+    truth[10:50], found[10 : 10 + rows] = 1, 1
+    return Samples(epoch, (Sample("scan_004", np.zeros_like(truth), found, truth),))
 
 
 def epoch(number: int, score: float) -> EpochDone:
@@ -98,8 +99,8 @@ def epoch(number: int, score: float) -> EpochDone:
 
 def finish(widget: LabelAndLearnWidget, jobs: Jobs, qtbot: Any, score: float = 0.8) -> None:
     jobs.tell(
-        *(BEGUN, epoch(0, 0.5), sample(0), Planned(4, 20), epoch(4, 0.82), Mixed(0.7, score, 0.9)),
-        *(sample(1800), Finished("all epochs", 4)),
+        *(BEGUN, epoch(0, 0.5), sample(0, 20), Planned(4, 20), epoch(4, 0.82)),
+        *(Mixed(0.7, score, 0.9), sample(4, 30), Finished("all epochs", 4)),
         Ended(complete=True, best="new.safetensors"),
     )
     qtbot.waitUntil(lambda: not widget.session.training.is_on, timeout=PATIENCE)
@@ -111,7 +112,9 @@ def test_the_corrected_bscans_are_learnt_from_and_no_others(
 ) -> None:
     learn(widget, jobs, qtbot)
     config = jobs.last.begin.config
-    assert {item.name for item in open_dataset(Path(config.data)).items} == {"scan_001", "scan_004"}
+    items = open_dataset(Path(config.data)).items
+    classes = {item.name: item.classes for item in items}
+    assert classes == {"scan_001": (0, 7), "scan_004": None}, "all of the one that is done"
     assert (config.epochs, config.steps, config.minutes) == (None, None, None)
     assert config.display_name.startswith("layers7, ")
     assert config.display_name.endswith(", 2 B-scans")
@@ -125,7 +128,11 @@ def test_what_is_taken_labels_the_automatic_bscans_anew_and_no_others(
     learn(widget, jobs, qtbot)
     finish(widget, jobs, qtbot)
     assert "The score went from 0.500 to 0.800." in widget.learn.message.text()
-    assert "4800 pixels were to correct, now 3000." in widget.learn.message.text()
+    said = widget.learn.message.text()
+    assert "1600 pixels were to correct, now 800; edges were 10.0 pixels off, now 5.0." in said
+    assert "You changed 1 pixel each on the last 2 B-scans that a model had labelled." in said
+    title = widget.learn.pictures._title.text()
+    assert "before (Dice 0.67, edges 10.0 px off), now (Dice 0.86, edges 5.0 px off)" in title
     assert not widget.learn.pictures.isHidden()
     before = _labels(widget).data.copy()
     asked = len(engine.requests)
@@ -174,3 +181,20 @@ def test_without_a_corrected_bscan_it_says_what_to_do(
     widget.learn.learn.click()
     assert "Correct a B-scan first" in widget.learn.message.text()
     assert not jobs.made
+
+
+def test_what_a_model_last_made_of_a_bscan_is_known_after_it_was_labelled_anew(
+    widget: LabelAndLearnWidget, qtbot: Any
+) -> None:
+    volume = widget.volume
+    made = volume.as_labelled((1,))
+    assert made is not None
+    assert np.argwhere(made != _labels(widget).data[1]).tolist() == [[2, 5]]
+    before = _labels(widget).data[0].copy()
+    volume.label_automatic_anew()
+    qtbot.waitUntil(lambda: _is_labelled(widget), timeout=4 * PATIENCE)
+    again = volume.as_labelled((0,))
+    assert again is not None
+    assert np.array_equal(again, before)
+    widget.session.history.clear()
+    assert volume.as_labelled((1,)) is None

@@ -348,11 +348,13 @@ def test_a_training_is_shown_as_it_goes(
     qtbot.waitUntil(lambda: "Checking" in widget.results.status.text.text(), timeout=30_000)
     (bscan,) = bscans(1)
     sample = Sample("scan", bscan.image, bscan.labels, bscan.labels)
-    jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), epoch(1, 0.7), Samples(1, (sample,)))
+    validated = replace(epoch(1, 0.7), validation={"segmentation": 0.2})
+    jobs.tell(BEGUN, epoch(0, 0.5), step(1, 1), step(1, 2), validated, Samples(1, (sample,)))
     qtbot.waitUntil(lambda: widget.training.history.samples is not None, timeout=30_000)
     assert "Epoch 1 of 2, step 2 of 2" in widget.results.status.text.text()
     assert widget.results.curves.loss.points == {
-        "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))]
+        "segmentation": [(1, 0.5), (2, pytest.approx(1 / 3))],
+        "segmentation, validation": [(2, 0.2)],
     }
     assert widget.results.curves.dice.points == {"RNFL": [(0, 0.5), (1, 0.7)]}
     assert "few" in widget.results.message.text()

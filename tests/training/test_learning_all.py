@@ -101,7 +101,7 @@ def test_the_model_that_is_saved_labels_by_the_schema_that_it_has_learnt(tmp_pat
 
 def test_it_is_held_to_what_it_named_before_but_for_what_it_learns() -> None:
     model = small_model()
-    memory = Memory(model, SCHEMA)
+    memory, naming = Memory(model, SCHEMA), PixelNaming(model, SCHEMA, ALL)
     (bscan,) = bscans(1)
     view, features = BScanView(bscan.image, bscan.labels), model.features(bscan.image)
     found = []
@@ -109,21 +109,21 @@ def test_it_is_held_to_what_it_named_before_but_for_what_it_learns() -> None:
         bias = model.network.get_parameter(f"mask_decoder.pixel_names.heads.{name}.bias")  # type: ignore[attr-defined]
         with torch.no_grad():
             bias[1] += 3
-            found.append(float(memory.losses(features, view)["memory"]))
+            found.append(float(memory.losses(features, view, naming.places(view.labels))["memory"]))
     assert found[0] == pytest.approx(0, abs=1e-6)
     assert found[1] > 0.01
 
 
 def test_what_nobody_labelled_teaches_nothing() -> None:
     model, _ = knowing(small_model(), MINE)
-    naming = PixelNaming(model, MINE)
+    naming = PixelNaming(model, MINE, ALL)
     (bscan,) = mine(1)
     features = model.features(bscan.image)
     blank = np.full_like(bscan.labels, NOT_LABELLED)
-    assert not naming.losses(features, BScanView(bscan.image, blank))
-    loss = naming.losses(features, BScanView(bscan.image, bscan.labels))
+    assert not naming.losses(features, BScanView(bscan.image, blank), topology=True)
+    loss = naming.losses(features, BScanView(bscan.image, bscan.labels), topology=True)
     background = np.where(np.arange(128)[:, None] < 8, np.uint8(0), blank)
-    one_class = naming.losses(features, BScanView(bscan.image, background))
+    one_class = naming.losses(features, BScanView(bscan.image, background), topology=True)
     assert float(one_class["pixels"]) != float(loss["pixels"])
 
 
@@ -133,7 +133,8 @@ def test_classes_are_learnt_by_their_values_whatever_their_order() -> None:
     shuffled = SCHEMA.model_copy(update={"classes": SCHEMA.classes[::-1]})
     view, features = BScanView(bscan.image, bscan.labels), model.features(bscan.image)
     losses = [
-        PixelNaming(model, schema).losses(features, view)["pixels"] for schema in (SCHEMA, shuffled)
+        PixelNaming(model, schema, ALL).losses(features, view, topology=True)["pixels"]
+        for schema in (SCHEMA, shuffled)
     ]
     assert losses[0] == losses[1]
 

@@ -27,8 +27,17 @@ IMAGE = np.arange(40 * 60, dtype=np.uint8).reshape(40, 60)
 LABELS = np.where(IMAGE > 128, 2, 0).astype(np.uint8)
 EVENTS: list[Event] = [
     StepDone(1, 1, 1, 0.1, {"segmentation": 0.5}),
-    EpochDone(1, {"segmentation": 0.5}, {2: ClassMetrics(0.75, 1.0)}, 0.75, True),
-    Samples(1, (Sample("s01_1", IMAGE, LABELS, LABELS),)),
+    EpochDone(
+        *(1, {"segmentation": 0.5}, {2: ClassMetrics(0.75, 1.0, 2.5)}, 0.75, True),
+        validation={"segmentation": 0.25},
+    ),
+    Samples(
+        1,
+        (
+            Sample("s01_1", IMAGE, LABELS, LABELS),
+            Sample("s02_1", IMAGE, LABELS, LABELS, "training"),
+        ),
+    ),
     Finished("all epochs", 1),
 ]
 
@@ -60,8 +69,11 @@ def test_tensorboard_has_figures_by_class_and_pictures(tmp_path: Path) -> None:
     (dice,) = board.Scalars(f"dice/{SCHEMA[2].name}")
     assert (dice.step, dice.value) == (1, 0.75)
     assert board.Scalars("loss/segmentation")[0].value == 0.5
+    assert board.Scalars("validation loss/segmentation")[0].value == 0.25
+    assert board.Scalars(f"boundary error/{SCHEMA[2].name}")[0].value == 2.5
     (picture,) = board.Images("prediction and truth/s01_1")
     assert (picture.height, picture.width) == (40, 120)
+    assert board.Images("training prediction and truth/s02_1")
 
 
 def test_weights_and_biases_keeps_a_run_in_its_folder(
@@ -85,8 +97,9 @@ def test_weights_and_biases_keeps_a_run_in_its_folder(
     assert run.config["adapts"] == "lora"
     (kept,) = (folder.path / "wandb").glob("offline-run-*")
     (records,) = kept.glob("*.wandb")
-    for sent in (f"dice/{SCHEMA[2].name}", "sample/s01_1", "loss/segmentation"):
-        assert sent.encode() in records.read_bytes()
+    sent = ("sample/s01_1", "training sample/s02_1", "loss/segmentation", "validation loss/segm")
+    for name in (f"dice/{SCHEMA[2].name}", *sent):
+        assert name.encode() in records.read_bytes()
     assert list(kept.glob("files/media/images/mask/**/*.png"))
     assert not (tmp_path / "wandb").exists()
 

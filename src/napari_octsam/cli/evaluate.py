@@ -77,6 +77,9 @@ def evaluate(
             "by itself.",
         ),
     ] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="Ask for the background too, as for a class.")
+    ] = False,
     spacing: Annotated[
         float | None,
         typer.Option(metavar="UM", min=0.001, max=1000, help="µm per pixel along the A-scan."),
@@ -101,11 +104,14 @@ def evaluate(
     """
     if loose and prompt == "point":
         raise UserError("--loose is for a box: leave it out, or ask with --prompt box.")
-    if automatic and (loose or corrections or no_class or pieces or prompt == "point"):
+    asks = loose or corrections or no_class or pieces or background or prompt == "point"
+    if automatic and asks:
         raise UserError(
-            "--automatic asks for nothing: leave out --prompt, --loose, --corrections, --no-class "
-            "and --pieces."
+            "--automatic asks for nothing: leave out --prompt, --loose, --corrections, --no-class, "
+            "--pieces and --background."
         )
+    if pieces is not None and background:
+        raise UserError("--pieces are of classes: leave out --background, or --pieces.")
     files = _Files(csv_file, json_file, html_file)
     inputs = [Path(model), *([Path(schema)] if schema else [])]
     check_outputs(files.all_of(automatic=automatic), overwrite, inputs)
@@ -143,7 +149,7 @@ def evaluate(
     asked = bscans
     if pieces is not None:
         asked = [piece for bscan in bscans for piece in pieces_of(bscan, classes, pieces)]
-    report, worst = _judge(network, asked, classes, prompting, spacing)
+    report, worst = _judge(network, asked, classes, prompting, spacing, background=background)
     _check_shown(report, about, bscans)
     counted = "" if pieces is None else f"{len(asked)} pieces of "
     given = f"{prompting.in_words()} a {each}{', its class not named' if no_class else ''}"
@@ -226,14 +232,18 @@ def _judge(
     schema: LabelSchema,
     prompting: Prompting,
     spacing: float | None,
+    *,
+    background: bool,
 ) -> tuple[Report, WorstCases]:
     from napari_octsam.evaluation.prompted import judge_model
     from napari_octsam.evaluation.report import WorstCases, build_report
 
     worst = WorstCases()
     with steps_bar("Scoring", len(bscans)) as show:
-        judged = judge_model(model, _counted(bscans, show), schema, prompting, spacing)
-        return build_report(worst.watch(judged), schema, spacing), worst
+        counted = _counted(bscans, show)
+        judged = judge_model(model, counted, schema, prompting, spacing, background=background)
+        report = build_report(worst.watch(judged), schema, spacing, background=background)
+        return report, worst
 
 
 def _counted(

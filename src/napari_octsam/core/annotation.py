@@ -5,7 +5,7 @@ This module has the values and rules; `data.annotations` has the files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import prod
@@ -70,6 +70,11 @@ class Progress(_Value):
 
     state: BScanState
     by: SetBy = SetBy()
+    classes: tuple[Annotated[int, Field(ge=0, lt=255)], ...] | None = Field(
+        default=None,
+        description="Label values that a person has changed since a model labelled it; none: all, "
+        "or it is not known.",
+    )
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -123,7 +128,7 @@ class Annotation(_Value):
     def _as_list(self, progress: Mapping[tuple[int, ...], Progress]) -> list[dict[str, Any]]:
         """JSON has no such keys."""
         return [
-            {"bscan": list(index), **each.model_dump(mode="json")}
+            {"bscan": list(index), **each.model_dump(mode="json", exclude_none=True)}
             for index, each in sorted(progress.items())
         ]
 
@@ -168,15 +173,35 @@ class Annotation(_Value):
         return self.model_copy(update={"progress": kept})
 
 
-def edited(before: Progress | None, *, is_empty: bool) -> Progress | None:
+def edited(
+    before: Progress | None, *, is_empty: bool, classes: Iterable[int] | None = None
+) -> Progress | None:
     """Return the progress of a B-scan that a person has just changed; None is untouched.
 
     What was done stays done: the person says by itself when it is not. A B-scan from which the
     last label has gone is untouched again.
+
+    Parameters
+    ----------
+    classes
+        Label values that were changed, from or to; None where that is not known.
     """
     if before is not None and before.state is BScanState.DONE:
         return Progress(state=BScanState.DONE)
-    return None if is_empty else Progress(state=BScanState.CORRECTED)
+    if is_empty:
+        return None
+    return Progress(state=BScanState.CORRECTED, classes=_changed(before, classes))
+
+
+def _changed(before: Progress | None, classes: Iterable[int] | None) -> tuple[int, ...] | None:
+    """Return the label values that a person has changed by now, where all of them are known."""
+    if before is None:
+        return None
+    if before.state is BScanState.CORRECTED:
+        if before.classes is None:
+            return None
+        return tuple(sorted({*before.classes, *(classes or ())}))
+    return None if classes is None else tuple(sorted(set(classes)))
 
 
 def is_protected(progress: Mapping[tuple[int, ...], Progress], index: tuple[int, ...]) -> bool:

@@ -16,6 +16,7 @@ from napari_octsam.core.files import can_name_a_file
 from napari_octsam.core.reading import explaining, read_toml
 
 __all__ = [
+    "ANOTHER_CLASS",
     "BUNDLED_SCHEMAS",
     "NOT_LABELLED",
     "LabelClass",
@@ -28,6 +29,10 @@ __all__ = [
 
 NOT_LABELLED = 255
 """Label value of a pixel that nobody has labelled: training and evaluation ignore it."""
+
+ANOTHER_CLASS = 254
+"""Label value, in training alone, of a pixel that is none of the classes that somebody has looked
+at on its B-scan. Which other one it is, nobody has said."""
 
 BUNDLED_SCHEMAS = ("oct14", "layers7", "amd", "fluid", "organoid")
 

@@ -128,7 +128,8 @@ class TrainConfig(BaseModel):
         default="", description="Preprocessing to use in place of the checkpoint's own."
     )
     display_name: str = Field(
-        default="", description="Name of the new model; empty: made from the time."
+        default="",
+        description="Name of the new model; empty: its classes, the day and the number of B-scans.",
     )
     prompt: PromptKind = Field(default="mixed", description="Prompts to learn from.")
     corrections: int = Field(
@@ -227,6 +228,16 @@ class TrainConfig(BaseModel):
         le=1024,
         description="Side of the masks in the topology loss, in pixels; none: the decoder's own.",
     )
+    topology_prior: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of a loss on B-scans that nobody labelled: on pieces and holes of the "
+        "named pixels that the schema's classes and unions do not have.",
+    )
+    unlabelled: str = Field(
+        default="",
+        description="Folder of B-scans that nobody labelled, for topology_prior.",
+    )
     augment: bool = Field(
         default=True, description="Whether B-scans are flipped, scaled and changed in contrast."
     )
@@ -239,6 +250,14 @@ class TrainConfig(BaseModel):
     )
     display_samples: int = Field(
         default=3, ge=0, le=16, description="Validation B-scans whose masks are shown each epoch."
+    )
+    display_train: int = Field(
+        default=0, ge=0, le=16, description="B-scans to learn from that are shown too."
+    )
+    display_index: str = Field(
+        default="",
+        description="Which are shown of either part, by their places from 0, such as 0,7; empty: "
+        "the first ones.",
     )
     spacing: float | None = Field(
         default=None,
@@ -255,7 +274,7 @@ class TrainConfig(BaseModel):
         default=False, description="Whether figures and samples are written for TensorBoard."
     )
 
-    @field_validator("data", "label_schema", "out", "base_model")
+    @field_validator("data", "label_schema", "out", "base_model", "unlabelled")
     @classmethod
     def _can_be_a_path(cls, text: str) -> str:
         check_name(text)
@@ -267,6 +286,17 @@ class TrainConfig(BaseModel):
         if text:
             shares_in(text)
         return text
+
+    @field_validator("display_index")
+    @classmethod
+    def _is_places(cls, text: str) -> str:
+        places_in(text)
+        return text
+
+    @property
+    def displayed(self) -> tuple[int, ...] | None:
+        """What `display_index` says; None where it says nothing."""
+        return places_in(self.display_index) if self.display_index else None
 
     @property
     def shares(self) -> tuple[float, float, float] | None:
@@ -306,6 +336,11 @@ class TrainConfig(BaseModel):
         return self.topology != "none" and self.topology_weight > 0
 
     @property
+    def uses_original_topology(self) -> bool:
+        """Whether that is the original project's, which takes the objects of a B-scan together."""
+        return self.topology == "octsam" and self.uses_topology
+
+    @property
     def freezes_encoder(self) -> bool:
         """Whether each B-scan has to be encoded only once."""
         return self.adapts in ("decoder", "decoder and prompts")
@@ -328,6 +363,20 @@ def shares_in(text: str) -> tuple[float, float, float]:
     if not fits:
         raise ValueError("the shares to train, validate and test on have to add up to 1")
     return first, second, third
+
+
+def places_in(text: str) -> tuple[int, ...]:
+    """Return the places that a text such as "0,7" names.
+
+    Raises
+    ------
+    ValueError
+        They are not whole numbers from 0 on.
+    """
+    parts = [part.strip() for part in text.split(",")] if text else []
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError("it takes places from 0 on, such as 0,7")
+    return tuple(int(part) for part in parts)
 
 
 def layered(*layers: Mapping[str, object]) -> dict[str, object]:

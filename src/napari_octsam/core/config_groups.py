@@ -21,6 +21,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "patience",
         "seed",
         "display_samples",
+        "display_train",
+        "display_index",
         "spacing",
     ),
     "Data and prompts": (
@@ -40,6 +42,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "topology_weight",
         "topology_warmup_epochs",
         "topology_size",
+        "topology_prior",
+        "unlabelled",
     ),
     "Steps": (
         "batch_size",
@@ -73,6 +77,10 @@ _LABELS = {
     "topology": "Topology loss",
     "display_name": "Name",
     "display_samples": "Samples shown",
+    "display_train": "Samples learnt from",
+    "display_index": "Which are shown",
+    "topology_prior": "Topology prior",
+    "unlabelled": "B-scans without labels",
     "batch_size": "B-scans in a step",
     "corrections": "Corrective points",
     "prompt": "Prompts",

@@ -47,6 +47,7 @@ def array_item(
     image: npt.NDArray[np.uint8],
     labels: npt.NDArray[Any],
     schema: LabelSchema,
+    classes: tuple[int, ...] | None = None,
 ) -> Item:
     """Return one labelled B-scan.
 
@@ -60,9 +61,11 @@ def array_item(
         (H, W) grey.
     labels
         (H, W) whole numbers of any type.
+    classes
+        As of `Item`.
     """
     sources = {schema.name: ArraySource(name, labels)}
-    return Item(name, group, ArraySource(name, image), sources)
+    return Item(name, group, ArraySource(name, image), sources, classes)
 
 
 def arrays_as_dataset(items: Iterable[Item], schema: LabelSchema) -> Dataset:

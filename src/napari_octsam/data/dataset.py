@@ -47,12 +47,16 @@ class Item:
         Reads the B-scan, of any type that `as_grey` takes.
     labels
         Schema name -> reads (H, W) whole numbers; `NOT_LABELLED` pixels are ignored.
+    classes
+        Values of the main schema that somebody has looked at; None: all. Where a label is another
+        one, it is certain only that it is none of these.
     """
 
     name: str
     group: str
     image: Source
     labels: Mapping[str, Source]
+    classes: tuple[int, ...] | None = None
 
     def read_image(self) -> npt.NDArray[np.uint8]:
         """Return the B-scan as (H, W) uint8 grey."""

@@ -43,6 +43,7 @@ class _Entry(BaseModel):
     name: Annotated[str, AfterValidator(_checked_name), AfterValidator(composed)]
     group: Annotated[str, AfterValidator(composed)]
     sha256: str
+    classes: tuple[int, ...] | None = None
 
 
 class _Manifest(BaseModel):
@@ -97,7 +98,12 @@ def write_prepared(
         created=datetime.now(UTC),
         schemas=list(dataset.schemas),
         items=[
-            _Entry(name=item.name, group=item.group, sha256=_sha256(item, split))
+            _Entry(
+                name=item.name,
+                group=item.group,
+                sha256=_sha256(item, split),
+                classes=item.classes,
+            )
             for item in dataset.items
         ],
     )
@@ -108,7 +114,7 @@ def write_prepared(
         written = pool.map(lambda item: _write_item(item, unfinished, folders), dataset.items)
         for done, _ in enumerate(written, start=1):
             progress(done)
-        text = manifest.model_dump_json(indent=1)
+        text = manifest.model_dump_json(indent=1, exclude_none=True)
         (unfinished / DATASET_FILE).write_text(text, "utf-8")
         if split is not None:
             write_split(unfinished / SPLIT_FILE, split)
@@ -188,7 +194,7 @@ def _item(
         return files[name].get(entry.name, folder / name / f"{entry.name}.png")
 
     labels = {schema: LabelFile(file_in(masks)) for schema, masks in folders.items()}
-    return Item(entry.name, entry.group, PictureFile(file_in(_IMAGES)), labels)
+    return Item(entry.name, entry.group, PictureFile(file_in(_IMAGES)), labels, entry.classes)
 
 
 def _is_there(item: Item) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -14,13 +15,22 @@ from napari_octsam.models.model import Model
 from napari_octsam.models.named_classes import named_classes
 from napari_octsam.models.network import Embedding, Features
 from napari_octsam.models.prompt_batches import quickest_batch
-from napari_octsam.training.batches import decode_in_batches, placement_of
-from napari_octsam.training.losses.objects import object_losses
+from napari_octsam.topology.losses import OriginalTopologyLoss
+from napari_octsam.training.batches import Placement, decode_in_batches, placement_of
+from napari_octsam.training.losses.objects import Truth, object_losses
 from napari_octsam.training.losses.segmentation import segmentation_loss
 from napari_octsam.training.losses.topology import make_topology_loss, topology_loss
+from napari_octsam.training.original_topology import original_topology_loss
 from napari_octsam.training.prompts.simulation import SimulatedObject
 
-__all__ = ["Answering"]
+__all__ = ["Answering", "InStep"]
+
+
+class InStep(NamedTuple):
+    """What a step asks for in all: so many objects, in so many B-scans."""
+
+    objects: int
+    bscans: int
 
 
 class Answering:
@@ -52,12 +62,11 @@ class Answering:
         features: Features,
         objects: Sequence[SimulatedObject],
         shape: tuple[int, int],
+        step: InStep,
         *,
         topology: bool,
     ) -> dict[str, Tensor]:
         """Decode the prompts of objects of one B-scan, and compare with their masks.
-
-        Each part of the loss is a mean over the objects.
 
         Parameters
         ----------
@@ -65,26 +74,55 @@ class Answering:
             Rows and columns of the B-scan.
         topology
             Whether the topology loss counts, where the settings have one.
+
+        Returns
+        -------
+        Their share of each part of the step's loss, which is a mean over its objects; the original
+        topology loss is one over its B-scans, if there are several.
         """
         network, header, device = self._model.network, self._model.header, self._model.device
         placement = placement_of(header.profile, shape, network)
         image = network.prepare(features)
         prompts = [each.prompt for each in objects]
-        order, (logits, scores) = decode_in_batches(
+        original = isinstance(self._topology, OriginalTopologyLoss)
+        extent = None if original else placement.extent  # interpolation looks beyond its edge
+        order, (whole, scores) = decode_in_batches(
             network,
-            lambda prompts: network.decode_masks(image, prompts, placement.extent),
+            lambda prompts: network.decode_masks(image, prompts, extent),
             prompts,
             placement,
             device,
             quickest_batch(network, device),
             named_classes(network.known_schemas, self._schema, prompts),
         )
-        logits, scores = logits.float(), scores.float()
-        truth = placement.truth([objects[i] for i in order], device)
+        ordered = [objects[i] for i in order]
+        rows, cols = placement.extent
+        whole, scores = whole.float(), scores.float()
+        logits, truth = whole[..., :rows, :cols], placement.truth(ordered, device)
         candidates = not header.single_mask
         losses = object_losses(logits, scores, truth, self._segmentation, candidates=candidates)
-        if self._topology is not None and topology:
-            found = topology_loss(self._topology, logits[:, 0], truth)
-            if found is not None:
-                losses["topology"] = found
+        losses = {name: loss * (len(objects) / step.objects) for name, loss in losses.items()}
+        if topology:
+            losses |= self._topology_part(whole[:, 0], ordered, placement, truth, step)
         return losses
+
+    def _topology_part(
+        self,
+        single: Tensor,
+        objects: Sequence[SimulatedObject],
+        placement: Placement,
+        truth: Truth,
+        step: InStep,
+    ) -> dict[str, Tensor]:
+        """Return the share of (N, *mask_size) logits of objects; none where there is no loss."""
+        loss, share = self._topology, len(objects) / step.objects
+        rows, cols = placement.extent
+        if loss is None:
+            return {}
+        if isinstance(loss, OriginalTopologyLoss):
+            alone = step.bscans == 1
+            share = share if alone else 1 / step.bscans
+            found = original_topology_loss(loss, single, objects, placement.frame, alone=alone)
+        else:
+            found = topology_loss(loss, single[:, :rows, :cols], truth)
+        return {} if found is None else {"topology": found * share}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from napari_octsam.core.classes import NOT_LABELLED, LabelSchema, load_schema
+from napari_octsam.core.classes import ANOTHER_CLASS, NOT_LABELLED, LabelSchema, load_schema
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.checking import check_folder
@@ -16,6 +17,7 @@ from napari_octsam.data.dataset import Item, Problem
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.data.split.patients import read_patients
 from napari_octsam.data.split.split import Split
+from napari_octsam.data.unlabelled import read_unlabelled
 
 __all__ = ["PreflightFailed", "Progress", "TrainingData", "read_data"]
 
@@ -61,6 +63,8 @@ class TrainingData:
         What will be trained, as one sentence.
     warnings
         What is worth knowing, one sentence each.
+    unlabelled
+        (H, W) uint8 B-scans that nobody labelled.
     """
 
     training: tuple[LabelledBScan, ...]
@@ -70,6 +74,7 @@ class TrainingData:
     split: Split
     plan: str
     warnings: tuple[str, ...]
+    unlabelled: tuple[npt.NDArray[np.uint8], ...] = ()
 
 
 def read_data(
@@ -129,13 +134,30 @@ def read_data(
         split,
         found.plan,
         found.warnings,
+        _unlabelled(config),
     )
 
 
+def _unlabelled(config: TrainConfig) -> tuple[npt.NDArray[np.uint8], ...]:
+    if not config.topology_prior:
+        return ()
+    if not config.unlabelled:
+        raise UserError(
+            "topology_prior needs B-scans that nobody labelled: name their folder as unlabelled."
+        )
+    return read_unlabelled(Path(config.unlabelled))
+
+
 def _read(item: Item, labelled_by: LabelSchema, schema: LabelSchema) -> LabelledBScan:
-    """Return a B-scan with the classes of a schema; others of those it is labelled by are 0."""
+    """Return a B-scan with the classes of a schema; others of those it is labelled by are 0.
+
+    What nobody has looked at is `ANOTHER_CLASS`.
+    """
     labels = item.read_maps()[labelled_by.name]
+    if item.classes is not None and schema.lacking([ANOTHER_CLASS]):
+        looked_at = (*item.classes, NOT_LABELLED)
+        labels = np.where(np.isin(labels, looked_at), labels, np.uint8(ANOTHER_CLASS))
     if schema is not labelled_by:
-        kept = [each.value for each in schema.classes] + [NOT_LABELLED]
+        kept = [*(each.value for each in schema.classes), NOT_LABELLED, ANOTHER_CLASS]
         labels = np.where(np.isin(labels, kept), labels, np.uint8(0))
     return LabelledBScan(item.name, item.read_image(), labels)

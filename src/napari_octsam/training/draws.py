@@ -103,6 +103,12 @@ class StepDraws:
         drawn = [self._draw(number, random) for number in self._numbers(epoch, step, steps)]
         return [each._replace(objects=naming_half(each.objects, random)) for each in drawn]
 
+    def looked_at(self, bscan: LabelledBScan) -> Drawn[BScanView]:
+        """Return a B-scan as it is, with objects and prompts that are the same each time."""
+        random = np.random.default_rng(self._config.seed)
+        objects = component_objects(bscan.labels, self._values, self._config, random)
+        return Drawn(view_of(bscan, 0), naming_half(objects, random), corrections=0)
+
     @property
     def _views_each(self) -> int:
         return VIEWS if self._config.augment else 1

@@ -90,10 +90,13 @@ class ClassMetrics:
         0 to 1.
     betti_error
         Surplus and missing components and holes.
+    boundary_error
+        Mean distance of top and bottom rows, in pixels; None where no A-scan shows both masks.
     """
 
     dice: float
     betti_error: float
+    boundary_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,9 @@ class EpochDone:
         its topology part where there are none.
     best
         Whether no earlier epoch had a higher score.
+    validation
+        Parts of the loss on the validation B-scans, with the same prompts each time: means over
+        them; empty where there are none.
     """
 
     epoch: int
@@ -121,11 +127,12 @@ class EpochDone:
     score: float = 0.0
     best: bool = False
     automatic: dict[int, ClassMetrics] = field(default_factory=dict)
+    validation: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What the model makes of one validation B-scan.
+    """What the model makes of one B-scan.
 
     Its labels unasked, where it names pixels; else one box is given for each class that is there.
 
@@ -137,17 +144,20 @@ class Sample:
         (H, W) uint8 grey.
     predicted, truth
         (H, W) uint8 label values.
+    part
+        Of the split that it is in.
     """
 
     name: str
     image: npt.NDArray[np.uint8]
     predicted: npt.NDArray[np.uint8]
     truth: npt.NDArray[np.uint8]
+    part: Literal["training", "validation"] = "validation"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """The display samples after an epoch, always the same B-scans."""
+    """The display samples after an epoch, always the same B-scans, those of validation first."""
 
     epoch: int
     samples: tuple[Sample, ...]

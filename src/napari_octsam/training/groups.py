@@ -34,7 +34,10 @@ class Groups:
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         assert config.objects is not None
-        self.size = min(config.objects, _ON_CPU) if device.type == "cpu" else config.objects
+        assert config.batch_size is not None
+        self._together = config.uses_original_topology and config.batch_size > 1
+        is_cut = device.type == "cpu" and not self._together
+        self.size = min(config.objects, _ON_CPU) if is_cut else config.objects
 
     def cut(self, objects: Sequence[SimulatedObject]) -> Iterator[Sequence[SimulatedObject]]:
         """Return the objects group by group."""
@@ -51,8 +54,13 @@ class Groups:
         Raises
         ------
         UserError
-            It was a single object.
+            It was a single object, or the original topology loss needs all of them at once.
         """
+        if self._together:
+            raise UserError(
+                "The objects of a B-scan do not fit the memory all at once, as the original "
+                "topology loss takes them: set topology to spatial, or objects or batch_size lower."
+            ) from error
         size = min(self.size, most)
         if size <= 1:
             raise UserError(

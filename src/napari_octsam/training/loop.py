@@ -4,10 +4,7 @@
     time a step, where the run is to take so many minutes
     for each epoch:
         for each step:
-            for each B-scan of the step:
-                name its pixels, where the model can, compare with the labels, add the gradient
-                for each group of its objects:
-                    decode their prompts, compare with the truth, add the gradient
+            add the gradients of all that its B-scans show (see `training.gradient`)
             clip the gradient, and let the optimizer change the weights
         validate, and keep the best weights
     go back to the weights of before as far as that is better, where all of them have learnt
@@ -21,14 +18,13 @@ import copy
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from napari_octsam.core.classes import LabelSchema
@@ -36,9 +32,8 @@ from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.pairs import LabelledBScan
 from napari_octsam.models.architectures import ARCHITECTURES
-from napari_octsam.models.devices import NotEnoughMemoryError, explaining_memory
+from napari_octsam.models.devices import NotEnoughMemoryError
 from napari_octsam.models.model import Model
-from napari_octsam.models.network import Embedding
 from napari_octsam.training import sentences
 from napari_octsam.training.adaptation import (
     adapter_record,
@@ -47,10 +42,9 @@ from napari_octsam.training.adaptation import (
     gradient_scaler,
     thaw,
 )
-from napari_octsam.training.answering import Answering
 from napari_octsam.training.distributed import ALONE, Workers, in_one_go
 from napari_octsam.training.draws import Drawn, StepDraws
-from napari_octsam.training.encoding import Encoding, cut_off, pass_on
+from napari_octsam.training.encoding import Encoding
 from napari_octsam.training.events import (
     EpochDone,
     Event,
@@ -63,13 +57,11 @@ from napari_octsam.training.events import (
     StepPart,
     Told,
 )
-from napari_octsam.training.groups import Groups
+from napari_octsam.training.gradient import StepGradient
 from napari_octsam.training.length import Length, length_in_time, told_length
-from napari_octsam.training.memory import Memory
 from napari_octsam.training.mixing import SHARES, Tried, best_share
-from napari_octsam.training.naming import PixelNaming, knowing
+from napari_octsam.training.naming import knowing
 from napari_octsam.training.older_states import completed
-from napari_octsam.training.prompts.corrections import corrected
 from napari_octsam.training.rehearsal import remembered
 from napari_octsam.training.relabelling import label_hashes, relabelled, relabelled_note
 from napari_octsam.training.schedule import (
@@ -78,7 +70,7 @@ from napari_octsam.training.schedule import (
     set_rate,
     topology_begins,
 )
-from napari_octsam.training.validation import Validation, score_of, validate
+from napari_octsam.training.validation import Validating, Validation, score_of
 from napari_octsam.training.views import BScanView
 from napari_octsam.training.weights import TrainedWeights, between, hash_of, shapes_of
 
@@ -107,6 +99,8 @@ class FineTuning:
         The processes that share the run.
     clock
         Tells the seconds of the minutes that it may take.
+    unlabelled
+        (H, W) uint8 B-scans that nobody labelled, for the prior on shapes.
 
     Attributes
     ----------
@@ -143,36 +137,43 @@ class FineTuning:
         folder: Path,
         workers: Workers = ALONE,
         clock: Callable[[], float] = time.monotonic,
+        unlabelled: Sequence[npt.NDArray[np.uint8]] = (),
     ) -> None:
         self._clock, self._begun_at = clock, clock()
         self.config = config = config.suited(names=bool(model.header.naming))
         model = as_configured(model, config)
-        self._naming: PixelNaming | None = None
         fresh: list[nn.Parameter] = []
-        if config.adapts == "everything" and model.header.naming:
+        self._names = config.adapts == "everything" and bool(model.header.naming)
+        if self._names:
             model, fresh = knowing(model, schema)
-            self._naming = PixelNaming(model, schema)
-            self._memory = Memory(model, schema)
         self.model = model
         self.adapter = adapter_record(config)
         self.note = ""
         self._network: Any = model.network  # a Network that is an nn.Module too
         self._validation = list(validation)
-        self._schema = schema
         self._labels = label_hashes([*training, *validation])
         self._judged_by = {bscan.name for bscan in validation or training}
         self._workers = workers
         self._draws = StepDraws(training, schema, config)
         self._encoding = Encoding(model, config, folder, workers)
+        self._gradient = StepGradient(
+            *(model, schema, config, self._encoding, workers),
+            names=self._names,
+            unlabelled=unlabelled,
+        )
+        self._validating = Validating(
+            *(model, training, validation, schema, config, self._encoding.embedding),
+            lambda bscan, embedding: self._gradient.losses_of(
+                self._draws.looked_at(bscan), embedding
+            ),
+        )
         self._trained = TrainedWeights(self._network, thaw(self._network, config))
         self._base = frozen_hash(self._network)
-        self._before = self._trained.copied() if self._naming is not None else {}
-        self._answering = Answering(model, schema, config)
+        self._before = self._trained.copied() if self._names else {}
         self._optimizer = make_optimizer(self._trained.parameters, config, fresh)
         self._scaler = gradient_scaler(model, config)
-        self._groups = Groups(config, model.device)
         self.length = told_length(config, self._draws.steps)
-        self._validating = 0.0  # seconds that it took at first
+        self._validation_took = 0.0  # seconds, at first
         self.epoch, self.step = 0, 0
         self._sums: dict[str, float] = defaultdict(float)  # of the epoch's losses so far
         self._is_measured = False
@@ -203,7 +204,7 @@ class FineTuning:
             yield from self._finish_epoch()
         if not self.best_epoch:
             raise UserError(sentences.no_epoch_scores())
-        if self._naming is not None and self.share is None:
+        if self._names and self.share is None:
             yield from self._mix()
         yield Finished(self.end, self.best_epoch)
 
@@ -228,11 +229,15 @@ class FineTuning:
             return
         begun = self._clock()
         found = yield from self._validate()
-        self._validating = self._clock() - begun
+        self._validation_took = self._clock() - begun
         self._is_measured = True
         if found.classes:
             self.first_score = score_of(found, {})
-            yield EpochDone(0, {}, found.classes, self.first_score, automatic=found.automatic)
+            yield EpochDone(
+                *(0, {}, found.classes, self.first_score),
+                automatic=found.automatic,
+                validation=found.losses,
+            )
         if found.samples:
             yield Samples(0, found.samples)
 
@@ -241,12 +246,12 @@ class FineTuning:
         assert self.config.minutes is not None
         for step in range(2):  # the first one is slower
             begun = self._clock()
-            yield from self._gather(self._drawn(0, step, 2))
+            yield from self._gather(0, step, 2)
             took = self._clock() - begun
         self._optimizer.zero_grad(set_to_none=True)
         left = self.config.minutes * 60 - (self._clock() - self._begun_at)
-        left -= len(SHARES) * self._validating  # at the end
-        found = length_in_time(left, took, self._validating, self._draws.count)
+        left -= len(SHARES) * self._validation_took  # at the end
+        found = length_in_time(left, took, self._validation_took, self._draws.count)
         return Length(*map(self._workers.least, (found.epochs, found.steps)))
 
     def _take_step(self) -> Iterator[Event]:
@@ -256,8 +261,9 @@ class FineTuning:
         rate = learning_rate(self.config, self.epoch * steps + self.step, self.length.total)
         set_rate(self._optimizer, rate)
 
-        at_once = self._groups.size
-        losses = yield from self._gather(self._drawn(self.epoch, self.step, steps))
+        groups = self._gradient.groups
+        at_once = groups.size
+        losses = yield from self._gather(self.epoch, self.step, steps)
         losses = self._workers.add_losses(losses)
         self._workers.add_gradients(self._trained.parameters)
 
@@ -272,72 +278,39 @@ class FineTuning:
         self.step += 1
         for name, loss in losses.items():
             self._sums[name] += loss
-        self._groups.size = self._workers.least(self._groups.size)
-        if self._groups.size < at_once:
-            yield Told(sentences.fewer_at_once(self._groups.size))
+        groups.size = self._workers.least(groups.size)
+        if groups.size < at_once:
+            yield Told(sentences.fewer_at_once(groups.size))
         yield StepDone(self.epoch + 1, self.step, steps, rate, losses)
 
     def _drawn(self, epoch: int, step: int, steps: int) -> list[Drawn[BScanView]]:
         """Return what a step learns from, as far as there is something to learn."""
         drawn = self._draws.drawn(epoch, step, steps)
-        return [each for each in drawn if each.objects or self._naming is not None]
+        return [each for each in drawn if each.objects or self._names]
 
     def _gather(
-        self, drawn: Sequence[Drawn[BScanView]]
+        self, epoch: int, step: int, steps: int
     ) -> Generator[StepPart, None, dict[str, float]]:
-        """Begin the gradient anew, in groups that fit the memory; see `_add_gradients`."""
-        while True:
-            self._optimizer.zero_grad(set_to_none=True)
-            try:
-                return (yield from self._add_gradients(drawn))
-            except NotEnoughMemoryError as error:
-                most = max(len(each.objects) for each in self._workers.share(drawn))
-                self._groups.halve(most, error)
-
-    def _add_gradients(
-        self, drawn: Sequence[Drawn[BScanView]]
-    ) -> Generator[StepPart, None, dict[str, float]]:
-        """Add this process's share of the gradient of the mean over all objects, group by group.
-
-        That of naming pixels is of the mean over all B-scans.
+        """Begin the gradient of a step anew, in groups that fit the memory.
 
         Returns
         -------
-        Its share of the parts of the loss, weighted as they are summed.
+        This process's share of the parts of the loss, weighted as they are summed.
         """
-        total, done = sum(len(each.objects) for each in drawn), 0
-        parts: dict[str, float] = defaultdict(float)
-        with explaining_memory(self.model.device):
-            for view, objects, corrections in self._workers.share(drawn):
-                encoded = self._encoding.features(view)
-                features = cut_off(encoded)
-                if self._naming is not None:
-                    named = self._naming.losses(features, view)
-                    named |= self._memory.losses(features, view)
-                    self._add_gradient(named, 1 / len(drawn), parts)
-                predict = partial(self._answering.masks, Embedding(features, view.shape))
-                for objects_at_once in self._groups.cut(objects):
-                    group = corrected(objects_at_once, corrections, predict)
-                    losses = self._answering.losses(
-                        features, group, view.shape, topology=self._is_topology_on
+        drawn = self._drawn(epoch, step, steps)
+        while True:
+            self._optimizer.zero_grad(set_to_none=True)
+            try:
+                return (
+                    yield from self._gradient.add(
+                        drawn, (epoch, step), self._go_back, topology=self._is_topology_on
                     )
-                    self._add_gradient(losses, len(group) / total, parts)
-                    done += len(group)
-                    if self._workers.size == 1:  # else each has its own number of groups
-                        yield StepPart(done, total)
-                pass_on(features, encoded)
-        return dict(parts)
+                )
+            except NotEnoughMemoryError as error:
+                self._gradient.halve(drawn, error)
 
-    def _add_gradient(
-        self, losses: Mapping[str, Tensor], share: float, parts: dict[str, float]
-    ) -> None:
-        """Add the gradient of a share of losses, and the share to the parts of the step's loss."""
-        if not losses:
-            return
-        loss = torch.stack(list(losses.values())).sum() * share
+    def _go_back(self, loss: Tensor) -> None:
         self._scaler.scale(loss).backward()
-        for name, each in losses.items():
-            parts[name] += share * float(each.detach())
 
     @property
     def _is_topology_on(self) -> bool:
@@ -365,7 +338,10 @@ class FineTuning:
         if is_best:
             self.best_epoch, self.best_score = self.epoch, score
             self._best = self._trained.copied()
-        yield EpochDone(self.epoch, losses, found.classes, score, is_best, found.automatic)
+        yield EpochDone(
+            *(self.epoch, losses, found.classes, score, is_best, found.automatic),
+            validation=found.losses,
+        )
         if found.samples:
             yield Samples(self.epoch, found.samples)
 
@@ -389,11 +365,7 @@ class FineTuning:
             yield Samples(self.epoch, samples[self.share])
 
     def _validate(self) -> Generator[Event, None, Validation]:
-        looking = validate(
-            *(self.model, self._validation, self._schema, self._encoding.embedding),
-            display=self.config.display_samples,
-            background=self.config.background,
-        )
+        looking = self._validating.look()
         if self._workers.size > 1:
             return self._workers.from_first(lambda: in_one_go(looking))
         return (yield from looking)

@@ -10,14 +10,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
+from napari_octsam.core.classes import ANOTHER_CLASS, NOT_LABELLED, LabelSchema
+from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.errors import UserError
 from napari_octsam.models.frames import make_frame
 from napari_octsam.models.header import MOST_OWN_SCHEMAS
 from napari_octsam.models.model import Model
 from napari_octsam.models.named_schemas import known_as
 from napari_octsam.models.network import Features
+from napari_octsam.training.losses.named_shapes import logits_of, named_shapes, truth_of
 from napari_octsam.training.losses.naming import pixel_loss
+from napari_octsam.training.losses.topology import make_topology_loss, topology_loss
 
 if TYPE_CHECKING:
     from napari_octsam.training.views import BScanView
@@ -59,29 +62,48 @@ class PixelNaming:
         That knows the schema: see `knowing`.
     schema
         Of the labels.
+    config
+        Says which topology loss there is: on each class and union that the schema has.
     """
 
-    def __init__(self, model: Model, schema: LabelSchema) -> None:
+    def __init__(self, model: Model, schema: LabelSchema, config: TrainConfig) -> None:
         known = known_as(model.header, schema)
         assert known is not None
+        self._shapes = named_shapes(known)
+        self._topology = make_topology_loss(config)
         self._network, self._profile = model.network, model.header.profile
         self._known = known
         self._place_of = np.full(256, NOT_LABELLED, np.uint8)
+        self._place_of[ANOTHER_CLASS] = ANOTHER_CLASS
         for place, label in enumerate(known.classes):
             self._place_of[label.value] = place
 
-    def losses(self, features: Features, view: BScanView) -> dict[str, Tensor]:
-        """Return the loss of the features of a view; none where nothing in it is labelled."""
-        truth = self._truth(view.labels)
+    def losses(self, features: Features, view: BScanView, *, topology: bool) -> dict[str, Tensor]:
+        """Return the losses of the features of a view; none where nothing in it is labelled.
+
+        Parameters
+        ----------
+        topology
+            Whether the topology loss counts, where the settings have one.
+        """
+        truth = self.places(view.labels)
         if (truth == NOT_LABELLED).all():
             return {}
         rows, cols = truth.shape
         logits = self._network.name_pixels(features, self._known)[:, :rows, :cols]
         truth_on = torch.from_numpy(truth).to(logits.device).long()
-        return {"pixels": pixel_loss(logits, truth_on)}
+        losses = {"pixels": pixel_loss(logits, truth_on)}
+        if topology and self._topology is not None:
+            single, masks = logits_of(self._shapes, logits), truth_of(self._shapes, truth_on)
+            found = topology_loss(self._topology, single, masks)
+            losses |= {} if found is None else {"topology of names": found}
+        return losses
 
-    def _truth(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Return the place of the class at the middle of each cell of the logits."""
+    def places(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return the place of the class at the middle of each cell of the logits.
+
+        Or `NOT_LABELLED`, or `ANOTHER_CLASS`, which no class may have for its place.
+        """
         network = self._network
         shape = (labels.shape[0], labels.shape[1])
         frame = make_frame(self._profile, shape, network.input_size)

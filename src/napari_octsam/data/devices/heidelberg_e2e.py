@@ -1,8 +1,7 @@
 """Heidelberg's .e2e: a container of whatever was exported, often both eyes and several scans.
 
-How it is laid out is known from LibE2E, uocte, RETIMAT and eyepy; where they differ (the bits of a
-raw number, where a boundary begins) two of them were followed. It says how far apart rows are,
-nothing of columns and B-scans. Names, birthdays and dates are records that are not read.
+How it is laid out is known from LibE2E, uocte and eyepy, which agree. It says how far apart rows
+are, nothing of columns and B-scans. Names, birthdays and dates are records that are not read.
 """
 
 from __future__ import annotations
@@ -132,9 +131,10 @@ def _take(file: Records, entry: Any, series: _Series) -> None:
         where.pattern = _PATTERNS.get(int(record["pattern"]))
     elif kind == _BOUNDARY and where is not None:
         record = file.record(at, _BOUNDARY_HEADER)
-        cols = int(record["cols"])
-        begin = at + max(size - 4 * cols, _BOUNDARY_HEADER.itemsize)  # after some zeros
-        where.boundaries[int(record["number"])] = file.array(begin, "<f4", (cols,))
+        shape = (int(record["cols"]),)
+        where.boundaries[int(record["number"])] = file.array(
+            at + _BOUNDARY_HEADER.itemsize, "<f4", shape
+        )
 
 
 def _take_image(file: Records, at: int, series: _Series, where: _Slice | None) -> None:

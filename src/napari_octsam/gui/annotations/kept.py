@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import suppress
@@ -214,12 +215,18 @@ class KeptLabels:
 
     def _on_paint(self, event: Any) -> None:
         """Take at once what is painted for a person's: nothing automatic may come in between."""
-        painted = set(_painted(event.value, self.labels.data.shape[:-2]))
-        self._by_others -= painted
+        painted: dict[tuple[int, ...], set[int]] = defaultdict(set)
+        for index, values in _painted(event.value, self.labels.data.shape[:-2]):
+            painted[index] |= values
+        self._by_others -= set(painted)
         self._set_progress(
             {
-                index: edited(self.progress.get(index), is_empty=not self.labels.data[index].any())
-                for index in painted
+                index: edited(
+                    self.progress.get(index),
+                    is_empty=not self.labels.data[index].any(),
+                    classes=values,
+                )
+                for index, values in painted.items()
             }
         )
         self._on_edit()
@@ -332,21 +339,32 @@ class KeptLabels:
         self.status_changed.emit()
 
 
-def _painted(item: Iterable[Any], bscans: tuple[int, ...]) -> Iterable[tuple[int, ...]]:
-    """Yield the B-scans, of so many along each axis, that a step of napari's history changed.
+def _painted(
+    item: Iterable[Any], bscans: tuple[int, ...]
+) -> Iterable[tuple[tuple[int, ...], set[int]]]:
+    """Yield the B-scans that a step of napari's history changed, and label values of it.
 
     Parameters
     ----------
     item
-        Its atoms: each begins with a slice along each axis, or an array of indices.
+        Its atoms: each begins with a slice along each axis, or an array of indices, and ends with
+        the values before and after.
+    bscans
+        How many there are along each axis.
     """
-    for where, *_ in item:
-        leading = where[: len(bscans)]
-        if not leading:
-            yield ()
-        elif isinstance(leading[0], slice):
-            yield from product(*(range(each.start, each.stop) for each in leading))
-        else:
-            places = np.ravel_multi_index(leading, bscans)
-            for place in np.flatnonzero(np.bincount(np.atleast_1d(places))):
-                yield tuple(map(int, np.unravel_index(place, bscans)))
+    for where, *_, before, after in item:
+        values = {int(value) for each in (before, after) for value in np.unique(each)}
+        for index in _bscans_in(where[: len(bscans)], bscans):
+            yield index, values
+
+
+def _bscans_in(leading: Any, bscans: tuple[int, ...]) -> Iterable[tuple[int, ...]]:
+    """Yield the B-scans that slices or arrays of indices along the first axes lead to."""
+    if not leading:
+        yield ()
+    elif isinstance(leading[0], slice):
+        yield from product(*(range(each.start, each.stop) for each in leading))
+    else:
+        places = np.ravel_multi_index(leading, bscans)
+        for place in np.flatnonzero(np.bincount(np.atleast_1d(places))):
+            yield tuple(map(int, np.unravel_index(place, bscans)))

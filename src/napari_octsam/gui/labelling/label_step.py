@@ -71,6 +71,10 @@ class LabelStep(Step):
         """Whether a B-scan was labelled, and that not taken back."""
         return index in self._bscans and index not in self._taken_back
 
+    def change_of(self, index: Index) -> BScanChange:
+        """Return how the labels of a B-scan were changed; KeyError where it was not labelled."""
+        return self._bscans[index].change
+
     def take_back(self) -> str:
         """Bring the labels of before back wherever nobody has touched them since."""
         left = self._go(set(self._bscans) - self._taken_back, is_undo=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
+import numpy.typing as npt
 from psygnal import Signal
 
 from napari_octsam.core.annotation import BScanState
 from napari_octsam.core.automatic import Index, Present, bscans_named
 from napari_octsam.core.errors import UserError
+from napari_octsam.gui.labelling.as_labelled import as_labelled
 from napari_octsam.gui.labelling.label_step import LabelStep, OneBScanStep
 from napari_octsam.gui.labelling.labeller import Labeller, namer_for, why_not_named
 from napari_octsam.gui.labelling.labels_target import LabelsTarget
@@ -236,6 +238,13 @@ class VolumeLabels(ShownLabels):
     def look(self, _of: object = None) -> None:
         """Have the overview show the labels that there are now."""
         self.overview.follow(self.target)
+
+    def as_labelled(self, index: Index) -> npt.NDArray[Any] | None:
+        """Return what a model last made of the labels of a B-scan, (H, W); None: not known."""
+        target = self.target
+        if target is None:
+            return None
+        return as_labelled(self._session.history.done, target.labels, index)
 
     def close(self) -> None:
         """Stop for good."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_octsam.core.errors import UserError
 from napari_octsam.core.reading import check_regular
 from napari_octsam.data.devices.axes import axes_of
 from napari_octsam.data.devices.boundaries import labels_between
@@ -68,15 +67,8 @@ def _read(path: str | list[str]) -> list[LayerData]:
     viewer = current_viewer()
     if viewer is not None:
         viewer.layers.events.inserted.connect(_lock)
-    layers = []
-    for each in [path] if isinstance(path, str) else path:
-        try:
-            layers += _asked(Path(each))
-        except UserError as error:  # napari would tell that something failed, and not what
-            if viewer is None:
-                raise
-            _complain(str(error))
-    return layers or [_NOTHING]
+    paths = [path] if isinstance(path, str) else path
+    return [layer for each in paths for layer in _asked(Path(each))] or [_NOTHING]
 
 
 def _asked(path: Path) -> list[LayerData]:
@@ -201,9 +193,3 @@ def _tell(sentence: str) -> None:
     from napari.utils.notifications import show_info
 
     show_info(sentence)
-
-
-def _complain(sentence: str) -> None:
-    from napari.utils.notifications import show_error
-
-    show_error(sentence)

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["Curves"]
 
 _LOSSES = {"candidates": "candidate masks", "iou": "IoU estimate"}
-_PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b")
+_PARTS = ("#4c9be8", "#e8a33d", "#3fb950", "#d773d0", "#e5534b", "#39c5cf", "#8b949e", "#b08800")
 _HINTS = {
     "Loss": "What each step brings down; the training B-scans differ. Epochs whose steps are not "
-    "at hand any more are one point: their mean",
+    "at hand any more are one point: their mean. Dashed: on the validation B-scans, where prompts "
+    "and B-scans stay the same",
     "Dice": "Overlap with the labels, on the validation B-scans: 1 is all",
     "Betti error": "Pieces and holes too many or too few, on the validation B-scans: 0 is best",
 }
@@ -38,6 +39,8 @@ class Curves(QTabWidget):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._names: dict[int, tuple[str, str]] = {}
+        self._colors: dict[str, str] = {}
+        self._at = 0
         self._theme = ("", "")
 
     def prepare(self) -> None:
@@ -61,6 +64,7 @@ class Curves(QTabWidget):
         """Forget what was shown, and show what a run that has begun has told so far."""
         assert history.begun is not None
         self._names = {c.value: (c.short, c.color[:7]) for c in history.begun.schema.classes}
+        self._at = 0
         if not self.count():
             self._make_plots()
         for plot in self._plots:
@@ -69,20 +73,35 @@ class Curves(QTabWidget):
         for epoch in history.epochs:
             if epoch.epoch not in at_hand:
                 self._add_losses((epoch.epoch - 0.5) * history.begun.steps, epoch.losses)
-            self.add_epoch(epoch)
+            self._add_metrics(epoch)
+            self._add_validation(epoch.epoch * history.begun.steps, epoch)
         for step in history.steps:
             self.add_step(step)
 
     def add_step(self, step: StepDone) -> None:
         """Go on with the parts of the loss."""
-        self._add_losses((step.epoch - 1) * step.steps + step.step, step.losses)
+        self._at = (step.epoch - 1) * step.steps + step.step
+        self._add_losses(self._at, step.losses)
 
     def _add_losses(self, at: float, losses: dict[str, float]) -> None:
-        for number, (name, value) in enumerate(losses.items()):
-            self.loss.add(_LOSSES.get(name, name), _PARTS[number % len(_PARTS)], at, value)
+        for name, value in losses.items():
+            self.loss.add(_LOSSES.get(name, name), self._color_of(name), at, value)
+
+    def _color_of(self, part: str) -> str:
+        """Return the colour of a part of the loss, in training and validation alike."""
+        return self._colors.setdefault(part, _PARTS[len(self._colors) % len(_PARTS)])
 
     def add_epoch(self, epoch: EpochDone) -> None:
-        """Go on with the metrics of the classes."""
+        """Go on with the metrics of the classes and the loss on the validation B-scans."""
+        self._add_metrics(epoch)
+        self._add_validation(self._at, epoch)
+
+    def _add_validation(self, at: float, epoch: EpochDone) -> None:
+        for name, value in epoch.validation.items():
+            label = f"{_LOSSES.get(name, name)}, validation"
+            self.loss.add(label, self._color_of(name), at, value, dashed=True)
+
+    def _add_metrics(self, epoch: EpochDone) -> None:
         for value, metrics in epoch.classes.items():
             name, color = self._names.get(value, (str(value), "#8b949e"))
             self.dice.add(name, color, epoch.epoch, metrics.dice)

@@ -38,6 +38,7 @@ class GrowingPlot(QWidget):
         self._points: dict[str, list[tuple[float, float]]] = defaultdict(list)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._colors: dict[str, str] = {}
+        self._dashed: set[str] = set()
         self.axis = _Counts("bottom")
         self._plot = pg.PlotWidget(axisItems={"bottom": self.axis})
         self._plot.setFixedHeight(_HEIGHT)
@@ -64,13 +65,15 @@ class GrowingPlot(QWidget):
         """Name of a curve -> its points."""
         return dict(self._points)
 
-    def add(self, name: str, color: str, at: float, value: float) -> None:
+    def add(self, name: str, color: str, at: float, value: float, *, dashed: bool = False) -> None:
         """Add a point to a curve; points at or after it, which a crash undid, are dropped."""
         points = self._points[name]
         while points and points[-1][0] >= at:
             points.pop()
         points.append((at, value))
         self._colors[name] = color
+        if dashed:
+            self._dashed.add(name)
         if not self._timer.isActive():
             self._timer.start()
 
@@ -92,7 +95,8 @@ class GrowingPlot(QWidget):
     def _draw(self) -> None:
         for name, points in self._points.items():
             if name not in self._curves:
-                pen = pg.mkPen(self._colors[name], width=2)
+                style = Qt.PenStyle.DashLine if name in self._dashed else Qt.PenStyle.SolidLine
+                pen = pg.mkPen(self._colors[name], width=2, style=style)
                 self._curves[name] = self._plot.plot(pen=pen)
             x, y = zip(*points, strict=True)
             symbol = "o" if len(points) < 3 else None  # one point alone is no line

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, combinations, count, product
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.automatic import Index
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.files import file_name
@@ -29,14 +30,15 @@ __all__ = ["read_labelled"]
 def read_labelled(
     pairs: Sequence[LabelledImage],
     schema: LabelSchema,
-    only: Container[tuple[int, ...]] | None = None,
+    only: Mapping[Index, tuple[int, ...] | None] | None = None,
 ) -> Dataset:
     """Read every B-scan that has a label; of a lazy volume, one at a time.
 
     Parameters
     ----------
     only
-        The indices of the B-scans to read; None: of all.
+        The indices of the B-scans to read, with the classes that somebody has looked at, as of
+        `Item`; None: of all, and all classes.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def _check(pairs: Sequence[LabelledImage], schema: LabelSchema) -> None:
 
 
 def _items(
-    pair: LabelledImage, schema: LabelSchema, only: Container[tuple[int, ...]] | None
+    pair: LabelledImage, schema: LabelSchema, only: Mapping[Index, tuple[int, ...] | None] | None
 ) -> Iterator[Item]:
     shape = data_shape(pair.labels)
     volume = len(shape) > 2
@@ -85,7 +87,9 @@ def _items(
         if labels.any():
             bscan = read_bscan(pair.image, plane)
             numbered = "".join(f"_{i:03d}" for i in index)
-            yield array_item(f"{file_name(name)}{numbered}", group, bscan.pixels, labels, schema)
+            classes = None if only is None else only[index]
+            called = f"{file_name(name)}{numbered}"
+            yield array_item(called, group, bscan.pixels, labels, schema, classes)
 
 
 def _labels(layer: Labels, plane: Plane) -> npt.NDArray[Any]:

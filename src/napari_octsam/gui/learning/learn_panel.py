@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,20 +12,20 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_octsam.core.annotation import BScanState
-from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.config import TrainConfig
 from napari_octsam.core.folders import data_folder
-from napari_octsam.core.wording import counted
 from napari_octsam.data.checking import Checked, check_dataset
 from napari_octsam.data.split.patients import read_patients
 from napari_octsam.engine.predict.messages import LoadModel
 from napari_octsam.engine.train.messages import StartTraining
 from napari_octsam.gui.layers.labelled_images import LabelledImage
 from napari_octsam.gui.learning.before_after import BeforeAfter
+from napari_octsam.gui.learning.held_back import compared, judged, work_told
 from napari_octsam.gui.learning.labelled import read_labelled
 from napari_octsam.gui.learning.source import write_checked
 from napari_octsam.gui.learning.status_panel import StatusPanel
 from napari_octsam.gui.widgets.message_line import MessageLine
+from napari_octsam.training.model_names import model_name
 from napari_octsam.training.verdict import verdict
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
     from napari_octsam.gui.labelling.labels_target import LabelsTarget
     from napari_octsam.gui.labelling.volume_labels import VolumeLabels
     from napari_octsam.gui.session.session_widget import SessionWidget
-    from napari_octsam.training.events import Sample, Samples
+    from napari_octsam.training.events import Samples
 
 __all__ = ["LearnPanel"]
 
 _BY_A_PERSON = (BScanState.CORRECTED, BScanState.DONE)
+_LAST = 5  # B-scans by whose corrections the work is told
 
 
 class LearnPanel(QWidget):
@@ -56,6 +58,7 @@ class LearnPanel(QWidget):
         self._training = training = owner.session.training
         self._is_mine = False
         self._before: Samples | None = None
+        self._work: list[int] = []
         self._relabels = False
         self.learn = QPushButton("Learn from what is corrected")
         self.status = StatusPanel(training)
@@ -104,7 +107,7 @@ class LearnPanel(QWidget):
 
     def _learn(self) -> None:
         target = self._volume.target
-        chosen = [] if target is None else _by_a_person(target)
+        chosen = {} if target is None else _by_a_person(target)
         if target is None or not chosen:
             self.message.say("Correct a B-scan first, or call one done: those are learnt from.")
             return
@@ -115,10 +118,11 @@ class LearnPanel(QWidget):
         now = datetime.now()
         folder = data_folder() / "data" / now.strftime("%y-%m-%d_%H.%M.%S")
         pair = LabelledImage(target.image, target.labels)
-        config = self._config(f"{schema.name}, {now:%d %b}, {counted(len(chosen), 'B-scan')}")
+        config = self._config(model_name(schema, len(chosen), now))
+        self._work = self._changed_last(target, chosen)
 
         def check() -> Checked:
-            dataset = read_labelled([pair], schema, frozenset(chosen))
+            dataset = read_labelled([pair], schema, chosen)
             return check_dataset(dataset, before=read_patients(models))
 
         self._session.read(
@@ -126,6 +130,16 @@ class LearnPanel(QWidget):
             partial(self._begin, config.model_copy(update={"data": str(folder)})),
             self._refuse,
         )
+
+    def _changed_last(self, target: LabelsTarget, chosen: Iterable[Index]) -> list[int]:
+        """Return how many pixels the person has changed in each of the last B-scans."""
+        by_time = sorted(chosen, key=lambda index: target.progress[index].at)[-_LAST:]
+        models = ((index, self._volume.as_labelled(index)) for index in by_time)
+        return [
+            int(np.count_nonzero(labels != target.labels.data[index]))
+            for index, labels in models
+            if labels is not None
+        ]
 
     def _config(self, name: str) -> TrainConfig:
         base = self._session.loaded or self._session.first_load
@@ -177,10 +191,11 @@ class LearnPanel(QWidget):
     def _outcome(self) -> str:
         history = self._training.history
         told = verdict(history.first_score, history.best_score)
-        if self._before is None or history.samples is None:
-            return told
-        before, after = (_wrong(each.samples[0]) for each in (self._before, history.samples))
-        return f"{told} On the B-scan held back, {before} pixels were to correct, now {after}."
+        if self._before is None or history.samples is None or history.begun is None:
+            return " ".join(filter(None, (told, work_told(self._work))))
+        schema = history.begun.schema
+        pair = [judged(each.samples[0], schema) for each in (self._before, history.samples)]
+        return " ".join(filter(None, (told, compared(*pair), work_told(self._work))))
 
     def _take(self) -> None:
         best, base = self._training.history.best, self._session.loaded or self._session.first_load
@@ -201,10 +216,10 @@ class LearnPanel(QWidget):
         self.not_now.hide()
 
 
-def _by_a_person(target: LabelsTarget) -> list[Index]:
-    return [i for i, progress in target.progress.items() if progress.state in _BY_A_PERSON]
-
-
-def _wrong(sample: Sample) -> int:
-    differs = (sample.predicted != sample.truth) & (sample.truth != NOT_LABELLED)
-    return int(np.count_nonzero(differs))
+def _by_a_person(target: LabelsTarget) -> dict[Index, tuple[int, ...] | None]:
+    """Return the B-scans that a person has done, and the classes, where these are not all."""
+    return {
+        index: progress.classes
+        for index, progress in target.progress.items()
+        if progress.state in _BY_A_PERSON
+    }

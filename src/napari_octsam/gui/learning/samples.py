@@ -68,7 +68,7 @@ class _SamplePicture(PictureLabel):
 
     def show_sample(self, sample: Sample, schema: LabelSchema) -> None:
         self._sample = sample
-        self.setToolTip(f"{sample.name}, for validation: click to open it as layers")
+        self.setToolTip(f"{sample.name}, for {sample.part}: click to open it as layers")
         rows = rows_with_labels(sample)
         sides = [
             labels_picture(sample.image[rows], labels[rows], schema)

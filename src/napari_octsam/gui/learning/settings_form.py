@@ -92,7 +92,7 @@ def _input_for(name: str) -> ValueWidget[Any]:
         widget.native.setSpecialValueText(unset)
     elif field.annotation is str:
         widget = LineEdit(value=field.default)
-        widget.native.setPlaceholderText("date and time" if name == "display_name" else "")
+        widget.native.setPlaceholderText("classes, day, B-scans" if name == "display_name" else "")
     else:
         widget = create_widget(
             annotation=field.annotation, value=field.default, options=_limits(field)

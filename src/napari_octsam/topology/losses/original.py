@@ -12,7 +12,12 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from napari_octsam.topology.losses.bars import Floats, at_pixels
-from napari_octsam.topology.losses.batches import at_least_float32, check_probabilities, real_masks
+from napari_octsam.topology.losses.batches import (
+    RealMasks,
+    at_least_float32,
+    check_probabilities,
+    real_masks,
+)
 from napari_octsam.topology.persistence.backends import Backend, persistence_pairs
 
 __all__ = ["OriginalTopologyLoss"]
@@ -68,19 +73,40 @@ class OriginalTopologyLoss(nn.Module):
         """
         masks = real_masks(prediction, truth, real)
         with torch.autocast(prediction.device.type, enabled=False):
-            maps = at_least_float32(masks.of(prediction))
+            squared = self._squared(prediction, truth, masks)
             if not len(masks):
-                return maps.sum()
-            if not self.logits:
-                check_probabilities(maps, masks.names)
-            predicted = self._holes(maps.sigmoid() if self.logits else maps, masks.names)
-            true = self._holes(masks.of_truth(truth).to(maps), masks.names)
-            squared = _squared_distances(predicted, true, len(masks))
+                return squared.sum()
             batch, count = masks.shape
             samples = masks.places // count if batch > 1 else masks.places
             counted, numbers = torch.unique(samples, return_inverse=True)
             summed = squared.new_zeros(len(counted)).index_add(0, numbers, squared)
             return self.weight * _root(summed).mean()
+
+    def of_sample(self, prediction: Tensor, truth: Tensor) -> Tensor:
+        """Return the weighted distance of one of several samples, a scalar.
+
+        The loss of a batch of several is the mean of these.
+
+        Parameters
+        ----------
+        prediction, truth
+            (N, H, W) as of `forward`; at least one mask.
+        """
+        masks = real_masks(prediction[None], truth[None], None)
+        with torch.autocast(prediction.device.type, enabled=False):
+            squared = self._squared(prediction[None], truth[None], masks)
+            return self.weight * _root(squared.sum())
+
+    def _squared(self, prediction: Tensor, truth: Tensor, masks: RealMasks) -> Tensor:
+        """Return the squared distance of each of the M real masks, (M,)."""
+        maps = at_least_float32(masks.of(prediction))
+        if not len(masks):
+            return maps.sum(dim=(1, 2))
+        if not self.logits:
+            check_probabilities(maps, masks.names)
+        predicted = self._holes(maps.sigmoid() if self.logits else maps, masks.names)
+        true = self._holes(masks.of_truth(truth).to(maps), masks.names)
+        return _squared_distances(predicted, true, len(masks))
 
     def _holes(self, maps: Tensor, names: list[str]) -> _Holes:
         """Return the holes of (M, H, W) maps at the original's size."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from napari_octsam.core.config import TrainConfig
-from napari_octsam.topology.losses import preset_loss
+from napari_octsam.topology.losses import OriginalTopologyLoss, TopologyLoss, preset_loss
 from napari_octsam.topology.persistence.backends import quickest_backend
 from napari_octsam.training.losses.objects import Truth
 
-__all__ = ["make_topology_loss", "topology_loss"]
+__all__ = ["labelled_alone", "make_topology_loss", "topology_loss"]
 
 _SURELY_NOT = -20.0  # a logit far in the background
 
 
 def topology_loss(loss: nn.Module, single: Tensor, truth: Truth) -> Tensor | None:
-    """Return the topology loss of the masks 0 of N objects, (N, h, w) logits: a mean over them.
+    """Return the topology loss of N masks, (N, h, w) logits: a mean over them.
 
     What nobody labelled is background in mask and truth alike, and has no gradient.
 
@@ -28,15 +28,20 @@ def topology_loss(loss: nn.Module, single: Tensor, truth: Truth) -> Tensor | Non
     -------
     None where a logit is not finite and has no topology: the other losses tell of it.
     """
-    unlabelled = truth.counts < 0.5
-    single = single.masked_fill(unlabelled, _SURELY_NOT)
-    if not single.isfinite().all():
+    masks, target = labelled_alone(single, truth)
+    if not masks.isfinite().all():
         return None
-    found: Tensor = loss(single[None], truth.target.masked_fill(unlabelled, 0)[None])
+    found: Tensor = loss(masks[None], target[None])
     return found
 
 
-def make_topology_loss(config: TrainConfig) -> nn.Module | None:
+def labelled_alone(logits: Tensor, truth: Truth) -> tuple[Tensor, Tensor]:
+    """Return logits and target with background where nobody labelled."""
+    unlabelled = truth.counts < 0.5
+    return logits.masked_fill(unlabelled, _SURELY_NOT), truth.target.masked_fill(unlabelled, 0)
+
+
+def make_topology_loss(config: TrainConfig) -> TopologyLoss | OriginalTopologyLoss | None:
     """Return the topology loss of a configuration, weighted, if it has one."""
     if config.topology == "none" or not config.uses_topology:
         return None

@@ -166,8 +166,8 @@ class WandbLogger:
             case EpochDone():
                 self._run.log(_metrics(event, self._schema), step=event.epoch)
             case Samples():
-                pictures = {each.name: self._picture(each) for each in event.samples}
-                self._run.log({f"sample/{n}": p for n, p in pictures.items()}, step=event.epoch)
+                pictures = {_called("sample", each): self._picture(each) for each in event.samples}
+                self._run.log(pictures, step=event.epoch)
 
     def close(self) -> None:
         """Wait until all is sent, or kept where there is no network."""
@@ -210,7 +210,7 @@ class TensorBoardLogger:
                     maps = (each.predicted, each.truth)
                     pictures = [labels_picture(each.image, m, self._schema) for m in maps]
                     self._writer.add_image(
-                        f"prediction and truth/{each.name}",
+                        _called("prediction and truth", each),
                         np.concatenate(pictures, axis=1),
                         event.epoch,
                         dataformats="HWC",
@@ -221,8 +221,14 @@ class TensorBoardLogger:
         self._writer.close()
 
 
+def _called(what: str, sample: Sample) -> str:
+    """Return what a picture of a sample is called: those of each part are together."""
+    return f"{'training ' if sample.part == 'training' else ''}{what}/{sample.name}"
+
+
 def _metrics(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
     losses = {f"loss/{name}": loss for name, loss in epoch.losses.items()}
+    losses |= {f"validation loss/{name}": loss for name, loss in epoch.validation.items()}
     each = {schema[value].name: metrics for value, metrics in epoch.classes.items()}
     dices = {f"dice/{name}": metrics.dice for name, metrics in each.items()}
     errors = {f"betti error/{name}": metrics.betti_error for name, metrics in each.items()}
@@ -230,4 +236,9 @@ def _metrics(epoch: EpochDone, schema: LabelSchema) -> dict[str, float]:
         f"automatic dice/{schema[value].name}": metrics.dice
         for value, metrics in epoch.automatic.items()
     }
-    return {"score": epoch.score, **losses, **dices, **errors, **unasked}
+    distances = {
+        f"boundary error/{name}": metrics.boundary_error
+        for name, metrics in each.items()
+        if metrics.boundary_error is not None
+    }
+    return {"score": epoch.score, **losses, **dices, **errors, **distances, **unasked}

@@ -73,4 +73,12 @@ def _flat(epoch: EpochDone) -> dict[str, float]:
     dices = {f"dice {value}": metrics.dice for value, metrics in epoch.classes.items()}
     errors = {f"betti error {v}": metrics.betti_error for v, metrics in epoch.classes.items()}
     unasked = {f"automatic dice {v}": metrics.dice for v, metrics in epoch.automatic.items()}
-    return {"epoch": epoch.epoch, "score": epoch.score, **losses, **dices, **errors, **unasked}
+    validation = {f"validation loss {name}": loss for name, loss in epoch.validation.items()}
+    distances = {
+        f"{way}boundary error {value}": metrics.boundary_error
+        for way, classes in (("", epoch.classes), ("automatic ", epoch.automatic))
+        for value, metrics in classes.items()
+        if metrics.boundary_error is not None
+    }
+    row = {"epoch": epoch.epoch, "score": epoch.score, **losses, **validation}
+    return row | dices | errors | unasked | distances

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, LabelSchema
@@ -24,6 +25,7 @@ from napari_octsam.training.crowding import crowding_note
 from napari_octsam.training.data import Progress, TrainingData, read_data
 from napari_octsam.training.distributed import ALONE, Workers
 from napari_octsam.training.loop import FineTuning
+from napari_octsam.training.model_names import model_name
 from napari_octsam.training.run.folder import RunFolder
 from napari_octsam.training.run.lock import sweep_runs
 from napari_octsam.training.run.loggers import check_loggers
@@ -118,9 +120,13 @@ def _prepare(
         fetch(config.base_model)
     model = _loaded(config, device, progress)
     folder = resume or RunFolder.named(Path(config.out), config)
+    if resume is None and not config.display_name:
+        named = model_name(data.schema, len(data.training) + len(data.validation), datetime.now())
+        config = config.model_copy(update={"display_name": named})
     run = FineTuning(
         *(model, data.training, data.validation, data.schema, config, folder.embeddings),
         workers=workers,
+        unlabelled=data.unlabelled,
     )
     if resume is None:
         _begin(folder, config, data)
@@ -187,6 +193,7 @@ def _with_whole_paths(config: TrainConfig) -> TrainConfig:
         update={
             "data": whole(config.data),
             "out": whole(config.out),
+            "unlabelled": whole(config.unlabelled),
             "label_schema": whole(config.label_schema, BUNDLED_SCHEMAS),
             "base_model": whole(config.base_model, REGISTRY),
         }
