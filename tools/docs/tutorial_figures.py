@@ -114,7 +114,7 @@ class _Walk:
 
     def _check(self) -> None:
         self._raise(self._train)
-        for name, value in (("epochs", 6), ("lr", 1e-3)):
+        for name, value in (("adapts", "decoder"), ("epochs", 6), ("lr", 1e-3)):
             self._train.inputs.settings.inputs[name].value = value
         self._train.inputs.check.click()
         _wait(lambda: "trains on" in self._train.inputs.message.text())
