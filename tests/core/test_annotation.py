@@ -60,11 +60,14 @@ def test_the_classes_that_a_person_has_changed_since_a_model_labelled_are_known(
     elsewhere = edited(automatic, is_empty=False)
     after = edited(elsewhere, is_empty=False, classes=[1])
     own = edited(None, is_empty=False, classes=[1])
+    erased = edited(automatic, is_empty=False, classes=[7, 255, 300, -1])
 
     assert first is not None
     assert second is not None
     assert saved is not None
     assert (first.classes, second.classes, saved.classes) == ((0, 7), (0, 5, 7), (0, 5, 7))
+    assert erased is not None
+    assert erased.classes == (7,), "no class has the other numbers"
     assert [each.classes for each in (elsewhere, after, own) if each is not None] == [None] * 3
     text = annotation_of((3, 4, 5), progress={(0,): second}).model_dump_json()
     assert Annotation.model_validate_json(text).progress[(0,)] == second

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from napari_octsam.core.classes import LabelSchema
+from napari_octsam.core.classes import NOT_LABELLED, LabelSchema
 from napari_octsam.core.eyes import Laterality, Side
 
 __all__ = [
@@ -194,14 +194,20 @@ def edited(
 
 
 def _changed(before: Progress | None, classes: Iterable[int] | None) -> tuple[int, ...] | None:
-    """Return the label values that a person has changed by now, where all of them are known."""
+    """Return the label values that a person has changed by now, where all of them are known.
+
+    What no class can have, as 255 and other numbers that a layer may hold, is none of them.
+    """
     if before is None:
         return None
     if before.state is BScanState.CORRECTED:
-        if before.classes is None:
-            return None
-        return tuple(sorted({*before.classes, *(classes or ())}))
-    return None if classes is None else tuple(sorted(set(classes)))
+        known = before.classes
+        changed = None if known is None else {*known, *(classes or ())}
+    else:
+        changed = None if classes is None else set(classes)
+    if changed is None:
+        return None
+    return tuple(sorted(value for value in changed if 0 <= value < NOT_LABELLED))
 
 
 def is_protected(progress: Mapping[tuple[int, ...], Progress], index: tuple[int, ...]) -> bool:
