@@ -176,7 +176,18 @@ def test_the_lines_are_locked_and_the_labels_are_the_devices(
     assert '"laterality": "OD"' in text
     assert '"first": "inferior"' in text
     assert PATIENT not in text
-    # a copy that was changed is a person's
+    _check_copy(viewer, labels, qtbot)
+    # the annotation brings the scan, and not what the device has drawn again
+    viewer.layers.clear()
+    viewer.open(target, plugin=PLUGIN)
+    qtbot.waitUntil(lambda: "P7" in [layer.name for layer in viewer.layers], timeout=30_000)
+    assert [layer.name for layer in viewer.layers if isinstance(layer, Labels)] == [
+        "P7 by Heidelberg Spectralis"
+    ]
+
+
+def _check_copy(viewer: Any, labels: Labels, qtbot: Any) -> None:
+    """A copy that was changed is a person's."""
     changed = Labels(labels.data.copy(), name="copy", metadata=labels.metadata, scale=labels.scale)
     changed.data[3, 0, 0] = 1
     viewer.add_layer(changed)

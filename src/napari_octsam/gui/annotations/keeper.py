@@ -60,6 +60,7 @@ class Keeper:
         self._kept: dict[Labels, KeptLabels] = {}
         self._hashes: weakref.WeakKeyDictionary[Image, str] = weakref.WeakKeyDictionary()
         self._links: weakref.WeakKeyDictionary[Labels, ImageLink] = weakref.WeakKeyDictionary()
+        self._last_links: weakref.WeakKeyDictionary[Labels, ImageLink] = weakref.WeakKeyDictionary()
         self._models: list[str] = []
         self._writer = ThreadPoolExecutor(1, "octsam-annotations")
         for layer in viewer.layers:
@@ -159,9 +160,10 @@ class Keeper:
         return described(labels, link, schema, kept.progress, prompts, self._models, eye)
 
     def _link(self, labels: Labels, image: Image | None) -> ImageLink:
-        if image is None:
-            return self._links.get(labels) or image_link(labels, None)
-        return image_link(labels, image, self._hashes.get(image, ""))
+        if image is not None:
+            self._last_links[labels] = image_link(labels, image, self._hashes.get(image, ""))
+        known = self._last_links.get(labels) or self._links.get(labels)  # the image may be closed
+        return known or image_link(labels, None)
 
     def _prompts(self, image: Image) -> list[Any]:
         return self.session.companions.prompts(image, self._viewer.layers)

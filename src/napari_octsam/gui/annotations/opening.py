@@ -10,9 +10,10 @@ import numpy as np
 
 from napari_octsam.core.errors import UserError
 from napari_octsam.data.annotations.folder import LABELS, read_annotation
+from napari_octsam.data.devices.opening import is_device_file
 from napari_octsam.gui.layers import layer_schema
 from napari_octsam.gui.layers.bscans import data_shape
-from napari_octsam.gui.layers.made_by_device import METADATA, SCAN
+from napari_octsam.gui.layers.made_by_device import METADATA, SCAN, is_bscans
 from napari_octsam.gui.layers.prompt_layers import new_points_layer, new_shapes_layer, restyle
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _open_already(viewer: Viewer, annotation: Annotation) -> Image | None:
         for layer in viewer.layers
         if isinstance(layer, Image) and data_shape(layer) == link.shape
     ]
-    for image in fitting:
+    for image in sorted(fitting, key=lambda image: image.name != link.name):
         path = image.source.path
         if link.path and path is not None and Path(path).absolute() == Path(link.path):
             return image
@@ -124,7 +125,7 @@ def _open_already(viewer: Viewer, annotation: Annotation) -> Image | None:
 
 
 def _opened(viewer: Viewer, annotation: Annotation) -> Image:
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
     link = annotation.image
     if not link.path:
@@ -137,14 +138,18 @@ def _opened(viewer: Viewer, annotation: Annotation) -> Image:
             f"The image of {annotation.name} is not at {link.path} any more: open it from where "
             "it is, and its labels are used with it."
         )
+    is_device = is_device_file(Path(link.path))
     try:
-        opened = viewer.open(link.path)
+        opened = viewer.open(link.path, plugin=METADATA if is_device else "napari")
     except Exception as error:  # readers of other plugins fail in many ways
         raise UserError(f"{link.path} cannot be opened: {error}.") from error
-    images = [layer for layer in opened if isinstance(layer, Image)]
+    for layer in opened:
+        if isinstance(layer, Labels):  # what a device has drawn is not asked for here
+            viewer.layers.remove(layer)
+    images = [layer for layer in opened if isinstance(layer, Image) and is_bscans(layer)]
     if not images:
         raise UserError(f"{link.path} holds no image any more.")
-    return images[0]
+    return min(images, key=lambda image: image.name != link.name)
 
 
 def _times(shape: Sequence[int]) -> str:
