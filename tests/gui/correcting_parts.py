@@ -30,11 +30,12 @@ class Mouse:
         self._canvas = viewer.window._qt_viewer.canvas
         self._labels = labels
         self._index = index
+        self.is_whole = False  # on whole pixels of the canvas, as a brush wants it
 
     def at(self, row: float, col: float) -> tuple[float, float]:
         world = self._labels.data_to_world((*self._index, row, col))
         x, y = self._canvas.view.scene.transform.map([world[-1], world[-2], 0, 1])[:2]
-        return float(round(x)), float(round(y))  # a mouse is on whole pixels
+        return (float(round(x)), float(round(y))) if self.is_whole else (float(x), float(y))
 
     def move(self, row: float, col: float) -> None:
         self._events.mouse_move(pos=self.at(row, col), modifiers=())

@@ -31,6 +31,7 @@ def classes_painted_over(labels: np.ndarray) -> set[int]:
 @pytest.mark.slow("a window")
 def test_a_stroke_changes_only_what_it_is_kept_to(open_correct: Open) -> None:
     _, widget, mouse = open_correct()
+    mouse.is_whole = True
     panel, layer = widget.brushes, widget.corrector.labels
     assert layer is not None
     widget.classes.chosen.emit(PAINTED)

@@ -92,7 +92,7 @@ def test_a_box_drawn_with_the_mouse_becomes_labels_with_a_key(
     assert prompter.preview.layer is not None
     predicted: npt.NDArray[Any] = np.array(prompter.preview.layer.data)
     assert (predicted == NSR).any()
-    assert "Ready: " in widget.badge.text
+    qtbot.waitUntil(lambda: "Ready: " in widget.badge.text, timeout=PATIENCE)
 
     qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
 
