@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from napari_octsam.core.annotation import BScanState
 from napari_octsam.core.classes import NOT_LABELLED
 from napari_octsam.core.wording import listed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = [
     "Index",
@@ -93,6 +95,8 @@ def labelled_anew(
     locked
         Classes of which no pixel comes or goes.
     """
+    import numpy as np  # late: the commands need the words alone
+
     changes = np.ones(current.shape, bool)
     if fill_only:
         changes = ((current == 0) | (current == NOT_LABELLED)) & (predicted != NOT_LABELLED)
