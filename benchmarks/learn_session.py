@@ -37,7 +37,7 @@ def watch_learning(images: str, labels: str) -> dict[str, Any]:
     Returns
     -------
     "gaps": the seconds between ticks by phase. "seconds": how long the two phases take. "steps":
-    the seconds of each step but the first of an epoch. "count": of all steps. "peak": bytes of the
+    the seconds of each step but the first. "count": of all steps. "peak": bytes of the
     process that learns.
     """
     truth = np.load(labels)
@@ -82,17 +82,24 @@ def watch_learning(images: str, labels: str) -> dict[str, Any]:
 
 
 class _Steps:
-    """The times between the steps of a training, within its epochs."""
+    """How long the steps of a training take, from what was told before each.
+
+    Before the very first one, two steps are timed that are not told.
+    """
 
     def __init__(self, training: Any) -> None:
         self.seconds: list[float] = []
         self.count = 0
         self._last = 0.0
         training.stepped.connect(self._note)
+        training.sampled.connect(self._begin)
+
+    def _begin(self, _samples: object) -> None:
+        self._last = time.perf_counter()
 
     def _note(self, step: Any) -> None:
         now = time.perf_counter()
-        if step.step > 1:
+        if (step.epoch, step.step) != (1, 1):
             self.seconds.append(now - self._last)
         self._last = now
         self.count += 1

@@ -92,7 +92,7 @@ def _minute(run: Run) -> tuple[Table, dict[str, float]]:
     files = {name: str(path) for name, path in paths.items()}
     found = call_fresh(watch_learning, run.environment, **files)
     gaps, seconds = found["gaps"], found["seconds"]
-    in_steps = median(found["steps"]) * found["count"]
+    in_steps = median(found["steps"] or [0.0]) * found["count"]
     whole = sum(seconds.values())
     rows = (
         (LEARNING, duration(seconds[LEARNING]), duration(max(gaps[LEARNING]))),
@@ -106,8 +106,8 @@ def _minute(run: Run) -> tuple[Table, dict[str, float]]:
         notes=(
             f"One new window, the real widget, {TINY}; {CORRECTED} of {_BSCANS} B-scans of "
             f"{times(_SHAPE)} are corrected. The steps are as many as there were, each of the "
-            "median time of those within an epoch; outside of them are the start of the process, "
-            "the copy of the data, encoding, validation, the report, and what is taken. Most "
+            "median time; outside of them are the start of the process, the copy of the data, "
+            "encoding, validation, the report, and what is taken. Most "
             f"memory of the process that learns: {found['peak'] / 1e6:.0f} MB.",
         ),
     )
