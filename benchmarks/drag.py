@@ -23,7 +23,7 @@ RELEASED = "the button is let go: labels are written"
 TRACED = "a move in a trace, until it is handed to the canvas"
 
 _SHAPE = (496, 768)
-_REST = 0.02  # seconds between moves, as a hand makes them; napari takes one in 5 ms at most
+_REST, _TICK = 0.02, 0.002  # seconds between moves: napari takes one in 5 ms at most
 _AT = 384  # column
 
 
@@ -53,9 +53,12 @@ def watch_corrections(drags: int, moves: int) -> dict[str, Any]:
         row = float(widget.tool.boundaries[3, _AT]) - 0.5
         step = 0.4 if number % 2 else -0.4
         hand.drag(row, [row + step * (move + 1) for move in range(moves)])
+    assert widget.session.history.stack.canUndo(), "nothing was dragged"
     widget.tool.hand = Hand.TRACE
-    row = float(widget.tool.boundaries[3, 100]) - 0.5
+    traced = widget.tool.boundaries
+    row = float(traced[3, 100]) - 0.5
     hand.trace(row, 100, [(row + (move % 5), 180 + 15 * move) for move in range(moves)])
+    assert widget.tool.boundaries is not traced, "nothing was traced"
     widget.tool.cancel()
     assert "torch" not in sys.modules
     for kept in widget.corrector.keeper.kept:
@@ -74,6 +77,14 @@ def _layers(schema: Any) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return layers_between(rows.astype(np.float32), schema, _SHAPE[0])
 
 
+def _rest() -> None:
+    """Let napari's throttle end, which needs the event loop."""
+    until = time.perf_counter() + _REST
+    while time.perf_counter() < until:
+        draw()
+        time.sleep(_TICK)
+
+
 class _Hand:
     """The mouse over the canvas; notes how long each event takes."""
 
@@ -87,11 +98,12 @@ class _Hand:
     def drag(self, row: float, rows: list[float]) -> None:
         """Press at a row, move over others, and let go."""
         self._move(row, _AT)
+        _rest()
         begun = self._at(row, _AT)
         self._events.mouse_press(pos=begun, button=1, modifiers=())
         press = SimpleNamespace(button=1, pos=begun)
         for each in rows:
-            time.sleep(_REST)
+            _rest()
             self._note(HANDED, lambda to=each: self._move(to, _AT, press))
             self._note(PAINTED, self._paint)
             self._note(PAINTED_ALONE, self._paint)
@@ -101,10 +113,11 @@ class _Hand:
     def trace(self, row: float, col: float, places: list[tuple[float, float]]) -> None:
         """Click on a boundary, then move over places."""
         self._move(row, col)
+        _rest()
         self._events.mouse_press(pos=self._at(row, col), button=1, modifiers=())
         self._release(row, col)
         for place in places:
-            time.sleep(_REST)
+            _rest()
             self._note(TRACED, lambda to=place: self._move(*to))
             self._paint()
 
