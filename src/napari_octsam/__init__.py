@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_octsam.core.version import __version__
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,8 +28,6 @@ __all__ = [
     "load_model",
     "open_dataset",
 ]
-
-__version__ = "0.1.0.dev0"
 
 _HOMES = {
     "Box": "core.prompts",

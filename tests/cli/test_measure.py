@@ -102,3 +102,83 @@ def test_a_folder_is_measured_but_for_a_bad_file(octsam: Octsam, tmp_path: Path)
     assert set(pd.read_csv("m.csv")["file"]) == {"a.png", "c.png"}
     assert "is there already" in octsam("measure", folder, *wanted).stderr
     assert "one by one" in octsam("measure", folder, *wanted[:4], "--fovea", "0,10").stderr
+
+
+def test_two_visits_are_compared_and_a_page_is_written(octsam: Octsam, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "one.tif", macula(), photometric="minisblack")
+    later = macula(fovea=(27, 160))
+    tifffile.imwrite(tmp_path / "two.tif", later, photometric="minisblack")
+    done = octsam(
+        "measure", "one.tif", "--schema", "layers7", "--spacing", MACULA, "--compare", "two.tif",
+        "--laterality", "OD", "--json", "m.json", "--report", "m.html",
+    )  # fmt: skip
+
+    assert done.exit_code == 0, done.output
+    assert "one.tif, then two.tif: change of thickness, µm" in done.output
+    (change,) = json.loads(Path("m.json").read_text("utf-8"))["changes"]
+    figures = {(f["span"], f["region"]): f for f in change["thickness"]}
+    assert figures["GCL+IPL", "central"]["change_um"] == pytest.approx(0, abs=1)
+    assert figures["RNFL", "all"]["coverage_percent"] < 100
+    page = Path("m.html").read_text("utf-8")
+    assert "Change of thickness" in page or "change of thickness" in page
+    assert "one.tif" in page
+    alone = ("measure", "one.tif", "--schema", "layers7", "--spacing", MACULA)
+    assert "name it with --compare" in octsam(*alone, "--compare-fovea", "1,2").stderr
+
+
+def test_a_circle_is_measured_by_sector(octsam: Octsam, tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "a.png", flat_layers())
+    wanted = ("measure", "a.png", "--schema", "layers7", "--spacing", "4,14")
+    done = octsam(*wanted, "--circle", "tsnit", "--laterality", "OD")
+
+    assert done.exit_code == 0, done.output
+    assert "sector of the circle" in done.output
+    assert "hour 9" in done.output
+    assert "no volumes" in done.stderr
+    assert "TSNIT" in octsam(*wanted, "--circle", "around").stderr
+
+
+def test_a_folder_is_one_table_and_what_was_measured_is_known_again(
+    octsam: Octsam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for name in "abc":
+        iio.imwrite(folder / f"{name}.png", flat_layers())
+    wanted = ("--schema", "layers7", "--spacing", "3.87,11.2")
+    done = octsam("measure", folder, *wanted, "--columns", "c.csv")
+
+    assert done.exit_code == 0, done.output
+    assert "mean thickness of the whole scan, µm" in done.output
+    assert set(pd.read_csv("c.csv")["file"]) == {"a.png", "b.png", "c.png"}
+    first = octsam("measure", folder, *wanted, "--csv", "one.csv")
+    monkeypatch.setattr("napari_octsam.cli.measured_cohort.measure_file", None)  # nobody calls it
+    again = octsam("measure", folder, *wanted, "--csv", "two.csv")
+    assert (first.exit_code, again.exit_code) == (0, 0), again.output
+    assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
+    iio.imwrite(folder / "b.png", np.roll(flat_layers(), 2, axis=0))
+    changed = octsam("measure", folder, *wanted)
+    assert "1 file could not be measured" in changed.stderr, "b.png is another file by now"
+
+
+@pytest.mark.slow("two processes are begun")
+def test_a_folder_is_measured_by_two_processes_as_by_one(
+    octsam: Octsam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for number in range(4):
+        iio.imwrite(folder / f"{number}.png", np.roll(flat_layers(), number, axis=0))
+    (folder / "bad.png").write_bytes(b"no picture")
+    wanted = ("measure", folder, "--schema", "layers7", "--spacing", "3.87,11.2", "--json")
+    files = []
+    for processes in ("1", "2"):
+        monkeypatch.setenv("OCTSAM_HOME", str(tmp_path / f"home {processes}"))
+        done = octsam(*wanted, f"{processes}.json", "--workers", processes)
+        assert done.exit_code == 1
+        assert "bad.png" in done.stderr
+        files.append(json.loads(Path(f"{processes}.json").read_text("utf-8")))
+
+    assert files[0] == files[1]
+    assert [each["file"] for each in files[1]["measured"]] == [f"{n}.png" for n in range(4)]

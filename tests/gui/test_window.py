@@ -1,4 +1,4 @@
-"""The four widgets in napari's window: tabs, the view beside them, what is in sight, tool tips."""
+"""The widgets in napari's window: tabs, the view beside them, what is in sight, tool tips."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_octsam.gui.correcting.correct_widget import CorrectWidget
 from napari_octsam.gui.labelling.label_widget import LabelWidget
 from napari_octsam.gui.learning.train_widget import TrainWidget
+from napari_octsam.gui.measuring.measure_widget import MeasureWidget
 from napari_octsam.gui.models.model_widget import ModelWidget
 from napari_octsam.gui.prompting.prompt_widget import PromptWidget
 from napari_octsam.gui.session.session_widget import SessionWidget
@@ -36,6 +37,7 @@ _KINDS: dict[str, type[SessionWidget]] = {
     "Label": LabelWidget,
     "Prompt": PromptWidget,
     "Correct": CorrectWidget,
+    "Measure": MeasureWidget,
     "Train": TrainWidget,
 }
 _OPENED = 700  # milliseconds, after which the layout is done and the view fits

@@ -24,6 +24,7 @@ from napari_octsam.gui.demo import (
 )
 from napari_octsam.phantoms.bscan import Phantom, make_phantom
 from tools.docs.correcting_figures import draw_correcting
+from tools.docs.measuring_figure import draw_measuring
 from tools.docs.topology_figures import draw_topology
 from tools.docs.tutorial_figures import draw_tutorial
 
@@ -70,4 +71,5 @@ if __name__ == "__main__":
     prompt_window(IMAGES / "prompt.png")
     draw_tutorial(IMAGES)
     draw_correcting(IMAGES)
+    draw_measuring(IMAGES)
     print(f"Saved the pictures in {IMAGES}", file=sys.stderr)

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from napari_octsam import __version__
-from napari_octsam.cli.console import complain, note, out, steps_bar
-from napari_octsam.cli.measured_files import files_to_measure, read_measurable
+from napari_octsam.cli.cohort import Processes
+from napari_octsam.cli.console import complain, note, out, working
+from napari_octsam.cli.measured_files import Asked, files_to_measure, measure_file
+from napari_octsam.cli.measured_tables import terminal_table
 from napari_octsam.cli.outputs import Overwrite, check_outputs
 from napari_octsam.core.classes import BUNDLED_SCHEMAS, load_schema
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.wording import counted
 
 if TYPE_CHECKING:
-    from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.cli.measured_files import MeasuredFile
     from napari_octsam.measurement.fovea import Fovea
-    from napari_octsam.measurement.measure import Eye, Measured
-    from napari_octsam.measurement.spacing import Spacing
+    from napari_octsam.measurement.tables import TextTable
 
 __all__ = ["measure"]
 
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a person says of every file."""
-
-    schema: LabelSchema | None
-    spacing: Spacing | None
-    eye: Eye
-    spans: Sequence[str]
+_ABOUT = {"octsam": __version__, "use": "research use only"}
+_MOST_ROWS = 50  # of the terminal: the files have all
 
 
 def measure(
@@ -69,11 +63,28 @@ def measure(
             metavar="B,COL", help="B-scan and column of the fovea, from 0; default: it is found."
         ),
     ] = None,
+    circle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TSNIT",
+            help="The B-scan is a circle around the optic disc: what it meets from its first "
+            "column on, T(emporal), S(uperior), N(asal), I(nferior).",
+        ),
+    ] = None,
     span: Annotated[
         list[str] | None,
         typer.Option(
             metavar="UPPER:LOWER", help="Layers to measure together too, such as RNFL:INL."
         ),
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labels of a later visit of the same eye: what has changed, aligned at the fovea."
+        ),
+    ] = None,
+    compare_fovea: Annotated[
+        str | None, typer.Option(metavar="B,COL", help="As --fovea, of the later visit.")
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write every figure to this file too.")
@@ -85,6 +96,11 @@ def measure(
         Path | None,
         typer.Option("--columns", help="Write the thickness of every column to this table too."),
     ] = None,
+    report_file: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write a page to print too, .html, of one scan."),
+    ] = None,
+    processes: Processes = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure layers and lesions: thickness in µm, areas in mm², volumes in mm³.
@@ -92,38 +108,115 @@ def measure(
     Each figure says how much of its place was measured, and whose labels these are. Research use
     only.
     """
+    from napari_octsam.measurement.circles import circle_order
     from napari_octsam.measurement.measure import Eye
-    from napari_octsam.measurement.records import write_columns, write_csv
     from napari_octsam.measurement.spacing import spacing_in
 
-    inputs = [labels, *([Path(schema)] if schema else [])]
-    check_outputs([json_file, csv_file, columns_file], overwrite, inputs)
+    outputs = [json_file, csv_file, columns_file, report_file]
+    inputs = [labels, *([Path(schema)] if schema else []), *([compare] if compare else [])]
+    check_outputs(outputs, overwrite, inputs)
     files = files_to_measure(labels)
-    check_outputs([json_file, csv_file, columns_file], overwrite, files)
-    if fovea is not None and files != [labels]:
-        raise UserError("--fovea is of one scan: measure the files of the folder one by one.")
-    asked = _Asked(
+    check_outputs(outputs, overwrite, files)
+    alone = files == [labels]
+    for option, given in (
+        ("--fovea", fovea), ("--compare", compare), ("--report", report_file),
+    ):  # fmt: skip
+        if given is not None and not alone:
+            raise UserError(f"{option} is of one scan: measure the files of the folder one by one.")
+    if compare_fovea is not None and compare is None:
+        raise UserError("--compare-fovea is of a later visit: name it with --compare.")
+    asked = Asked(
         None if schema is None else load_schema(schema),
         None if spacing is None else spacing_in(spacing),
-        Eye(laterality, first, None if fovea is None else _fovea(fovea)),
-        span or [],
+        Eye(laterality, first, _fovea(fovea), None if circle is None else circle_order(circle)),
+        tuple(span or ()),
     )
-    measured, failed = _measure_all(files, asked, alone=files == [labels])
-    for name, each in measured.items():
-        _show(name, each)
-    if json_file is not None:
-        _write_json(json_file, measured, failed)
-    if csv_file is not None:
-        write_csv(csv_file, measured)
-    if columns_file is not None and measured:
-        write_columns(columns_file, measured)
-    if failed:
-        raise UserError(f"{counted(len(failed), 'file')} could not be measured.")
+    wanted = _Files(json_file, csv_file, columns_file, report_file)
+    if alone:
+        _measure_one(labels, asked, wanted, compare, _fovea(compare_fovea))
+    else:
+        _measure_folder(files, asked, wanted, processes)
 
 
-def _fovea(text: str) -> Fovea:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files that a person wants."""
+
+    json: Path | None
+    csv: Path | None
+    columns: Path | None
+    report: Path | None
+
+
+def _measure_one(
+    labels: Path, asked: Asked, wanted: _Files, compare: Path | None, fovea: Fovea | None
+) -> None:
+    """Measure a file, and a later visit where there is one."""
+    from napari_octsam.measurement.change import change_between
+    from napari_octsam.measurement.records import (
+        change_record,
+        columns_table,
+        record,
+        write_columns,
+        write_csv,
+        write_records,
+    )
+    from napari_octsam.measurement.tables import change_tables
+
+    with working(f"Measuring {labels.name}"):
+        found = measure_file(labels, asked)
+    _show(found)
+    changes, tables = [], []
+    if compare is not None:
+        with working(f"Measuring {compare.name}"):
+            later = measure_file(compare, replace(asked, eye=replace(asked.eye, fovea=fovea)))
+        change = change_between(found.measured, later.measured)
+        changes, tables = [change_record(found.name, later.name, change)], [*change_tables(change)]
+        for table in tables:
+            out.print(terminal_table(table, f"{found.name}, then {later.name}"))
+    records = [record(found.name, found.measured)]
+    if wanted.json is not None:
+        write_records(wanted.json, _ABOUT, records, changes)
+    if wanted.csv is not None:
+        write_csv(wanted.csv, records)
+    if wanted.columns is not None:
+        write_columns(wanted.columns, [(found.name, columns_table(found.measured))])
+    if wanted.report is not None:
+        _write_report(wanted.report, found, tables)
+
+
+def _measure_folder(
+    files: Sequence[Path],
+    asked: Asked,
+    wanted: _Files,
+    processes: int | None,
+) -> None:
+    """Measure many files into one table; name those that could not be measured at the end."""
+    from napari_octsam.cli.measured_cohort import measure_cohort
+    from napari_octsam.measurement.overview import overview_tables
+    from napari_octsam.measurement.records import write_columns, write_csv, write_records
+
+    columns = wanted.columns is not None
+    cohort = measure_cohort(files, asked, columns=columns, processes=processes)
+    for table in overview_tables(cohort.records(), _MOST_ROWS):
+        out.print(terminal_table(table))
+    if wanted.json is not None:
+        write_records(wanted.json, _ABOUT, cohort.records(), failed=cohort.failed)
+    if wanted.csv is not None:
+        write_csv(wanted.csv, cohort.records())
+    if wanted.columns is not None and cohort.kept:
+        write_columns(wanted.columns, cohort.columns())
+    for name, reason in cohort.failed.items():
+        complain(reason if name in reason else f"{name}: {reason}")
+    if cohort.failed:
+        raise UserError(f"{counted(len(cohort.failed), 'file')} could not be measured.")
+
+
+def _fovea(text: str | None) -> Fovea | None:
     from napari_octsam.measurement.fovea import Fovea
 
+    if text is None:
+        return None
     try:
         bscan, col = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -133,46 +226,15 @@ def _fovea(text: str) -> Fovea:
     return Fovea(bscan, col, found=False)
 
 
-def _measure_all(
-    files: Sequence[Path], asked: _Asked, *, alone: bool
-) -> tuple[dict[str, Measured], dict[str, str]]:
-    """Measure files; return the figures, and why others have none, by name."""
-    measured: dict[str, Measured] = {}
-    failed: dict[str, str] = {}
-    with steps_bar("Measuring", len(files)) as show:
-        for done, path in enumerate(files):
-            show(done, path.name)
-            try:
-                measured[path.name] = _measure_file(path, asked)
-            except UserError as error:
-                if alone:
-                    raise
-                failed[path.name] = str(error)
-    for reason in failed.values():
-        complain(reason)
-    return measured, failed
+def _show(found: MeasuredFile) -> None:
+    from napari_octsam.measurement.tables import measured_tables
 
-
-def _measure_file(path: Path, asked: _Asked) -> Measured:
-    from napari_octsam.measurement.measure import measure as measure_labels
-    from napari_octsam.measurement.thickness import span_of
-
-    found = read_measurable(path, asked.schema, asked.spacing)
-    spans = [span_of(text, found.schema) for text in asked.spans]
-    try:
-        return measure_labels(
-            found.labels, found.schema, found.spacing, asked.eye, found.states, spans
-        )
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _show(name: str, measured: Measured) -> None:
-    from napari_octsam.cli.measured_tables import measured_tables
-
-    for table in measured_tables(name, measured):
-        out.print(table)
-    if measured.spacing.between is None:
+    name, measured = found.name, found.measured
+    for table in measured_tables(measured):
+        out.print(terminal_table(table, name))
+    if measured.eye.circle is not None:
+        note(f"{name} is a circle: it has no volumes.")
+    elif measured.spacing.between is None:
         note(f"{name} is a single B-scan: it has no volumes and no subfields.")
     elif measured.fovea is None:
         note(f"No fovea was found in {name}: say where it is with --fovea, for the subfields.")
@@ -181,13 +243,8 @@ def _show(name: str, measured: Measured) -> None:
         note(f"The fovea of {name} was found on B-scan {fovea.bscan:g}, column {fovea.col:g}.")
 
 
-def _write_json(path: Path, measured: dict[str, Measured], failed: dict[str, str]) -> None:
-    from napari_octsam.core.files import write_json
-    from napari_octsam.measurement.records import record
+def _write_report(path: Path, found: MeasuredFile, changes: Sequence[TextTable]) -> None:
+    from napari_octsam.cli.measured_picture import bscan_picture
+    from napari_octsam.measurement.report import write_page
 
-    content = {
-        "about": {"octsam": __version__, "use": "research use only"},
-        "measured": [record(name, each) for name, each in measured.items()],
-        "failed": [{"file": name, "reason": reason} for name, reason in failed.items()],
-    }
-    write_json(path, content)
+    write_page(path, found.name, found.measured, found.models, bscan_picture(found), changes)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_octsam.cli.labels import known_schema, read_labels_of
 from napari_octsam.core.errors import UserError
@@ -14,13 +14,46 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from napari_octsam.core.classes import LabelSchema
+    from napari_octsam.core.eyes import Laterality, Side
+    from napari_octsam.measurement.measure import Eye, Measured
     from napari_octsam.measurement.spacing import Spacing
 
-__all__ = ["MeasurableLabels", "files_to_measure", "read_measurable"]
+__all__ = ["Asked", "MeasuredFile", "files_to_measure", "measure_file"]
+
+_Word = TypeVar("_Word", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person says of every file; None where that is nothing."""
+
+    schema: LabelSchema | None
+    spacing: Spacing | None
+    eye: Eye
+    spans: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MeasurableLabels:
+class MeasuredFile:
+    """The figures of a file.
+
+    Parameters
+    ----------
+    models
+        Names of the models that have labelled it, as far as it says.
+    image
+        File of the image, where it says that.
+    """
+
+    name: str
+    measured: Measured
+    labels: npt.NDArray[np.uint8]
+    models: tuple[str, ...] = ()
+    image: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Labels:
     """Labels and their scale.
 
     Parameters
@@ -32,7 +65,11 @@ class MeasurableLabels:
     labels: npt.NDArray[np.uint8]
     schema: LabelSchema
     spacing: Spacing
-    states: list[str] | None
+    states: list[str] | None = None
+    models: tuple[str, ...] = ()
+    image: Path | None = None
+    laterality: Laterality | None = None
+    first: Side | None = None
 
 
 def files_to_measure(path: Path) -> list[Path]:
@@ -53,16 +90,34 @@ def files_to_measure(path: Path) -> list[Path]:
     return annotations or files
 
 
-def read_measurable(
-    path: Path, schema: LabelSchema | None, spacing: Spacing | None
-) -> MeasurableLabels:
-    """Read labels; schema and spacing are what a person says.
+def measure_file(path: Path, asked: Asked) -> MeasuredFile:
+    """Measure labels.
 
     Raises
     ------
     UserError
-        They cannot be read, schema or scale are not known, or the file says something else.
+        They cannot be read or measured, schema or scale are not known, or the file says something
+        else.
     """
+    from napari_octsam.measurement.measure import measure
+    from napari_octsam.measurement.thickness import span_of
+
+    found = _read(path, asked.schema, asked.spacing)
+    spans = [span_of(text, found.schema) for text in asked.spans]
+    eye = replace(
+        asked.eye,
+        laterality=_said(path, "laterality", found.laterality, asked.eye.laterality),
+        first=_said(path, "first", found.first, asked.eye.first),
+    )
+    try:
+        measured = measure(found.labels, found.schema, found.spacing, eye, found.states, spans)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return MeasuredFile(path.name, measured, found.labels, found.models, found.image)
+
+
+def _read(path: Path, schema: LabelSchema | None, spacing: Spacing | None) -> _Labels:
+    """Read labels; schema and spacing are what a person says."""
     if path.is_dir():
         return _read_annotation(path, schema, spacing)
     import numpy as np
@@ -75,12 +130,13 @@ def read_measurable(
     labels = read_labels_of(path, known).astype(np.uint8)
     said = description_in(path)
     axes = None if said is None else (said.scale, said.units)
-    return MeasurableLabels(labels, known, _scale(path, axes, spacing), None)
+    scale = _scale(path, axes, spacing)
+    if said is None:
+        return _Labels(labels, known, scale)
+    return _Labels(labels, known, scale, laterality=said.laterality, first=said.first)
 
 
-def _read_annotation(
-    path: Path, schema: LabelSchema | None, spacing: Spacing | None
-) -> MeasurableLabels:
+def _read_annotation(path: Path, schema: LabelSchema | None, spacing: Spacing | None) -> _Labels:
     import numpy as np
 
     from napari_octsam.core.annotation import BScanState
@@ -101,7 +157,25 @@ def _read_annotation(
         states.append(annotation.state(index))
         if states[-1] is BScanState.UNTOUCHED and not labels[index].any():
             labels[index] = NOT_LABELLED
-    return MeasurableLabels(labels, annotation.label_schema, scale, [str(s) for s in states])
+    return _Labels(
+        labels,
+        annotation.label_schema,
+        scale,
+        [str(s) for s in states],
+        annotation.models,
+        Path(annotation.image.path) if annotation.image.path else None,
+        annotation.laterality,
+        annotation.first,
+    )
+
+
+def _said(path: Path, option: str, known: _Word | None, given: _Word | None) -> _Word | None:
+    """Return what a file or a person says."""
+    if known is not None and given is not None and known != given:
+        raise UserError(
+            f"{path} is said to be {known}, but --{option} says {given}: leave --{option} out."
+        )
+    return given or known
 
 
 def _scale(

@@ -16,6 +16,7 @@ __all__ = [
     "Basis",
     "LesionFigure",
     "ThicknessFigure",
+    "basis_of",
     "lesion_figure",
     "thickness_figure",
 ]
@@ -85,7 +86,7 @@ def thickness_figure(
     """Return the figures of heights in µm, (B-scans, W) with NaN where there are none."""
     measured = region.inside & np.isfinite(heights)
     values = heights[measured].astype(float)
-    basis = _basis(measured, region, states)
+    basis = basis_of(measured, region, states)
     if not values.size:
         return ThicknessFigure(span, region.name, None, None, None, None, basis)
     return ThicknessFigure(
@@ -113,7 +114,7 @@ def lesion_figure(
     All that is labelled counts; the coverage is of the columns where nothing can be missing.
     """
     known, there = region.inside & seen, np.where(region.inside, rows, 0)
-    basis = _basis(known, region, states)
+    basis = basis_of(known, region, states)
     if not known.any() and not there.any():
         return LesionFigure(name, region.name, None, None, None, None, None, basis)
     cell = spacing.cell_mm2
@@ -129,7 +130,8 @@ def lesion_figure(
     )
 
 
-def _basis(measured: npt.NDArray[np.bool_], region: Region, states: Sequence[str]) -> Basis:
+def basis_of(measured: npt.NDArray[np.bool_], region: Region, states: Sequence[str]) -> Basis:
+    """Return what a figure of the A-scans (B-scans, W) that were measured in a region stands on."""
     columns = measured.sum(axis=1)
     total = int(columns.sum())
     shares = {

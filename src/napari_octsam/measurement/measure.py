@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from napari_octsam.core.classes import LabelSchema
 from napari_octsam.core.errors import UserError
+from napari_octsam.core.eyes import Laterality, Side
 from napari_octsam.core.images import times
+from napari_octsam.measurement.circles import CircleOrder, sectors
 from napari_octsam.measurement.figures import (
     UNKNOWN_STATE,
     LesionFigure,
@@ -26,7 +28,7 @@ from napari_octsam.measurement.lesions import (
     lesions_of,
     seen_columns,
 )
-from napari_octsam.measurement.regions import Laterality, Region, Side, etdrs, grid, whole
+from napari_octsam.measurement.regions import Region, etdrs, grid, whole
 from napari_octsam.measurement.spacing import Spacing
 from napari_octsam.measurement.thickness import Span, spans_of, surfaces_of
 
@@ -45,11 +47,14 @@ class Eye:
         On which side the first B-scan lies.
     fovea
         Where the fovea is; None: it is looked for.
+    circle
+        How a circular scan around the optic disc goes; None: it is none.
     """
 
     laterality: Laterality | None = None
     first: Side | None = None
     fovea: Fovea | None = None
+    circle: CircleOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +63,8 @@ class Measured:
 
     Parameters
     ----------
+    states
+        How far each B-scan is.
     fovea
         None where none was found: then no region but the whole scan has figures.
     heights
@@ -69,6 +76,7 @@ class Measured:
     schema: LabelSchema
     spacing: Spacing
     eye: Eye
+    states: tuple[str, ...]
     fovea: Fovea | None
     heights: Mapping[str, npt.NDArray[np.float32]]
     thickness: tuple[ThicknessFigure, ...]
@@ -98,7 +106,8 @@ def measure(
     Raises
     ------
     UserError
-        There are more axes, the distance between B-scans is missing, or the fovea lies outside.
+        There are more axes, the distance between B-scans is missing, the fovea lies outside, or a
+        circular scan is said to be a volume.
     """
     volume, spacing = _as_volume(labels, spacing)
     eye = eye or Eye()
@@ -116,6 +125,7 @@ def measure(
         schema,
         spacing,
         eye,
+        tuple(told),
         fovea,
         heights,
         tuple(
@@ -151,6 +161,12 @@ def _as_volume(
 def _regions(
     shape: tuple[int, int], spacing: Spacing, fovea: Fovea | None, eye: Eye
 ) -> tuple[Region, ...]:
+    if eye.circle is not None:
+        if shape[0] > 1:
+            raise UserError(
+                f"A circular scan is one B-scan, and there are {shape[0]}: measure them one by one."
+            )
+        return (whole(shape), *sectors(shape[1], eye.circle, eye.laterality))
     if fovea is None:
         return (whole(shape),)
     if not (0 <= fovea.bscan <= shape[0] - 1 and 0 <= fovea.col <= shape[1] - 1):

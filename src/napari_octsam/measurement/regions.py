@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_octsam.core.eyes import Laterality, Side
 from napari_octsam.measurement.fovea import Fovea
 from napari_octsam.measurement.spacing import Spacing
 
-__all__ = ["ETDRS_MM", "GRID_MM", "Laterality", "Region", "Side", "etdrs", "grid", "whole"]
-
-Laterality = Literal["OD", "OS"]
-"""The right and the left eye."""
-
-Side = Literal["superior", "inferior"]
+__all__ = ["ETDRS_MM", "GRID_MM", "Region", "etdrs", "grid", "whole"]
 
 ETDRS_MM = (1.0, 3.0, 6.0)
 """Diameters of the circles of the ETDRS grid."""

@@ -1,0 +1,1 @@
+"""Many volumes: each is one task, on the cores of this machine."""

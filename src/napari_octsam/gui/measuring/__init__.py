@@ -1,0 +1,1 @@
+"""Labels of a viewer in µm and mm: tables, a map, files."""
