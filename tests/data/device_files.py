@@ -212,6 +212,7 @@ def write_dicom(
         "JPEG2000Lossless": lambda bscan: imagecodecs.jpeg2k_encode(
             bscan, level=0, codecformat="j2k"
         ),
+        "HTJ2KLossless": imagecodecs.htj2k_encode,
         "JPEGLSLossless": imagecodecs.jpegls_encode,
         "JPEGLosslessSV1": imagecodecs.ljpeg_encode,
         "JPEGBaseline8Bit": lambda bscan: imagecodecs.jpeg8_encode(bscan, level=95),

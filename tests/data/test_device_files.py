@@ -190,11 +190,14 @@ def test_circles_and_stars_are_no_volumes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "syntax", ["RLELossless", "JPEG2000Lossless", "JPEGLSLossless", "JPEGLosslessSV1"]
+    "syntax",
+    ["RLELossless", "JPEG2000Lossless", "HTJ2KLossless", "JPEGLSLossless", "JPEGLosslessSV1"],
 )
 def test_compressed_dicom_is_decoded_frame_by_frame(tmp_path: Path, syntax: str) -> None:
-    picture = open_picture(write_dicom(tmp_path / "scan.dcm", syntax=syntax))
-    np.testing.assert_array_equal(picture[4], BSCANS[4])
+    for bscans in (BSCANS, BSCANS.astype(np.uint16) * 16):
+        picture = open_picture(write_dicom(tmp_path / "scan.dcm", bscans, syntax))
+        assert picture.dtype == bscans.dtype
+        np.testing.assert_array_equal(picture[4], bscans[4])
 
 
 def test_dicom_of_16_bit_stays_so(tmp_path: Path) -> None:

@@ -75,9 +75,11 @@ class _Labels:
 def files_to_measure(path: Path) -> list[Path]:
     """Return an annotation, a file of labels, or the annotations of a folder; else its files.
 
-    Pictures beside annotations are left out: they are the images that these are of.
+    Pictures beside annotations are left out: they are the images that these are of. Files of
+    devices count where there are no labels: what is drawn in them is measured.
     """
     from napari_octsam.data.annotations.folder import SUFFIX
+    from napari_octsam.data.devices.opening import DEVICE_SUFFIXES
     from napari_octsam.data.labels import LABEL_SUFFIXES
 
     if not path.is_dir() or path.suffix == SUFFIX:
@@ -85,9 +87,10 @@ def files_to_measure(path: Path) -> list[Path]:
     inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
     annotations = [each for each in inside if each.suffix == SUFFIX]
     files = [each for each in inside if each.suffix.lower() in LABEL_SUFFIXES]
-    if not annotations and not files:
+    scans = [each for each in inside if each.suffix.lower() in DEVICE_SUFFIXES]
+    if not annotations and not files and not scans:
         raise UserError(f"{path} has no labels: they are annotations, PNG, TIFF or NPY files.")
-    return annotations or files
+    return annotations or files or scans
 
 
 def measure_file(path: Path, asked: Asked) -> MeasuredFile:
@@ -123,6 +126,10 @@ def _read(path: Path, schema: LabelSchema | None, spacing: Spacing | None) -> _L
     import numpy as np
 
     from napari_octsam.data.annotations.description import description_in
+    from napari_octsam.data.devices.opening import is_device_file
+
+    if is_device_file(path):
+        return _read_device_file(path, schema, spacing)
 
     known = known_schema(path, schema)
     if known is None:
@@ -166,6 +173,36 @@ def _read_annotation(path: Path, schema: LabelSchema | None, spacing: Spacing | 
         Path(annotation.image.path) if annotation.image.path else None,
         annotation.laterality,
         annotation.first,
+    )
+
+
+def _read_device_file(path: Path, schema: LabelSchema | None, spacing: Spacing | None) -> _Labels:
+    """Take what the device has drawn for labels that nobody has looked at."""
+    from napari_octsam.core.annotation import BScanState
+    from napari_octsam.data.devices.axes import axes_of
+    from napari_octsam.data.devices.boundaries import labels_between
+    from napari_octsam.data.devices.opening import open_device_file
+
+    scan = open_device_file(path)
+    count, rows = scan.bscans.shape[:2]
+    drawn = labels_between(scan.boundaries, rows)
+    if drawn is None:
+        raise UserError(f"{path}: the device has drawn no layers in it: label it first.")
+    labels, known = drawn
+    if schema is not None and not known.means_as(schema):
+        raise UserError(
+            f"What the device has drawn in {path} is labelled with the schema {known.name}, not "
+            f"with {schema.name}: leave --schema out, or label it first."
+        )
+    axes = axes_of(scan)
+    return _Labels(
+        labels[0] if count == 1 else labels,
+        known,
+        _scale(path, (axes.scale, axes.units), spacing),
+        [str(BScanState.AUTOMATIC)] * count,
+        image=path,
+        laterality=scan.laterality,
+        first=scan.first,
     )
 
 
