@@ -29,6 +29,7 @@ from tests.gui.labelling_parts import MIDDLE, MODEL, TOP, LabelEngine, labelled,
 from tests.gui.prompting_parts import PATIENCE
 
 ENGINE = LabelEngine
+AHEAD = 4  # B-scans that are asked for at a time
 AUTOMATIC, CORRECTED = BScanState.AUTOMATIC, BScanState.CORRECTED
 Open = Callable[..., tuple[ViewerModel, LabelWidget]]
 
@@ -95,7 +96,7 @@ def held(qtbot: Any, widget: LabelWidget, engine: LabelEngine, action: Any = Non
     """Have all labelled, and hold the first answers."""
     engine.hold_labels = True
     (action or widget.volume.label_all)()
-    qtbot.waitUntil(lambda: len(engine.waiting) == 3, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: len(engine.waiting) == AHEAD, timeout=PATIENCE)
 
 
 def let_go(qtbot: Any, widget: LabelWidget, engine: LabelEngine) -> None:
@@ -315,7 +316,7 @@ def test_after_the_engine_died_it_goes_on_where_it_was_once(
     _, widget = open_label()
     held(qtbot, widget, engine)
     engine.answer(1)
-    qtbot.waitUntil(lambda: len(engine.asked_for(Label)) == 4, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: len(engine.asked_for(Label)) == AHEAD + 1, timeout=PATIENCE)
     engine.hold_labels = False
     engine.die(EngineDied("The engine was killed."))
     until_over(qtbot, widget)
@@ -323,7 +324,7 @@ def test_after_the_engine_died_it_goes_on_where_it_was_once(
 
     held(qtbot, widget, engine, lambda: _replace_all(widget))
     for _ in range(2):
-        qtbot.waitUntil(lambda: len(engine.waiting) == 3, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: len(engine.waiting) == AHEAD, timeout=PATIENCE)
         engine.die(EngineDied("The engine was killed."))
     until_over(qtbot, widget)
     assert "The engine was killed." in widget.message.text()
