@@ -36,6 +36,7 @@ class EyePanel(QWidget):
         self.circle = _choice({"no circle": None, **orders})
         self._circle_name = QLabel("Circle")
         self.source = QLabel()
+        self.source.setWordWrap(True)  # a dock is as wide as its widest line
         self._lay_out()
         for field in (self.between, self.axial, self.lateral):
             field.valueChanged.connect(self.changed)
