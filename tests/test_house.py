@@ -123,7 +123,8 @@ def test_the_dependencies_are_what_is_imported(dependencies: set[str], metadata:
     optional = {
         canonicalize_name(r.name)
         for r in map(Requirement, metadata.get_all("Requires-Dist", []))
-        if r.marker and any(r.marker.evaluate({"extra": extra}) for extra in ("fast", "wandb"))
+        if r.marker
+        and any(r.marker.evaluate({"extra": extra}) for extra in ("cluster", "fast", "wandb"))
     }
     imported = {
         canonicalize_name(name)

@@ -130,3 +130,29 @@ def test_names_are_judged_without_prompts_in_both_ways(
         assert Path(f"page-{way}.html").is_file()
     assert "is there already" in octsam(*given, *files).stderr
     assert "asks for nothing" in octsam(*given, "--loose", 5).stderr
+
+
+@pytest.mark.slow("two processes import torch and load a model, and it is loaded twice here")
+def test_many_images_are_labelled_by_processes_and_known_again_by_content(
+    octsam: Octsam, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3):
+        iio.imwrite(folder / f"{number}.png", np.roll(BSCAN, 5 * number, axis=1))
+    (folder / "bad.png").write_bytes(b"no picture")
+    given = ("label", folder, "-o", "out", "--model", tiny_checkpoint, "--device", "cpu")
+    done = octsam(*given, "--workers", "2")
+    assert done.exit_code == 1
+    assert "bad.png" in done.stderr
+    assert sorted(path.name for path in Path("out").glob("*.tif")) == ["0.tif", "1.tif", "2.tif"]
+
+    (folder / "bad.png").unlink()
+    again = octsam(*given)
+    assert "3 of 3 images have labels already" in again.stderr
+    assert "are of another picture" not in again.stderr
+    iio.imwrite(folder / "1.png", np.roll(BSCAN, 9, axis=1))
+    before = Path("out/1.tif").read_bytes()
+    changed = octsam(*given)
+    assert "1 of them are of another picture" in changed.stderr
+    assert Path("out/1.tif").read_bytes() == before, "labels are never replaced unasked"

@@ -19,6 +19,7 @@ from napari_octsam.models.checkpoints.load import load_model, read_checkpoint
 from napari_octsam.models.checkpoints.registry import (
     REGISTRY,
     RegisteredModel,
+    absolute_name,
     fetch,
     is_here,
     local_path,
@@ -343,3 +344,13 @@ def test_octsam_tiny_comes_with_the_package() -> None:
     header = read_checkpoint(path).header
     assert header.architecture == "octsam-tiny"
     assert header.profile == "octsam-tiny"
+
+
+def test_a_model_has_a_name_that_holds_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pth").touch()
+    named = ("octsam-tiny", "facebook/sam-vit-base", "mine.pth", "none.pth")
+    found = [absolute_name(each) for each in named]
+    assert found == ["octsam-tiny", "vit_b", str(tmp_path / "mine.pth"), "none.pth"]

@@ -1,4 +1,4 @@
-"""Many volumes on this machine's cores: options, progress, what failed."""
+"""Many volumes on this machine's cores or on a cluster: options, progress, what failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_octsam.cli.console import steps_bar
 if TYPE_CHECKING:
     from napari_octsam.cohorts.work import Outcome, Task, Workers
 
-__all__ = ["Processes", "begun_workers", "worked_through"]
+__all__ = ["Processes", "Scheduler", "begun_workers", "worked_through"]
 
 _WORTH = 4
 """Tasks from which other processes are begun unasked: each takes seconds to begin."""
@@ -24,17 +24,38 @@ Processes = Annotated[
         "--workers", min=1, max=1024, help="Processes to work with; default: as there are cores."
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on a cluster, by the address of its dask scheduler, such as tcp://host:8786.",
+    ),
+]
 
 
 @contextmanager
-def begun_workers(tasks: int, processes: int | None) -> Iterator[Workers]:
-    """Give what does so many tasks: processes, or this one where they are few."""
+def begun_workers(
+    tasks: int, processes: int | None, scheduler: str | None, most: int | None = None
+) -> Iterator[Workers]:
+    """Give what does so many tasks: a cluster, processes, or this process where they are few.
+
+    Parameters
+    ----------
+    most
+        Processes that there may be where the person has not said how many.
+    """
     from napari_octsam.cohorts.here import Here
     from napari_octsam.cohorts.local import LocalWorkers, cores
 
+    if scheduler is not None:
+        from napari_octsam.cohorts.cluster import ClusterWorkers
+
+        with ClusterWorkers(scheduler) as cluster:
+            yield cluster
+        return
     wanted = processes
     if wanted is None:
-        wanted = min(cores(), tasks) if tasks >= _WORTH else 1
+        wanted = min(cores(), most or tasks) if tasks >= _WORTH else 1
     if min(wanted, tasks) < 2:
         yield Here()
         return

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_octsam.cli.console import complain, note, out, phases_bar, working
-from napari_octsam.cli.models import download_if_needed
+from napari_octsam.cli.cohort import Processes, Scheduler
+from napari_octsam.cli.console import complain, note, out
+from napari_octsam.cli.labelled_cohort import Asked, label_all
 from napari_octsam.cli.profile_option import Profile
 from napari_octsam.cli.schema_option import Schema
-from napari_octsam.core.automatic import doubts_about
 from napari_octsam.core.config import BUNDLED_MODEL
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.wording import counted
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections import Counter
 
-    from napari_octsam.cli.console import ShowPhase
+    from napari_octsam.cli.labelled_cohort import How
     from napari_octsam.core.classes import LabelSchema
-    from napari_octsam.core.labelling import Labelling
 
 __all__ = ["label"]
-
-Label = Callable[["npt.NDArray[Any]"], "Labelling"]
-"""Labels one B-scan, (H, W) or (H, W, 3 or 4)."""
 
 
 def label(
@@ -53,6 +49,8 @@ def label(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     profile: Profile = None,
+    processes: Processes = None,
+    scheduler: Scheduler = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Label again what has labels in the folder.")
     ] = False,
@@ -60,7 +58,8 @@ def label(
     """Label every B-scan of pictures, volumes and folders without a prompt.
 
     Layers come out in order and in one piece. Images that have labels in the output folder are
-    left out, so that the same command goes on where it was stopped.
+    left out, so that the same command goes on where it was stopped. Many images are labelled by
+    several processes.
     """
     from napari_octsam.core.classes import load_schema
 
@@ -70,16 +69,27 @@ def label(
         raise UserError(
             "There is no picture to label: name PNG, JPEG, TIFF or NPY files, or files of devices."
         )
-    left = wanted if overwrite else _without_labels(wanted, classes)
-    if len(left) < len(wanted):
-        note(f"{len(wanted) - len(left)} of {counted(len(wanted), 'image')} have labels already.")
-    failed = _label_all(left, *_load(model, namer, classes, profile, device)) if left else []
+    if not overwrite:
+        _check_schemas(wanted.values(), classes)
+    asked = Asked(classes, model, namer, profile, device, overwrite)
+    done, failed = label_all(wanted, asked, processes, scheduler)
     for message in failed:
         complain(message)
-    done = f"Labelled {counted(len(left) - len(failed), 'image')} by {classes.name} in {output}."
-    out.print(done, soft_wrap=True, highlight=False)
+    _tell_of_present(done, len(wanted))
+    text = f"Labelled {counted(done['labelled'], 'image')} by {classes.name} in {output}."
+    out.print(text, soft_wrap=True, highlight=False)
     if failed:
         raise UserError(f"{counted(len(failed), 'image')} could not be labelled.")
+
+
+def _tell_of_present(done: Counter[How], images: int) -> None:
+    if present := done["kept"] + done["other"]:
+        note(f"{present} of {counted(images, 'image')} have labels already.")
+    if done["other"]:
+        note(
+            f"{done['other']} of them are of another picture, model or version, or of a person: "
+            "--overwrite labels them anew."
+        )
 
 
 def _pictures(images: Sequence[Path]) -> Iterator[Path]:
@@ -110,68 +120,14 @@ def _outputs(pictures: Sequence[Path], folder: Path) -> dict[Path, Path]:
     return found
 
 
-def _without_labels(wanted: dict[Path, Path], schema: LabelSchema) -> dict[Path, Path]:
-    """Return those that have no labels yet; UserError where some have labels of another schema."""
+def _check_schemas(outputs: Iterable[Path], schema: LabelSchema) -> None:
+    """Raise UserError where some have labels of another schema."""
     from napari_octsam.data.annotations.description import schema_in
 
-    for labels in wanted.values():
+    for labels in outputs:
         found = schema_in(labels) if labels.is_file() else None
         if found is not None and not found.means_as(schema):
             raise UserError(
                 f"{labels} has labels of the schema {found.name}, not {schema.name}: name another "
                 "folder, or add --overwrite to replace them."
             )
-    return {picture: labels for picture, labels in wanted.items() if not labels.is_file()}
-
-
-def _load(
-    name: str, namer: str | None, schema: LabelSchema, profile: str | None, device: str
-) -> tuple[Label, LabelSchema]:
-    """Return what labels a B-scan, and the schema with the layers that it knows of."""
-    for each in filter(None, (name, namer)):
-        download_if_needed(each)
-    with working(f"Loading {name}"):
-        from napari_octsam.models.checkpoints.load import load_model  # torch, once all is right
-        from napari_octsam.models.named_schemas import known_as, named_schema
-        from napari_octsam.models.prompted_labels import label_with
-
-        model = load_model(name, profile, device=device)
-        helped = namer is not None and known_as(model.header, schema) is None
-        helper = load_model(namer, device=device) if namer is not None and helped else None
-        wanted, _ = named_schema((helper or model).header, schema)
-    if model.note:
-        note(model.note)
-    return lambda bscan: label_with(model, helper, bscan, wanted), wanted
-
-
-def _label_all(wanted: dict[Path, Path], label: Label, schema: LabelSchema) -> list[str]:
-    """Label the pictures one after the other; return what was wrong with those that could not."""
-    failed = []
-    with phases_bar("Labelling") as show:
-        for number, (picture, labels) in enumerate(wanted.items(), start=1):
-            text = f"image {number} of {len(wanted)}"
-            try:
-                labels.parent.mkdir(parents=True, exist_ok=True)
-                _label_one(label, picture, labels, schema, show, text)
-            except UserError as error:
-                failed.append(f"{picture}: {error}")
-            except OSError as error:
-                failed.append(f"{picture}: {error.strerror or error}.")
-    return failed
-
-
-def _label_one(
-    label: Label, path: Path, output: Path, schema: LabelSchema, show: ShowPhase, text: str
-) -> None:
-    from napari_octsam.cli.prediction import label_picture
-    from napari_octsam.data.annotations.of_picture import description_of
-    from napari_octsam.data.annotations.tiff_export import write_described_tiff
-    from napari_octsam.data.pictures import open_picture
-
-    def on_bscan(done: int, total: int) -> None:
-        show(path.name, done, total, text)
-
-    labels, doubtful = label_picture(label, open_picture(path), on_bscan)
-    write_described_tiff(output, labels, description_of(path, labels.ndim, schema))
-    if doubtful:
-        note(f"{path}: {doubts_about(doubtful)}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_octsam import __version__
-from napari_octsam.cli.cohort import Processes
+from napari_octsam.cli.cohort import Processes, Scheduler
 from napari_octsam.cli.console import complain, note, out, working
 from napari_octsam.cli.measured_files import Asked, files_to_measure, measure_file
 from napari_octsam.cli.measured_tables import terminal_table
@@ -101,6 +101,7 @@ def measure(
         typer.Option("--report", help="Write a page to print too, .html, of one scan."),
     ] = None,
     processes: Processes = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure layers and lesions: thickness in µm, areas in mm², volumes in mm³.
@@ -135,7 +136,7 @@ def measure(
     if alone:
         _measure_one(labels, asked, wanted, compare, _fovea(compare_fovea))
     else:
-        _measure_folder(files, asked, wanted, processes)
+        _measure_folder(files, asked, wanted, processes, scheduler)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,7 @@ def _measure_folder(
     asked: Asked,
     wanted: _Files,
     processes: int | None,
+    scheduler: str | None,
 ) -> None:
     """Measure many files into one table; name those that could not be measured at the end."""
     from napari_octsam.cli.measured_cohort import measure_cohort
@@ -197,7 +199,7 @@ def _measure_folder(
     from napari_octsam.measurement.records import write_columns, write_csv, write_records
 
     columns = wanted.columns is not None
-    cohort = measure_cohort(files, asked, columns=columns, processes=processes)
+    cohort = measure_cohort(files, asked, columns=columns, processes=processes, scheduler=scheduler)
     for table in overview_tables(cohort.records(), _MOST_ROWS):
         out.print(terminal_table(table))
     if wanted.json is not None:

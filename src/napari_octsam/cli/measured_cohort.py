@@ -64,6 +64,7 @@ def measure_cohort(
     *,
     columns: bool,
     processes: int | None,
+    scheduler: str | None,
 ) -> Cohort:
     """Measure files, each in a process; those that were measured before are known again.
 
@@ -84,7 +85,7 @@ def measure_cohort(
     ]
     keys: dict[str, str] = {}
     failed: dict[str, str] = {}
-    with begun_workers(len(tasks), processes) as workers:
+    with begun_workers(len(tasks), processes, scheduler) as workers:
         for outcome in worked_through("Measuring", tasks, workers):
             if outcome.reason:
                 failed[outcome.name] = outcome.reason

@@ -111,7 +111,7 @@ def _repair_file(source: Path, target: Path, chosen: LabelSchema | None, told: _
     description = description_in(source) or Description(
         label_schema=schema, scale=(1.0,) * axes, units=("pixel",) * axes, axis_labels=("",) * axes
     )
-    write_described_tiff(target, labels, description)
+    write_described_tiff(target, labels, description.model_copy(update={"made_of": ""}))
 
 
 def _repair_all(labels: npt.NDArray[np.uint8], schema: LabelSchema, name: str, told: _Told) -> None:

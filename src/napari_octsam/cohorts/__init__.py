@@ -1,1 +1,1 @@
-"""Many volumes: each is one task, on the cores of this machine."""
+"""Many volumes: each is one task, on this machine's cores or on a cluster."""

@@ -27,7 +27,7 @@ class Task:
     name
         Of the volume.
     work
-        Called in another process: it must be picklable, and what it
+        Called in another process, maybe on another machine: it must be picklable, and what it
         returns too.
     """
 

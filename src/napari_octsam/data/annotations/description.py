@@ -44,6 +44,8 @@ class Description(BaseModel):
     axis_labels: tuple[str, ...]
     laterality: Laterality | None = None
     first: Side | None = None
+    made_of: str = ""
+    """Hash of the picture, the model and the schema, of labels that a command has made."""
 
     @model_validator(mode="after")
     def _axes_agree(self) -> Description:

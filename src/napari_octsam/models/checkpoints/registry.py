@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from napari_octsam.core.config import BUNDLED_MODEL
+from napari_octsam.core.config import BUNDLED_MODEL, MODELS_ELSEWHERE
 from napari_octsam.core.errors import UserError
 from napari_octsam.core.folders import cache_folder
 from napari_octsam.models.architectures import ARCHITECTURES
 from napari_octsam.models.checkpoints.verified import is_verified, remember, was_verified
 
-__all__ = ["REGISTRY", "RegisteredModel", "fetch", "is_here", "local_path", "own_place"]
+__all__ = [
+    "REGISTRY",
+    "RegisteredModel",
+    "absolute_name",
+    "fetch",
+    "is_here",
+    "local_path",
+    "own_place",
+]
 
 _META = "https://dl.fbaipublicfiles.com/segment_anything/"
 
@@ -94,6 +103,13 @@ def local_path(name: str) -> Path | None:
     model, path = _registered(name), own_place(name)
     there = path.is_file() if model.sha256 is None else is_verified(path, model.sha256)
     return path if there else None
+
+
+def absolute_name(name_or_path: str) -> str:
+    """Return what names the same model in any folder: a name of the registry, or a whole path."""
+    name = MODELS_ELSEWHERE.get(name_or_path, name_or_path)
+    is_path = name not in REGISTRY and os.path.exists(name)  # noqa: PTH110  (Path's own raises)
+    return str(Path(name).absolute()) if is_path else name
 
 
 def is_here(name: str) -> bool:
