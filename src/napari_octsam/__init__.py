@@ -8,13 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from napari_octsam.core.version import __version__
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_octsam.core.classes import LabelSchema
     from napari_octsam.core.prompts import Box, Point, Prompt
+    from napari_octsam.core.version import __version__
     from napari_octsam.data.layouts import open_dataset
     from napari_octsam.models.model import Model
 
@@ -35,6 +34,7 @@ _HOMES = {
     "Model": "models.model",
     "Point": "core.prompts",
     "Prompt": "core.prompts",
+    "__version__": "core.version",
     "open_dataset": "data.layouts",
 }
 
